@@ -1,0 +1,31 @@
+//! Keys of a user: create, change the limit, disable, enable, revoke.
+
+use domain::key::{CreateKey, CreatedKey, KeyView, SetKeyLimit, SetKeyStatus};
+use leptos::prelude::*;
+
+use crate::error::AppError;
+
+/// The key's text is in this answer and nowhere else. A plain form is led to the user's page, which shows it once.
+#[server(name = CreateUserKey, prefix = "/admin/fn", endpoint = "keys/create")]
+pub async fn create_key(input: CreateKey) -> Result<CreatedKey, AppError> {
+    let request = crate::ssr::Request::current()?;
+    let actor = request.actor()?;
+    let page = format!("/admin/users/{}", input.user_id);
+    let key = request.control().create_key(&actor, input).await?;
+    if request.is_form() {
+        request.show_key_on(&page, &actor, &key);
+    }
+    Ok(key)
+}
+
+#[server(name = ChangeKeyLimit, prefix = "/admin/fn", endpoint = "keys/limit")]
+pub async fn set_key_limit(input: SetKeyLimit) -> Result<KeyView, AppError> {
+    let (control, actor) = crate::ssr::signed_in()?;
+    Ok(control.set_key_limit(&actor, input).await?)
+}
+
+#[server(name = ChangeKeyStatus, prefix = "/admin/fn", endpoint = "keys/status")]
+pub async fn set_key_status(input: SetKeyStatus) -> Result<KeyView, AppError> {
+    let (control, actor) = crate::ssr::signed_in()?;
+    Ok(control.set_key_status(&actor, input).await?)
+}

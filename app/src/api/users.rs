@@ -1,0 +1,40 @@
+//! Users: list, read with keys, add, switch, remove.
+
+use domain::user::{AddUser, SetUserEnabled, UserDetail, UserRef, UserView};
+use leptos::{prelude::*, server_fn::codec::GetUrl};
+
+use crate::error::AppError;
+
+#[server(prefix = "/admin/fn", endpoint = "users/list", input = GetUrl)]
+pub async fn list_users() -> Result<Vec<UserView>, AppError> {
+    let (control, actor) = crate::ssr::signed_in()?;
+    Ok(control.users(&actor))
+}
+
+/// One user with its keys.
+#[server(prefix = "/admin/fn", endpoint = "users/get", input = GetUrl)]
+pub async fn get_user(input: UserRef) -> Result<UserDetail, AppError> {
+    let (control, actor) = crate::ssr::signed_in()?;
+    Ok(control.user(&actor, input)?)
+}
+
+#[server(name = CreateUser, prefix = "/admin/fn", endpoint = "users/add")]
+pub async fn add_user(input: AddUser) -> Result<UserView, AppError> {
+    let (control, actor) = crate::ssr::signed_in()?;
+    Ok(control.add_user(&actor, input).await?)
+}
+
+#[server(name = SwitchUser, prefix = "/admin/fn", endpoint = "users/enabled")]
+pub async fn set_user_enabled(input: SetUserEnabled) -> Result<UserView, AppError> {
+    let (control, actor) = crate::ssr::signed_in()?;
+    Ok(control.set_user_enabled(&actor, input).await?)
+}
+
+/// Leads to the list of users, because the page of a removed user is gone.
+#[server(name = RemoveUser, prefix = "/admin/fn", endpoint = "users/remove")]
+pub async fn remove_user(input: UserRef) -> Result<(), AppError> {
+    let (control, actor) = crate::ssr::signed_in()?;
+    control.remove_user(&actor, input).await?;
+    leptos_axum::redirect("/admin/users");
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! One bar chart of the last hour, a bar a minute. The canvas is in the server's markup; Chart.js draws on it in the
+//! browser, changes it in place, and is destroyed with the component. What the numbers mean is told by the caller.
+
+#[cfg_attr(not(feature = "hydrate"), path = "chart/absent.rs")]
+mod drawing;
+pub mod palette;
+
+use domain::usage::MinutePoint;
+use leptos::{html, prelude::*};
+
+use self::{drawing::Drawing, palette::Palette};
+use super::{rows::Rows, timestamp::Timestamp};
+
+/// One set of bars; sets are stacked in the order given.
+#[derive(Clone, Copy)]
+pub struct Series {
+    pub label: &'static str,
+    pub tone: Tone,
+    pub value: fn(&MinutePoint) -> u64,
+}
+
+/// A colour by its part in the theme.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    Primary,
+    Secondary,
+    Error,
+}
+
+/// A titled chart with the same numbers as a table for screen readers. Where Chart.js is missing the table shows.
+#[component]
+pub fn HourChart(
+    title: &'static str,
+    series: &'static [Series],
+    #[prop(into)] minutes: Signal<Vec<MinutePoint>>,
+    #[prop(into)] palette: Signal<Option<Palette>>,
+) -> impl IntoView {
+    let canvas = NodeRef::<html::Canvas>::new();
+    let missing = RwSignal::new(false);
+    // The effect itself keeps the drawing: what belongs to the browser's one thread must not exist on the server.
+    Effect::new(move |drawing: Option<Option<Drawing>>| {
+        let mut drawing = drawing.flatten();
+        let (Some(canvas), Some(palette)) = (canvas.get(), palette.get()) else { return drawing };
+        minutes.with(|minutes| match &mut drawing {
+            Some(drawing) => drawing.update(series, minutes, &palette),
+            None => drawing = Drawing::new(&canvas, series, minutes, &palette),
+        });
+        missing.set(drawing.is_none());
+        drawing
+    });
+    view! {
+        <figure class="card card-border border-base-300 bg-base-100 p-4">
+            <figcaption class="mb-2 font-semibold">{title}</figcaption>
+            <div class="relative h-56 w-full" class:hidden=missing>
+                <canvas node_ref=canvas role="img" aria-label=format!("{title}: bar chart of the last hour, minute by minute")></canvas>
+            </div>
+            <div class="max-h-56 overflow-auto" class:sr-only=move || !missing.get()>
+                <NumbersTable title series minutes />
+            </div>
+        </figure>
+    }
+    .into_any()
+}
+
+#[component]
+fn NumbersTable(title: &'static str, series: &'static [Series], minutes: Signal<Vec<MinutePoint>>) -> impl IntoView {
+    let row = move |point: Signal<MinutePoint>| {
+        let cells = series.iter().map(|series| view! { <td>{move || point.with(series.value)}</td> }).collect_view();
+        view! {
+            <tr>
+                <th scope="row">
+                    <Timestamp at=Signal::derive(move || point.with(|point| point.at)) />
+                </th>
+                {cells}
+            </tr>
+        }
+    };
+    view! {
+        <table class="table table-xs">
+            <caption>{title}</caption>
+            <thead>
+                <tr>
+                    <th scope="col">"Minute"</th>
+                    {series.iter().map(|series| view! { <th scope="col">{series.label}</th> }).collect_view()}
+                </tr>
+            </thead>
+            <tbody>
+                <Rows items=minutes key=|point: &MinutePoint| point.at.to_string() row />
+            </tbody>
+        </table>
+    }
+    .into_any()
+}

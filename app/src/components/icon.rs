@@ -1,0 +1,41 @@
+//! Line icons of the navigation, drawn here so that no font or picture has to be fetched.
+
+use leptos::prelude::*;
+
+/// What an icon stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Icon {
+    Dashboard,
+    Backends,
+    Users,
+    Settings,
+    Help,
+    Menu,
+}
+
+impl Icon {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Dashboard => "M4 13h6V4H4v9zm0 7h6v-4H4v4zm10 0h6v-9h-6v9zm0-16v4h6V4h-6z",
+            Self::Backends => "M4 5h16v5H4V5zm0 9h16v5H4v-5zm3-6.5h.01M7 16.5h.01",
+            Self::Users => {
+                "M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zm-6 9a6 6 0 0 1 12 0M16 4.5a3.5 3.5 0 0 1 0 6.5m2 3a6 6 0 0 1 3 6"
+            }
+            Self::Settings => "M4 7h9m4 0h3M4 17h3m4 0h9M15 4.5v5M9 14.5v5",
+            Self::Help => {
+                "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM9.5 9.5a2.5 2.5 0 1 1 3.6 2.2c-.8.4-1.1.9-1.1 1.8M12 16.5h.01"
+            }
+            Self::Menu => "M4 7h16M4 12h16M4 17h16",
+        }
+    }
+}
+
+/// The icon in the colour of the text beside it, which alone tells screen readers what it is.
+#[component]
+pub fn IconView(icon: Icon) -> impl IntoView {
+    view! {
+        <svg class="size-5 shrink-0" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.7" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">
+            <path d=icon.path()/>
+        </svg>
+    }
+}

@@ -1,0 +1,138 @@
+//! Numbers, times and names as people read them. Pure functions; the present moment is always an argument.
+
+/// `1234567` as `1,234,567`.
+pub fn number(value: u64) -> String {
+    let digits = value.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `count` with its noun: `1 model`, `3 models`.
+pub fn plural(count: u64, noun: &str) -> String {
+    format!("{} {noun}{}", number(count), if count == 1 { "" } else { "s" })
+}
+
+/// How long ago `at` was, both in Unix milliseconds, in one unit. The future counts as now.
+pub fn ago(at: u64, now: u64) -> String {
+    let seconds = now.saturating_sub(at) / 1000;
+    let (count, noun) = match seconds {
+        0..5 => return "just now".to_owned(),
+        5..60 => (seconds, "second"),
+        60..3600 => (seconds / 60, "minute"),
+        3600..86_400 => (seconds / 3600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    format!("{} ago", plural(count, noun))
+}
+
+/// Unix milliseconds as `2026-11-22 07:05 UTC`.
+pub fn date_time(at: u64) -> String {
+    let minutes = at / 60_000;
+    let (year, month, day) = civil(minutes / 1440);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02} UTC", minutes / 60 % 24, minutes % 60)
+}
+
+/// The time of day of Unix milliseconds as `07:05`, in UTC.
+pub fn time_of_day(at: u64) -> String {
+    let minutes = at / 60_000;
+    format!("{:02}:{:02}", minutes / 60 % 24, minutes % 60)
+}
+
+/// Days since 1970-01-01 as year, month, day (Howard Hinnant's `civil_from_days`, for days that are not negative).
+fn civil(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let era = days / 146_097;
+    let day_of_era = days % 146_097;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    (year_of_era + era * 400 + u64::from(month <= 2), month, day_of_year - (153 * shifted + 2) / 5 + 1)
+}
+
+/// A name for the backend at `url`: `local` on this machine at Ollama's usual port, else host and port.
+pub fn backend_name(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = host.rsplit('@').next().unwrap_or_default();
+    match host {
+        "127.0.0.1:11434" | "localhost:11434" | "[::1]:11434" => "local".to_owned(),
+        host => host.strip_suffix(":11434").unwrap_or(host).to_owned(),
+    }
+}
+
+/// A message as a sentence: with a capital letter and a full stop.
+pub fn sentence(message: &str) -> String {
+    let mut letters = message.chars();
+    let Some(first) = letters.next() else { return String::new() };
+    let end = if message.ends_with(['.', '?', '!']) { "" } else { "." };
+    format!("{}{}{end}", first.to_uppercase(), letters.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_grouped() {
+        let cases = [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")];
+        for (value, text) in cases {
+            assert_eq!(number(value), text);
+        }
+    }
+
+    #[test]
+    fn times_are_in_one_unit() {
+        let ago = |seconds: u64| ago(1_000_000_000_000 - seconds * 1000, 1_000_000_000_000);
+        let cases = [
+            (4, "just now"),
+            (59, "59 seconds ago"),
+            (60, "1 minute ago"),
+            (7199, "1 hour ago"),
+            (172_800, "2 days ago"),
+        ];
+        for (seconds, text) in cases {
+            assert_eq!(ago(seconds), text);
+        }
+        assert_eq!(super::ago(2000, 1000), "just now");
+    }
+
+    #[test]
+    fn dates_follow_the_calendar() {
+        let cases = [
+            (0, "1970-01-01 00:00 UTC"),
+            (951_782_400_000, "2000-02-29 00:00 UTC"),
+            (1_795_331_100_000, "2026-11-22 07:05 UTC"),
+        ];
+        for (at, text) in cases {
+            assert_eq!(date_time(at), text);
+        }
+        assert_eq!(time_of_day(1_795_331_100_000), "07:05");
+    }
+
+    #[test]
+    fn backends_are_named_after_their_host() {
+        let cases = [
+            ("http://127.0.0.1:11434", "local"),
+            ("http://gpu-1:11434", "gpu-1"),
+            ("https://user@ollama.lan:8443/x", "ollama.lan:8443"),
+            ("http://[fe80::1]:9000", "[fe80::1]:9000"),
+        ];
+        for (url, name) in cases {
+            assert_eq!(backend_name(url), name);
+        }
+    }
+
+    #[test]
+    fn messages_become_sentences() {
+        assert_eq!(sentence("is taken"), "Is taken.");
+        assert_eq!(sentence("is it running?"), "Is it running?");
+        assert_eq!(sentence(""), "");
+    }
+}

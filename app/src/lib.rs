@@ -1,0 +1,67 @@
+//! The admin app: one Leptos program compiled twice, as pages for the server (`ssr`) and as WebAssembly for the browser
+//! (`hydrate`). Here are only the root component and the route table.
+
+// Views are types nested as deep as their elements.
+#![recursion_limit = "256"]
+
+pub mod api;
+pub mod components;
+pub mod error;
+pub mod examples;
+pub mod format;
+pub mod pages;
+#[cfg(test)]
+mod rendering;
+pub mod session;
+#[cfg(feature = "ssr")]
+pub mod ssr;
+pub mod visit;
+
+use leptos::prelude::*;
+use leptos_meta::{Title, provide_meta_context};
+use leptos_router::{
+    SsrMode,
+    components::{ParentRoute, Route, Router, Routes},
+    path,
+};
+
+use crate::{
+    pages::{
+        backends::BackendsPage, dashboard::DashboardPage, help::HelpPage, layout::Layout, login::LoginPage,
+        not_found::NotFoundPage, settings::SettingsPage, setup::SetupPage, user::UserPage, users::UsersPage,
+    },
+    session::SessionWatch,
+};
+
+/// URL paths of the built files, for example `/pkg/ollama-fortress.1a2b3c.js`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assets {
+    pub js: String,
+    pub wasm: String,
+    pub css: String,
+    pub chart_js: String,
+}
+
+/// The root component. Every page is rendered whole before it is sent, so that it works without JavaScript.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    view! {
+        <Title formatter=|title: String| if title.is_empty() { "Ollama Proxy Fortress".to_owned() } else { format!("{title} · Ollama Proxy Fortress") }/>
+        <Router>
+            <SessionWatch/>
+            <Routes fallback=NotFoundPage>
+                <Route path=path!("/admin/login") view=LoginPage ssr=SsrMode::Async/>
+                <Route path=path!("/admin/setup") view=SetupPage ssr=SsrMode::Async/>
+                <ParentRoute path=path!("/admin") view=Layout ssr=SsrMode::Async>
+                    <Route path=path!("") view=DashboardPage ssr=SsrMode::Async/>
+                    <Route path=path!("backends") view=BackendsPage ssr=SsrMode::Async/>
+                    <Route path=path!("users") view=UsersPage ssr=SsrMode::Async/>
+                    <Route path=path!("users/:id") view=UserPage ssr=SsrMode::Async/>
+                    <Route path=path!("settings") view=SettingsPage ssr=SsrMode::Async/>
+                    <Route path=path!("help") view=HelpPage ssr=SsrMode::Async/>
+                </ParentRoute>
+            </Routes>
+        </Router>
+    }
+}

@@ -1,0 +1,12 @@
+//! One module a page. Pages call `api`, never `control`.
+
+pub mod backends;
+pub mod dashboard;
+pub mod help;
+pub mod layout;
+pub mod login;
+pub mod not_found;
+pub mod settings;
+pub mod setup;
+pub mod user;
+pub mod users;

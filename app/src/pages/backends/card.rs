@@ -1,0 +1,169 @@
+//! One backend with what is known of it and what can be done to it.
+
+use domain::backend::BackendView;
+use leptos::prelude::*;
+
+use super::edit::EditBackendForm;
+use crate::{
+    api::backends::{RemoveBackend, SwitchBackend, TestBackend},
+    components::{
+        action::{SubmitButton, refresh_after, start_clean},
+        backend_facts::{LastFault, ModelNames},
+        badge::BackendBadge,
+        disclosure::Confirm,
+        fault::{Fault, form_fault},
+        field::Hidden,
+    },
+    format::sentence,
+};
+
+#[component]
+pub(super) fn BackendCard(backend: Signal<BackendView>, refresh: RwSignal<u32>) -> impl IntoView {
+    start_clean();
+    let test = ServerAction::<TestBackend>::new();
+    refresh_after(test, refresh);
+    view! {
+        <li aria-label=move || backend.with(|backend| backend.name.clone()) class="card card-border border-base-300 bg-base-100">
+            <div class="card-body gap-3">
+                <div class="flex flex-wrap items-center gap-3">
+                    <h2 class="font-semibold break-all">{move || backend.with(|backend| backend.name.clone())}</h2>
+                    <BackendBadge state=Signal::derive(move || backend.with(|backend| backend.state)) />
+                    <code class="text-sm break-all text-muted">{move || backend.with(|backend| backend.url.clone())}</code>
+                </div>
+                <Facts backend />
+                <LastFault backend />
+                <TestResult test />
+                <div class="flex flex-wrap gap-2">
+                    <TestButton backend test />
+                    <SwitchButton backend refresh />
+                    <EditBackendForm backend refresh />
+                    <Remove backend refresh />
+                </div>
+            </div>
+        </li>
+    }
+    .into_any()
+}
+
+#[component]
+fn Facts(backend: Signal<BackendView>) -> impl IntoView {
+    let token = move || backend.with(|backend| if backend.has_token { "A token is stored" } else { "No token" });
+    view! {
+        <div class="flex flex-wrap items-baseline gap-x-6 gap-y-1 text-sm">
+            <ModelNames backend />
+            <span>{move || backend.with(|backend| backend.version.as_ref().map_or_else(|| "Version unknown".to_owned(), |v| format!("Version {v}")))}</span>
+            <span>{token}</span>
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn TestButton(backend: Signal<BackendView>, test: ServerAction<TestBackend>) -> impl IntoView {
+    let pending = test.pending();
+    view! {
+        <ActionForm action=test>
+            <Hidden name="id" value=Signal::derive(move || backend.with(|backend| backend.id.to_string())) />
+            <SubmitButton
+                label=Signal::derive(move || if pending.get() { "Testing…" } else { "Test now" }.to_owned()) pending class="btn btn-sm"
+            />
+        </ActionForm>
+    }
+    .into_any()
+}
+
+/// What the last test found, in one sentence.
+#[component]
+fn TestResult(test: ServerAction<TestBackend>) -> impl IntoView {
+    let found = move || {
+        test.value()
+            .with(|value| value.as_ref()?.as_ref().ok().map(|report| (report.result.is_ok(), report.result.message())))
+    };
+    view! {
+        <div role="status">
+            {move || {
+                found()
+                    .map(|(good, message)| {
+                        view! {
+                            <p class="text-sm">
+                                <span class=if good { "status status-success" } else { "status status-error" } aria-hidden="true"></span>
+                                " " {sentence(&message)}
+                            </p>
+                        }
+                    })
+            }}
+        </div>
+        <Fault fault=form_fault(test, &[]) />
+    }
+    .into_any()
+}
+
+#[component]
+fn SwitchButton(backend: Signal<BackendView>, refresh: RwSignal<u32>) -> impl IntoView {
+    let switch = ServerAction::<SwitchBackend>::new();
+    refresh_after(switch, refresh);
+    let enabled = move || backend.with(|backend| backend.enabled);
+    view! {
+        <ActionForm action=switch>
+            <Hidden name="id" value=Signal::derive(move || backend.with(|backend| backend.id.to_string())) />
+            <Hidden name="enabled" value=Signal::derive(move || (!enabled()).to_string()) />
+            <SubmitButton
+                label=Signal::derive(move || if enabled() { "Disable" } else { "Enable" }.to_owned()) pending=switch.pending() class="btn btn-sm"
+            />
+            <Fault fault=form_fault(switch, &[]) />
+        </ActionForm>
+    }
+    .into_any()
+}
+
+#[component]
+fn Remove(backend: Signal<BackendView>, refresh: RwSignal<u32>) -> impl IntoView {
+    let remove = ServerAction::<RemoveBackend>::new();
+    refresh_after(remove, refresh);
+    let BackendView { id, name, .. } = backend.get_untracked();
+    view! {
+        <Confirm label="Remove" question=format!("Remove {name}? The gateway stops sending requests to it; the server itself is not touched.")>
+            <ActionForm action=remove>
+                <Hidden name="id" value=id.to_string() />
+                <SubmitButton label="Remove backend" pending=remove.pending() class="btn btn-sm btn-error" />
+                <Fault fault=form_fault(remove, &[]) />
+            </ActionForm>
+        </Confirm>
+    }
+    .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{
+        backend::{BackendState, LastError},
+        id::BackendId,
+    };
+
+    use super::*;
+    use crate::rendering::html;
+
+    #[test]
+    fn what_a_backend_says_is_text() {
+        let card = html(|| {
+            let backend = BackendView {
+                id: BackendId::new("0123456789ab").unwrap(),
+                name: "gpu-1".into(),
+                url: "http://gpu-1:11434".into(),
+                enabled: true,
+                has_token: false,
+                created_at: 0,
+                state: BackendState::Down,
+                models: vec!["<script>model</script>".into(), "llama3:8b".into()],
+                version: Some("<b>0.12".into()),
+                in_flight: 0,
+                last_error: Some(LastError { at: 0, message: "<i>connection refused".into() }),
+            };
+            view! { <BackendCard backend=Signal::stored(backend) refresh=RwSignal::new(0) /> }
+        });
+        for text in ["Down", "2 models", "llama3:8b", "&lt;script&gt;model", "&lt;b&gt;0.12", "&lt;i&gt;"] {
+            assert!(card.contains(text), "{text} is missing in {card}");
+        }
+        assert!(!card.contains("<script") && !card.contains("<b>") && !card.contains("<i>"), "{card}");
+    }
+}

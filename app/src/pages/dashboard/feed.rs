@@ -1,0 +1,118 @@
+//! The dashboard's event stream: one `EventSource`, opened in the browser, opened again when it ends, closed with the page.
+
+use std::time::Duration;
+
+use domain::live::LiveStatus;
+use leptos::{
+    prelude::*,
+    web_sys::{EventSource, MessageEvent},
+};
+use wasm_bindgen::{JsCast, closure::Closure};
+
+use crate::api::live::get_live;
+
+const ADDRESS: &str = "/admin/live";
+/// Pause before a stream that ended for good is opened again.
+const PAUSE: Duration = Duration::from_secs(3);
+
+/// State of the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Connection {
+    Opening,
+    Open,
+    Lost,
+}
+
+/// The latest status, and whether later ones will come.
+#[derive(Clone, Copy)]
+pub(super) struct Feed {
+    pub status: ReadSignal<LiveStatus>,
+    pub connection: ReadSignal<Connection>,
+}
+
+/// Follows the live status from `first` on, as long as the component lives.
+pub(super) fn follow(first: LiveStatus) -> Feed {
+    let (status, set_status) = signal(first);
+    let (connection, set_connection) = signal(Connection::Opening);
+    let attempt = RwSignal::new(0_u32);
+    // The effect itself keeps the stream: what belongs to the browser's one thread must not exist on the server.
+    Effect::new(move |last: Option<Option<Stream>>| {
+        drop(last);
+        attempt.track();
+        Stream::open(move |event| match event {
+            Event::Opened => {
+                set_connection.try_set(Connection::Open);
+            }
+            Event::Status(status) => {
+                set_status.try_set(*status);
+            }
+            // The browser tries again by itself.
+            Event::Interrupted => {
+                set_connection.try_set(Connection::Lost);
+            }
+            Event::Ended => {
+                set_connection.try_set(Connection::Lost);
+                leptos::task::spawn_local(async move {
+                    // Finds out whether the session ended; then the answer itself leads to the sign-in page.
+                    if let Ok(now) = get_live().await {
+                        set_status.try_set(now);
+                    }
+                    // Nothing happens then if the page is gone by that time.
+                    set_timeout(move || attempt.try_update(|count| *count += 1).unwrap_or_default(), PAUSE);
+                });
+            }
+        })
+    });
+    Feed { status, connection }
+}
+
+enum Event {
+    Opened,
+    Status(Box<LiveStatus>),
+    Interrupted,
+    Ended,
+}
+
+/// An open event stream with its listeners; closed when dropped.
+struct Stream {
+    source: EventSource,
+    _open: Closure<dyn FnMut()>,
+    _message: Closure<dyn FnMut(MessageEvent)>,
+    _error: Closure<dyn FnMut()>,
+}
+
+impl Stream {
+    fn open(heard: impl Fn(Event) + Clone + 'static) -> Option<Self> {
+        let source = EventSource::new(ADDRESS).ok()?;
+        let open = Closure::<dyn FnMut()>::new({
+            let heard = heard.clone();
+            move || heard(Event::Opened)
+        });
+        let message = Closure::<dyn FnMut(MessageEvent)>::new({
+            let heard = heard.clone();
+            move |message: MessageEvent| {
+                let status = message.data().as_string().and_then(|text| serde_json::from_str(&text).ok());
+                if let Some(status) = status {
+                    heard(Event::Status(Box::new(status)));
+                }
+            }
+        });
+        let error = Closure::<dyn FnMut()>::new({
+            let source = source.clone();
+            move || heard(if source.ready_state() == EventSource::CLOSED { Event::Ended } else { Event::Interrupted })
+        });
+        source.set_onopen(Some(open.as_ref().unchecked_ref()));
+        source.set_onmessage(Some(message.as_ref().unchecked_ref()));
+        source.set_onerror(Some(error.as_ref().unchecked_ref()));
+        Some(Self { source, _open: open, _message: message, _error: error })
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.source.set_onopen(None);
+        self.source.set_onmessage(None);
+        self.source.set_onerror(None);
+        self.source.close();
+    }
+}

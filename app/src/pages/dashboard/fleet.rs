@@ -1,0 +1,62 @@
+//! The backends as they are now.
+
+use domain::{backend::BackendView, live::LiveStatus};
+use leptos::prelude::*;
+use leptos_router::components::A;
+
+use crate::{
+    components::{
+        backend_facts::{LastFault, ModelNames},
+        badge::BackendBadge,
+        page::Empty,
+        rows::Rows,
+    },
+    format::number,
+};
+
+#[component]
+pub(super) fn Fleet(status: ReadSignal<LiveStatus>) -> impl IntoView {
+    let backends = Memo::new(move |_| status.with(|status| status.backends.clone()));
+    let is_empty = move || backends.with(Vec::is_empty);
+    view! {
+        <section aria-labelledby="fleet">
+            <div class="mb-3 flex items-baseline justify-between gap-3">
+                <h2 id="fleet" class="text-lg font-semibold">"Backends"</h2>
+                <A href="/admin/backends" attr:class="link text-sm">"Manage backends"</A>
+            </div>
+            <div class:hidden=move || !is_empty()>
+                <Empty text="No backend yet. Add one under Backends: until then every request is refused." />
+            </div>
+            <ul role="list" class="grid gap-3 lg:grid-cols-2">
+                <Rows items=backends key=|backend: &BackendView| backend.id.to_string() row=move |backend| view! { <Member backend /> } />
+            </ul>
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn Member(backend: Signal<BackendView>) -> impl IntoView {
+    let name = move || backend.with(|backend| backend.name.clone());
+    let version = move || backend.with(|backend| backend.version.clone()).unwrap_or_else(|| "unknown".to_owned());
+    view! {
+        <li aria-label=name class="card card-border border-base-300 bg-base-100">
+            <div class="card-body gap-3 p-4">
+                <div class="flex flex-wrap items-center justify-between gap-2">
+                    <h3 class="font-semibold break-all">{name}</h3>
+                    <BackendBadge state=Signal::derive(move || backend.with(|backend| backend.state)) />
+                </div>
+                <dl class="flex flex-wrap gap-x-6 gap-y-1 text-sm">
+                    <div class="flex gap-2">
+                        <dt class="text-muted">"In flight"</dt>
+                        <dd class="tabular-nums">{move || number(backend.with(|backend| backend.in_flight))}</dd>
+                    </div>
+                    <div class="flex gap-2"><dt class="text-muted">"Version"</dt><dd class="break-all">{version}</dd></div>
+                </dl>
+                <ModelNames backend />
+                <LastFault backend />
+            </div>
+        </li>
+    }
+    .into_any()
+}

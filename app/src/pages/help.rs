@@ -1,0 +1,48 @@
+//! Page: Help & Credits. Every example holds this gateway's own address, a model it has and the values in force.
+
+mod calls;
+mod credits;
+mod keys;
+mod port;
+mod redis;
+mod routing;
+mod section;
+mod start;
+
+use domain::dashboard::HelpFacts;
+use leptos::{either::Either, prelude::*};
+
+use crate::{api::help::help_facts, components::page::PageHeader, format::sentence};
+
+#[component]
+pub fn HelpPage() -> impl IntoView {
+    let facts = Resource::new(|| (), |()| help_facts());
+    view! {
+        <PageHeader title="Help & Credits"/>
+        <Suspense>
+            {move || Suspend::new(async move {
+                match facts.await {
+                    Ok(facts) => Either::Left(view! { <Sections facts/> }),
+                    Err(error) => Either::Right(view! { <p role="alert">{sentence(&error.to_string())}</p> }),
+                }
+            })}
+        </Suspense>
+    }
+}
+
+#[component]
+fn Sections(facts: HelpFacts) -> impl IntoView {
+    let version = facts.version.clone();
+    view! {
+        <div class="flex flex-col gap-6">
+            <section::Contents/>
+            <start::Start facts=facts.clone()/>
+            <routing::Routing facts=facts.clone()/>
+            <keys::Keys facts=facts.clone()/>
+            <calls::Calls facts/>
+            <port::ClosePort/>
+            <redis::Redis/>
+            <credits::Credits version/>
+        </div>
+    }
+}

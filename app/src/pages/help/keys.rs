@@ -1,0 +1,46 @@
+//! Section: limits of keys, and what their states mean.
+
+use domain::dashboard::HelpFacts;
+use leptos::prelude::*;
+
+use super::section::{Section, Terms};
+
+#[component]
+pub fn Keys(facts: HelpFacts) -> impl IntoView {
+    let default_limit = match facts.default_limit {
+        Some(limit) => format!("at most {limit}"),
+        None => "no limit".to_owned(),
+    };
+    let fields = vec![
+        ("Requests", "How many requests the key may make within the window.".to_owned()),
+        (
+            "Window (Minutes)",
+            "How long the window is. It slides: the limit holds in every interval of this length.".to_owned(),
+        ),
+    ];
+    let states = vec![
+        ("Active", "The key works.".to_owned()),
+        ("Disabled", "The key is refused until you enable it again. Use it to pause an application.".to_owned()),
+        (
+            "Revoked",
+            "The key is destroyed for good and can never be enabled again; its usage stays in the books. Use it when a key has leaked or is no longer needed."
+                .to_owned(),
+        ),
+    ];
+    view! {
+        <Section id="keys">
+            <h3 class="font-medium">"A limit for one key"</h3>
+            <p>"A key can have a limit of its own, given when it is created or changed later. Fill in both fields or leave both empty."</p>
+            <Terms terms=fields/>
+            <p>"Example: with "<code>"100"</code>" requests and a window of "<code>"5"</code>" minutes the key can be used 100 times in any 5 minutes. Further calls are answered with 429 and a "<code>"Retry-After"</code>" header that says when to try again."</p>
+            <p>
+                "A key without a limit of its own has the default limit: "<strong>{default_limit}</strong>" now. Change it on the "
+                <a class="link" href="/admin/settings">"Settings"</a>" page, or start the gateway with "<code>"RATE_LIMIT_REQUESTS"</code>" and "
+                <code>"RATE_LIMIT_WINDOW_MINUTES"</code>" in its "<code>".env"</code>" file or environment. What is saved on the page wins."
+            </p>
+            <h3 class="font-medium">"Status of a key"</h3>
+            <Terms terms=states/>
+            <p>"Every change is in force from the moment the page confirms it."</p>
+        </Section>
+    }
+}

@@ -1,0 +1,115 @@
+//! Page: settings. Saved all together or not at all; each field says where its value comes from.
+
+mod fields;
+mod redis;
+
+use domain::settings::SettingsView;
+use leptos::{either::EitherOf3, prelude::*};
+
+use self::{
+    fields::{DefaultLimit, FIELDS, NumberSetting, TextSetting},
+    redis::{REDIS_TEST, RedisSetting, RedisTestForm},
+};
+use crate::{
+    api::settings::{StoreSettings, TestRedis, get_settings},
+    components::{
+        action::{SubmitButton, refresh_after},
+        fault::{Fault, form_fault},
+        listing::Loading,
+        page::PageHeader,
+    },
+};
+
+#[component]
+pub fn SettingsPage() -> impl IntoView {
+    let save = ServerAction::<StoreSettings>::new();
+    let test = ServerAction::<TestRedis>::new();
+    let refresh = RwSignal::new(0);
+    refresh_after(save, refresh);
+    let settings = Resource::new(move || refresh.get(), |_| get_settings());
+    view! {
+        <PageHeader title="Settings" />
+        <Transition fallback=Loading>
+            {move || match settings.get() {
+                None => EitherOf3::A(()),
+                Some(Ok(settings)) => EitherOf3::B(view! { <SettingsForm settings save test /> }),
+                Some(Err(error)) => EitherOf3::C(view! { <Fault fault=Some(error.to_string()) /> }),
+            }}
+        </Transition>
+        <RedisTestForm test id=REDIS_TEST />
+        <Saved save />
+    }
+}
+
+/// Says that the last save took place, until something is wrong with the next.
+#[component]
+fn Saved(save: ServerAction<StoreSettings>) -> impl IntoView {
+    let saved = move || save.value().with(|value| matches!(value, Some(Ok(_))));
+    view! { <p role="status" class="mt-3 text-sm">{move || saved().then_some("Settings saved. They are in force now.")}</p> }
+}
+
+/// Made anew from what is in force after every save; a save with faults leaves it, and what was typed, as it is.
+#[component]
+fn SettingsForm(
+    settings: SettingsView,
+    save: ServerAction<StoreSettings>,
+    test: ServerAction<TestRedis>,
+) -> impl IntoView {
+    view! {
+        <ActionForm action=save>
+            <div class="flex flex-col gap-6">
+                <Fault fault=form_fault(save, FIELDS) />
+                <Section title="Default limit">
+                    <DefaultLimit save limit=settings.default_limit />
+                </Section>
+                <Section title="Redis">
+                    <RedisSetting save test url=settings.redis_url has_password=settings.redis_has_password />
+                </Section>
+                <Section title="Backends">
+                    <NumberSetting
+                        save label="Catalogue interval (seconds)" name="catalogue_interval_s" value=settings.catalogue_interval_s
+                        hint="Pause between two readings of the backends' models."
+                    />
+                    <NumberSetting
+                        save label="Connect time-out (seconds)" name="connect_timeout_s" value=settings.connect_timeout_s
+                        hint="Longest wait for a connection to a backend."
+                    />
+                    <NumberSetting
+                        save label="First byte time-out (seconds)" name="first_byte_timeout_s" value=settings.first_byte_timeout_s
+                        hint="Longest wait for the first byte of an answer. A cold model takes minutes."
+                    />
+                    <NumberSetting
+                        save label="Stall time-out (seconds)" name="stall_timeout_s" value=settings.stall_timeout_s
+                        hint="Longest silence within an answer."
+                    />
+                </Section>
+                <Section title="Requests and addresses">
+                    <NumberSetting
+                        save label="Largest request body (MB)" name="max_body_mb" value=settings.max_body_mb
+                        hint="Pictures travel inside requests. 1 MB is 1,000,000 bytes."
+                    />
+                    <TextSetting
+                        save label="Public URL" name="public_url" value=settings.public_url placeholder="https://gateway.example.com"
+                        hint="Origins these pages may be used from, separated by commas. Empty: whatever address the browser uses."
+                    />
+                </Section>
+                <div>
+                    <SubmitButton label="Save settings" pending=save.pending() />
+                </div>
+            </div>
+        </ActionForm>
+    }
+    .into_any()
+}
+
+#[component]
+fn Section(title: &'static str, children: Children) -> impl IntoView {
+    view! {
+        <fieldset class="card card-border border-base-300 bg-base-100 p-6">
+            <legend class="sr-only">{title}</legend>
+            <p class="mb-3 font-semibold" aria-hidden="true">{title}</p>
+            <div class="grid gap-4 md:grid-cols-2">{children()}</div>
+        </fieldset>
+    }
+    .into_any()
+}

@@ -1,0 +1,107 @@
+//! Page: the first run in three steps, from the set-up link to a key that works. Which step is due comes from the server,
+//! so a reload or a browser without JavaScript goes on where it stopped.
+
+mod admin;
+mod backend;
+mod key;
+mod result;
+
+use domain::setup::SetupStep;
+use leptos::{prelude::*, server_fn::ServerFn};
+use leptos_router::hooks::use_query_map;
+
+use crate::{
+    api::setup::{CreateAdmin, CreateSetupKey, UseBackend, setup_state},
+    components::page::PlainFrame,
+    error::AppError,
+    format::sentence,
+    pages::login::NeedsSetup,
+    visit::key_to_show,
+};
+
+/// The actions of the three steps. They outlive the step they belong to, because the last one's answer is shown when the
+/// set-up is done.
+#[derive(Clone, Copy)]
+struct Steps {
+    admin: ServerAction<CreateAdmin>,
+    backend: ServerAction<UseBackend>,
+    key: ServerAction<CreateSetupKey>,
+}
+
+#[component]
+pub fn SetupPage() -> impl IntoView {
+    let steps = Steps { admin: ServerAction::new(), backend: ServerAction::new(), key: ServerAction::new() };
+    // Asked again after a step that worked only: a refused one keeps what was typed.
+    let state =
+        Resource::new(move || (worked(steps.admin), worked(steps.backend), worked(steps.key)), |_| setup_state());
+    view! {
+        <PlainFrame title="Set up the gateway" width="max-w-2xl">
+            <Transition>
+                <DueStep state steps/>
+            </Transition>
+        </PlainFrame>
+    }
+}
+
+/// The step that is due, or the new key. Both are memos, so that a step is drawn anew only when another one is due.
+#[component]
+fn DueStep(state: Resource<Result<SetupStep, AppError>>, steps: Steps) -> impl IntoView {
+    let shown = key_to_show().map(|key| key.token);
+    let created = Memo::new(move |_| {
+        let created =
+            steps.key.value().with(|value| value.as_ref()?.as_ref().ok().map(|result| result.key.token.clone()));
+        created.or_else(|| shown.clone())
+    });
+    let step = Memo::new(move |_| state.get());
+    move || match (created.get(), step.get()) {
+        (_, None) => ().into_any(),
+        (Some(key), _) => view! { <result::Finished key/> }.into_any(),
+        (None, Some(Ok(SetupStep::NeedsLink))) => view! { <BadLink/><NeedsSetup/> }.into_any(),
+        (None, Some(Ok(SetupStep::Admin))) => view! { <admin::AdminStep action=steps.admin/> }.into_any(),
+        (None, Some(Ok(SetupStep::Backend))) => view! { <backend::BackendStep action=steps.backend/> }.into_any(),
+        (None, Some(Ok(SetupStep::Key))) => view! { <key::KeyStep action=steps.key/> }.into_any(),
+        (None, Some(Ok(SetupStep::Done))) => view! { <AlreadyDone/> }.into_any(),
+        (None, Some(Err(error))) => view! { <p role="alert">{sentence(&error.to_string())}</p> }.into_any(),
+    }
+}
+
+fn worked<S>(action: ServerAction<S>) -> bool
+where
+    S: ServerFn + Clone + Send + Sync + 'static,
+    S::Output: Send + Sync + 'static,
+    S::Error: Send + Sync + 'static,
+{
+    action.value().with(|value| matches!(value, Some(Ok(_))))
+}
+
+/// Which of the three steps this is.
+#[component]
+fn Progress(step: usize) -> impl IntoView {
+    let steps = ["Administrator", "Backend", "Key"]
+        .into_iter()
+        .enumerate()
+        .map(|(at, name)| view! { <li class=if at < step { "step step-primary" } else { "step" } aria-current=(at + 1 == step).then_some("step")>{name}</li> })
+        .collect_view();
+    view! { <ol class="steps w-full">{steps}</ol> }
+}
+
+/// A link that was used before, is too old, or was never ours.
+#[component]
+fn BadLink() -> impl IntoView {
+    let query = use_query_map();
+    view! {
+        {move || {
+            query.with(|query| query.get_str("link") == Some("invalid")).then(|| view! {
+                <div role="alert" class="alert alert-warning alert-soft"><span>"This set-up link is not valid any more."</span></div>
+            })
+        }}
+    }
+}
+
+#[component]
+fn AlreadyDone() -> impl IntoView {
+    view! {
+        <p>"The gateway is set up. Sign in to add backends, users and keys."</p>
+        <p><a class="btn btn-primary" href="/admin">"Go to the dashboard"</a></p>
+    }
+}

@@ -1,0 +1,31 @@
+//! Step 1: the administrator.
+
+use leptos::prelude::*;
+
+use super::Progress;
+use crate::{
+    api::setup::CreateAdmin,
+    components::{
+        fault::{Fault, field_fault, form_fault},
+        field::Field,
+    },
+};
+
+#[component]
+pub fn AdminStep(action: ServerAction<CreateAdmin>) -> impl IntoView {
+    view! {
+        <Progress step=1/>
+        <h2 class="text-lg font-medium">"Your administrator account"</h2>
+        <ActionForm action>
+            <div class="flex flex-col gap-3">
+                <Fault fault=form_fault(action, &["name", "password"])/>
+                <Field label="Name" name="name" value="admin" autocomplete="username" required=true fault=field_fault(action, "name")/>
+                <Field
+                    label="Password" name="password" kind="password" autocomplete="new-password" required=true autofocus=true
+                    hint="at least 8 characters; 15 or more are better" fault=field_fault(action, "password")
+                />
+                <button class="btn btn-primary self-start" disabled=move || action.pending().get()>"Continue"</button>
+            </div>
+        </ActionForm>
+    }
+}

@@ -1,0 +1,88 @@
+//! Creating a key, and showing it once.
+
+use domain::id::UserId;
+use leptos::{html, prelude::*};
+
+use crate::{
+    api::keys::CreateUserKey,
+    components::{
+        action::{SubmitButton, on_success, refresh_after},
+        fault::{Fault, field_fault, form_fault},
+        field::{Field, Hidden},
+        shown_key::ShownKey,
+    },
+    visit,
+};
+
+#[component]
+pub(super) fn CreateKeyForm(user_id: UserId, refresh: RwSignal<u32>) -> impl IntoView {
+    let action = ServerAction::<CreateUserKey>::new();
+    let form = NodeRef::<html::Form>::new();
+    refresh_after(action, refresh);
+    on_success(action, move || {
+        if let Some(form) = form.get_untracked() {
+            form.reset();
+        }
+    });
+    view! {
+        <section aria-labelledby="create-key" class="card card-border border-base-300 bg-base-100">
+            <div class="card-body">
+                <h2 id="create-key" class="card-title">"Create a key"</h2>
+                <NewKey action />
+                <ActionForm action node_ref=form>
+                    <Hidden name="user_id" value=user_id.to_string() />
+                    <Fault fault=form_fault(action, &["name", "requests", "minutes"]) />
+                    <div class="grid gap-3 sm:grid-cols-[2fr_1fr_1fr]">
+                        <Field
+                            label="Name" name="name" id="new-key-name" required=true fault=field_fault(action, "name")
+                            hint="What it is for, so that you can tell keys apart."
+                        />
+                        <LimitFields action id="new-key" />
+                    </div>
+                    <div class="mt-3">
+                        <SubmitButton label="Create key" pending=action.pending() />
+                    </div>
+                </ActionForm>
+            </div>
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn LimitFields(action: ServerAction<CreateUserKey>, id: &'static str) -> impl IntoView {
+    view! {
+        <Field
+            label="Requests" name="requests" id=format!("{id}-requests") inputmode="numeric" fault=field_fault(action, "requests")
+            hint="Both empty: the default limit."
+        />
+        <Field
+            label="Window (Minutes)" name="minutes" id=format!("{id}-minutes") inputmode="numeric" fault=field_fault(action, "minutes")
+        />
+    }
+}
+
+/// The key that was just created: from the answer of the action or, after a plain form, from the visit.
+#[component]
+fn NewKey(action: ServerAction<CreateUserKey>) -> impl IntoView {
+    let kept = visit::key_to_show();
+    let created = move || {
+        let answer = action.value().with(|value| value.as_ref()?.as_ref().ok().cloned());
+        answer.or_else(|| kept.clone())
+    };
+    view! {
+        <div role="status">
+            {move || {
+                created().map(|created| {
+                    view! {
+                        <div class="mb-3">
+                            <h3 class="mb-2 font-semibold">"Key " {created.view.name}</h3>
+                            <ShownKey key=created.token />
+                        </div>
+                    }
+                })
+            }}
+        </div>
+    }
+    .into_any()
+}

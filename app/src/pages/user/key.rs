@@ -1,0 +1,170 @@
+//! One key with what can be done to it. A revoked key shows as such and has no actions.
+
+use domain::{
+    key::{KEY_PREFIX, KeyStatus, KeyView},
+    limit::RateLimit,
+};
+use leptos::{html, prelude::*};
+
+use crate::{
+    api::keys::{ChangeKeyLimit, ChangeKeyStatus},
+    components::{
+        action::{SubmitButton, on_success, refresh_after, start_clean},
+        badge::KeyBadge,
+        disclosure::{Confirm, Disclosure, close},
+        fault::{Fault, field_fault, form_fault},
+        field::{Field, Hidden},
+        timestamp::{LastTime, Timestamp},
+    },
+    format::number,
+};
+
+#[component]
+pub(super) fn KeyCard(key: Signal<KeyView>, refresh: RwSignal<u32>) -> impl IntoView {
+    start_clean();
+    let KeyView { id, name, last_four, created_at, .. } = key.get_untracked();
+    let status = Signal::derive(move || key.with(|key| key.status));
+    let limit = move || key.with(|key| key.limit.map_or_else(|| "Default limit".to_owned(), |limit| limit.to_string()));
+    view! {
+        <li aria-label=name.clone() class="card card-border border-base-300 bg-base-100">
+            <div class="card-body gap-3">
+                <div class="flex flex-wrap items-center gap-3">
+                    <h3 class="font-semibold break-all">{name.clone()}</h3>
+                    <KeyBadge status />
+                    <code class="text-sm break-all text-muted">{format!("{KEY_PREFIX}{id}_…{last_four}")}</code>
+                </div>
+                <dl class="flex flex-wrap gap-x-6 gap-y-1 text-sm">
+                    <div class="flex gap-2"><dt class="text-muted">"Limit"</dt><dd>{limit}</dd></div>
+                    <div class="flex gap-2"><dt class="text-muted">"Created"</dt><dd><Timestamp at=created_at /></dd></div>
+                    <div class="flex gap-2">
+                        <dt class="text-muted">"Last used"</dt>
+                        <dd><LastTime at=Signal::derive(move || key.with(|key| key.last_used_at)) /></dd>
+                    </div>
+                    <div class="flex gap-2"><dt class="text-muted">"Requests"</dt><dd>{move || number(key.with(|key| key.requests))}</dd></div>
+                </dl>
+                <Show when=move || status.get() != KeyStatus::Revoked>
+                    <div class="flex flex-wrap gap-2">
+                        <SwitchKey key refresh />
+                        <ChangeLimit key refresh />
+                        <Revoke key refresh />
+                    </div>
+                </Show>
+            </div>
+        </li>
+    }
+    .into_any()
+}
+
+#[component]
+fn SwitchKey(key: Signal<KeyView>, refresh: RwSignal<u32>) -> impl IntoView {
+    let action = ServerAction::<ChangeKeyStatus>::new();
+    refresh_after(action, refresh);
+    let active = move || key.with(|key| key.status == KeyStatus::Active);
+    view! {
+        <ActionForm action>
+            <Hidden name="id" value=Signal::derive(move || key.with(|key| key.id.to_string())) />
+            <Hidden name="status" value=Signal::derive(move || if active() { "disabled" } else { "active" }.to_owned()) />
+            <SubmitButton
+                label=Signal::derive(move || if active() { "Disable" } else { "Enable" }.to_owned()) pending=action.pending() class="btn btn-sm"
+            />
+            <Fault fault=form_fault(action, &[]) />
+        </ActionForm>
+    }
+    .into_any()
+}
+
+#[component]
+fn ChangeLimit(key: Signal<KeyView>, refresh: RwSignal<u32>) -> impl IntoView {
+    let action = ServerAction::<ChangeKeyLimit>::new();
+    let details = NodeRef::<html::Details>::new();
+    refresh_after(action, refresh);
+    on_success(action, move || close(details));
+    let KeyView { id, limit, .. } = key.get_untracked();
+    let typed = move |number: fn(RateLimit) -> u32| limit.map(|limit| number(limit).to_string()).unwrap_or_default();
+    view! {
+        <Disclosure label="Change limit" details>
+            <ActionForm action>
+                <Hidden name="id" value=id.to_string() />
+                <Fault fault=form_fault(action, &["requests", "minutes"]) />
+                <div class="grid gap-3 sm:grid-cols-2">
+                    <Field
+                        label="Requests" name="requests" id=format!("requests-{id}") inputmode="numeric" value=typed(|limit| limit.requests)
+                        fault=field_fault(action, "requests") hint="Both empty: the default limit."
+                    />
+                    <Field
+                        label="Window (Minutes)" name="minutes" id=format!("minutes-{id}") inputmode="numeric" value=typed(|limit| limit.minutes)
+                        fault=field_fault(action, "minutes")
+                    />
+                </div>
+                <div class="mt-3">
+                    <SubmitButton label="Save limit" pending=action.pending() class="btn btn-sm btn-primary" />
+                </div>
+            </ActionForm>
+        </Disclosure>
+    }
+    .into_any()
+}
+
+#[component]
+fn Revoke(key: Signal<KeyView>, refresh: RwSignal<u32>) -> impl IntoView {
+    let action = ServerAction::<ChangeKeyStatus>::new();
+    refresh_after(action, refresh);
+    let KeyView { id, name, .. } = key.get_untracked();
+    view! {
+        <Confirm
+            label="Revoke" question=format!("Revoke {name}? Whoever uses it is refused at once. Its usage is kept. This cannot be undone.")
+        >
+            <ActionForm action>
+                <Hidden name="id" value=id.to_string() />
+                <Hidden name="status" value="revoked" />
+                <SubmitButton label="Revoke key" pending=action.pending() class="btn btn-sm btn-error" />
+                <Fault fault=form_fault(action, &[]) />
+            </ActionForm>
+        </Confirm>
+    }
+    .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::id::{KeyId, UserId};
+
+    use super::*;
+    use crate::rendering::html;
+
+    fn card(status: KeyStatus, name: &'static str) -> String {
+        html(move || {
+            let key = KeyView {
+                id: KeyId::new("0123456789ab").unwrap(),
+                user_id: UserId::new("ba9876543210").unwrap(),
+                user: "alice".into(),
+                name: name.into(),
+                status,
+                last_four: "wxyz".into(),
+                limit: RateLimit::new(20, 5),
+                created_at: 0,
+                last_used_at: None,
+                requests: 1234,
+            };
+            view! { <KeyCard key=Signal::stored(key) refresh=RwSignal::new(0) /> }
+        })
+    }
+
+    #[test]
+    fn a_revoked_key_has_no_actions() {
+        let active = card(KeyStatus::Active, "laptop");
+        assert!(
+            active.contains("Revoke key") && active.contains("Disable") && active.contains("Save limit"),
+            "{active}"
+        );
+        let revoked = card(KeyStatus::Revoked, "laptop");
+        assert!(revoked.contains("Revoked") && revoked.contains("1,234"), "{revoked}");
+        assert!(!revoked.contains("<form") && !revoked.contains("<button"), "{revoked}");
+    }
+
+    #[test]
+    fn names_are_text() {
+        let card = card(KeyStatus::Active, "<img src=x onerror=alert(1)>\"");
+        assert!(!card.contains("<img") && card.contains("&lt;img"), "{card}");
+    }
+}

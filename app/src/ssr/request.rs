@@ -1,0 +1,151 @@
+//! One request of the app as server functions and pages see it.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use axum::http::{HeaderName, HeaderValue, header, request::Parts};
+use control::{Actor, Client, Control, SetupSession};
+use domain::{error::AdminError, key::CreatedKey};
+use leptos::prelude::*;
+use leptos_axum::ResponseOptions;
+use leptos_router::location::RequestUrl;
+
+use super::{
+    AppState, cookie,
+    gate::{SESSION_COOKIE, SESSION_COOKIE_TLS, SETUP_COOKIE},
+};
+use crate::{
+    error::AppError,
+    session::safe_next,
+    visit::{Theme, Visit},
+};
+
+/// The request being answered. Read it before the first `await`.
+pub struct Request {
+    state: AppState,
+    parts: Parts,
+    response: ResponseOptions,
+}
+
+impl Request {
+    /// Fails only outside a request.
+    pub fn current() -> Result<Self, AppError> {
+        match (use_context::<AppState>(), use_context::<Parts>(), use_context::<ResponseOptions>()) {
+            (Some(state), Some(parts), Some(response)) => Ok(Self { state, parts, response }),
+            _ => Err(AppError::internal("called outside a request")),
+        }
+    }
+
+    pub fn control(&self) -> &Control {
+        &self.state.control
+    }
+
+    /// Who is signed in, as the gate found.
+    pub fn actor(&self) -> Result<Actor, AppError> {
+        self.parts.extensions.get::<Actor>().cloned().ok_or(AppError(AdminError::Unauthenticated))
+    }
+
+    /// Where the request comes from. Without the server's note everything is taken for one unknown address, which shares
+    /// one lock-out.
+    pub fn client(&self) -> Client {
+        self.parts.extensions.get::<Client>().cloned().unwrap_or_else(|| Client {
+            address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            user_agent: String::new(),
+            https: false,
+        })
+    }
+
+    pub fn header(&self, name: &str) -> Option<String> {
+        self.parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+    }
+
+    /// Host and port as the browser knows them.
+    pub fn host(&self) -> String {
+        self.header("host").or_else(|| self.parts.uri.authority().map(ToString::to_string)).unwrap_or_default()
+    }
+
+    /// The visitor came by the set-up link.
+    pub fn setup_session(&self) -> Option<SetupSession> {
+        cookie::read(&self.parts.headers, SETUP_COOKIE).and_then(|value| self.state.control.setup_session(value))
+    }
+
+    /// A form was sent without JavaScript: the answer is a page, not data.
+    pub fn is_form(&self) -> bool {
+        self.header("accept").is_some_and(|accept| accept.contains("text/html"))
+    }
+
+    /// The page that sign-in was asked for: the `next` of the page the form is on.
+    pub fn next_page(&self) -> String {
+        let next = self
+            .header("referer")
+            .and_then(|referer| RequestUrl::new(&referer).parse().ok())
+            .and_then(|url| url.search_params().get("next"));
+        safe_next(next.as_deref().unwrap_or_default()).to_owned()
+    }
+
+    pub fn open_session(&self, token: &str) {
+        let name = if self.client().https { SESSION_COOKIE_TLS } else { SESSION_COOKIE };
+        self.append_cookie(cookie::set(name, token));
+    }
+
+    /// Removes the cookie and what the browser keeps beside it. Browsers heed the second only on a secure connection.
+    pub fn close_session(&self) {
+        self.append_cookie(cookie::clear(SESSION_COOKIE));
+        if self.client().https {
+            self.append_cookie(cookie::clear(SESSION_COOKIE_TLS));
+            self.response
+                .insert_header(HeaderName::from_static("clear-site-data"), HeaderValue::from_static("\"storage\""));
+        }
+    }
+
+    pub fn close_setup(&self) {
+        self.append_cookie(cookie::clear(SETUP_COOKIE));
+    }
+
+    /// Keeps a new key for the page that a plain form is led to. Only that page's HTML will hold it.
+    pub fn show_key_on(&self, page: &str, actor: &Actor, key: &CreatedKey) {
+        self.state.control.put_flash(actor, key.clone());
+        leptos_axum::redirect(&format!("{page}?created=1"));
+    }
+
+    /// What the page has to know of this visit before it is drawn.
+    pub(super) fn visit(&self) -> Visit {
+        let query = self.parts.uri.query().unwrap_or_default();
+        let created = query.split('&').any(|pair| pair == "created=1");
+        let key = created.then(|| self.actor().ok()).flatten().and_then(|actor| self.state.control.take_flash(&actor));
+        Visit {
+            unencrypted: !self.client().https && !is_loopback(&self.host()),
+            theme: Theme::from_cookie(cookie::read(&self.parts.headers, Theme::COOKIE)),
+            key,
+        }
+    }
+
+    fn append_cookie(&self, value: Option<HeaderValue>) {
+        if let Some(value) = value {
+            self.response.append_header(header::SET_COOKIE, value);
+        }
+    }
+}
+
+/// The host part names this machine.
+fn is_loopback(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_this_machine_are_loopback() {
+        for host in ["localhost", "LOCALHOST:8080", "127.0.0.1:8080", "[::1]:8080", "127.8.8.8"] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in ["", "gateway.lan:8080", "localhost.evil.example", "192.168.1.2", "[fe80::1]:8080"] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+}

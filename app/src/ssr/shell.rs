@@ -1,0 +1,40 @@
+//! The HTML document around the app. Every script carries the response's nonce.
+
+use leptos::{nonce::use_nonce, prelude::*};
+use leptos_meta::MetaTags;
+
+use crate::{App, Assets, visit::Visit};
+
+/// The whole document. A page that shows a key once is not hydrated: the key then is in this HTML and nowhere else.
+pub(super) fn shell(assets: Assets) -> impl IntoView {
+    let visit = use_context::<Visit>().unwrap_or_default();
+    let Assets { js, wasm, css, chart_js } = assets;
+    let hydrate = visit.key.is_none().then(|| {
+        let start = format!(
+            "import init, {{ hydrate }} from {js:?}; init({{ module_or_path: {wasm:?} }}).then(() => hydrate());"
+        );
+        view! {
+            <link rel="modulepreload" href=js nonce=use_nonce()/>
+            <script defer src=chart_js nonce=use_nonce()></script>
+            <script type="module" nonce=use_nonce()>{start}</script>
+        }
+    });
+    view! {
+        <!DOCTYPE html>
+        <html lang="en" data-theme=visit.theme.name() data-unencrypted=visit.unencrypted.then_some("true")>
+            <head>
+                <meta charset="utf-8"/>
+                <meta name="viewport" content="width=device-width, initial-scale=1"/>
+                <meta name="color-scheme" content="light dark"/>
+                <meta name="robots" content="noindex, nofollow"/>
+                <link rel="icon" type="image/svg+xml" href="/pkg/favicon.svg"/>
+                <link rel="stylesheet" href=css/>
+                {hydrate}
+                <MetaTags/>
+            </head>
+            <body>
+                <App/>
+            </body>
+        </html>
+    }
+}

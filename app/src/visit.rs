@@ -1,0 +1,59 @@
+//! What a page has to know of a visit before it is drawn. On the server it comes from the request; in the browser it is
+//! read back from the document, so that both draw the same.
+
+use domain::key::CreatedKey;
+use leptos::prelude::*;
+
+/// Colours of the pages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Theme {
+    /// As the system prefers.
+    #[default]
+    System,
+    Light,
+    Dark,
+}
+
+impl Theme {
+    pub const COOKIE: &'static str = "op_theme";
+
+    pub fn from_cookie(value: Option<&str>) -> Self {
+        match value {
+            Some("light") => Self::Light,
+            Some("dark") => Self::Dark,
+            _ => Self::System,
+        }
+    }
+
+    /// Value of the document's `data-theme`; `None` leaves the choice to the system.
+    pub fn name(self) -> Option<&'static str> {
+        match self {
+            Self::System => None,
+            Self::Light => Some("light"),
+            Self::Dark => Some("dark"),
+        }
+    }
+}
+
+/// Given as context on the server only.
+#[derive(Clone, Default)]
+pub struct Visit {
+    /// The page travels over a network without TLS.
+    pub unencrypted: bool,
+    pub theme: Theme,
+    /// A key that a plain form has just created; shown by this page and then forgotten.
+    pub key: Option<CreatedKey>,
+}
+
+/// The page travels over a network without TLS.
+pub fn is_unencrypted() -> bool {
+    match use_context::<Visit>() {
+        Some(visit) => visit.unencrypted,
+        None => document().document_element().is_some_and(|element| element.has_attribute("data-unencrypted")),
+    }
+}
+
+/// The key that a plain form has just created. Always `None` in the browser, where keys come as answers of actions.
+pub fn key_to_show() -> Option<CreatedKey> {
+    use_context::<Visit>().and_then(|visit| visit.key)
+}

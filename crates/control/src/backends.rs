@@ -1,0 +1,225 @@
+//! Backends: which servers the fleet has. What is known of them now comes from the gateway's catalogue.
+
+use std::time::Duration;
+
+use domain::{
+    backend::{
+        AddBackend, BackendRef, BackendState, BackendView, EditBackend, ProbeAddress, ProbeReport, SetBackendEnabled,
+    },
+    error::{AdminError, FieldError},
+    id::BackendId,
+};
+use gateway::snapshot::BackendToken;
+use store::row::{BackendRow, Op};
+use url::Url;
+
+use crate::{
+    Actor, Control,
+    clock::Now,
+    fault, name,
+    secrets::{random, seal::Place},
+    setup::shown,
+    state::State,
+};
+
+/// How long an answer waits for the first look at a backend.
+const FIRST_LOOK: Duration = Duration::from_secs(3);
+/// Most characters of a backend's token.
+const MAX_TOKEN: usize = 4_096;
+
+/// The checked fields of a form.
+struct Form {
+    name: String,
+    url: Url,
+    /// `None` where nothing was typed.
+    token: Option<BackendToken>,
+}
+
+impl Form {
+    fn check(name: &str, url: &str, token: &str) -> Result<Self, AdminError> {
+        let mut fields = Vec::new();
+        let name = name::check("name", name).map_err(|fault| fields.push(fault));
+        let url = check_url(url).map_err(|fault| fields.push(fault));
+        let token = check_token(token).map_err(|fault| fields.push(fault));
+        match (name, url, token) {
+            (Ok(name), Ok(url), Ok(token)) => Ok(Self { name, url, token }),
+            _ => Err(AdminError::Invalid { fields }),
+        }
+    }
+
+    /// Name and address must be nobody else's.
+    fn check_unique(&self, state: &State, own: Option<&BackendId>) -> Result<(), AdminError> {
+        let mut fields = Vec::new();
+        for row in state.rows.backends.iter().filter(|row| Some(&row.id) != own) {
+            if name::same(&row.name, &self.name) {
+                fields.push(FieldError::new("name", "another backend has this name"));
+            }
+            if row.url == shown(&self.url) {
+                fields.push(FieldError::new("url", format!("the backend {} has this address", row.name)));
+            }
+        }
+        if fields.is_empty() { Ok(()) } else { Err(AdminError::Invalid { fields }) }
+    }
+}
+
+fn check_url(text: &str) -> Result<Url, FieldError> {
+    gateway::probe::normalise_url(text).map_err(|message| FieldError::new("url", message))
+}
+
+fn check_token(text: &str) -> Result<Option<BackendToken>, FieldError> {
+    let token = text.trim();
+    if token.len() > MAX_TOKEN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(FieldError::new(
+            "token",
+            format!("must be at most {MAX_TOKEN} visible ASCII characters without blanks"),
+        ));
+    }
+    Ok((!token.is_empty()).then(|| BackendToken(token.to_owned())))
+}
+
+impl Control {
+    pub fn backends(&self, _actor: &Actor) -> Vec<BackendView> {
+        let live = self.0.gateway.live().backends;
+        self.state().rows.backends.iter().map(|row| view(row, &live)).collect()
+    }
+
+    pub async fn add_backend(&self, _actor: &Actor, input: AddBackend) -> Result<BackendView, AdminError> {
+        let id = self.store_backend(&input).await?;
+        self.look_at(&id).await
+    }
+
+    /// Stores it without reaching it.
+    pub(crate) async fn store_backend(&self, input: &AddBackend) -> Result<BackendId, AdminError> {
+        let form = Form::check(&input.name, &input.url, &input.token)?;
+        let id: BackendId = random::id()?;
+        let sealed_token = self.seal_token(&id, form.token.as_ref())?;
+        let (name, url) = (form.name.clone(), shown(&form.url));
+        let row = BackendRow { id: id.clone(), name, url, enabled: true, sealed_token, created_at: Now::read().wall };
+        self.mutate("backend added", |state| {
+            form.check_unique(state, None)?;
+            Ok((vec![Op::PutBackend(row.clone())], ()))
+        })
+        .await?;
+        self.0.setup.backend_chosen();
+        Ok(id)
+    }
+
+    pub async fn edit_backend(&self, _actor: &Actor, input: EditBackend) -> Result<BackendView, AdminError> {
+        let form = Form::check(&input.name, &input.url, &input.token)?;
+        let sealed = self.seal_token(&input.id, form.token.as_ref())?;
+        self.mutate("backend changed", |state| {
+            let row = state.backend(&input.id)?;
+            form.check_unique(state, Some(&input.id))?;
+            let keeps = sealed.is_none() && !input.clear_token && row.sealed_token.is_some();
+            // A stored token goes to the server it was given for and to no other.
+            if keeps && Url::parse(&row.url).ok().map(|url| url.origin()) != Some(form.url.origin()) {
+                let message = "the address is another server's: give the token again, or remove it";
+                return Err(AdminError::invalid("token", message));
+            }
+            let sealed_token = if keeps { row.sealed_token.clone() } else { sealed.clone() };
+            let (name, url) = (form.name.clone(), shown(&form.url));
+            Ok((vec![Op::PutBackend(BackendRow { name, url, sealed_token, ..row.clone() })], ()))
+        })
+        .await?;
+        self.look_at(&input.id).await
+    }
+
+    pub async fn set_backend_enabled(
+        &self,
+        _actor: &Actor,
+        input: SetBackendEnabled,
+    ) -> Result<BackendView, AdminError> {
+        let view = self.switch_backend(&input.id, input.enabled).await?;
+        if input.enabled { self.look_at(&input.id).await } else { Ok(view) }
+    }
+
+    /// Switches it without reaching it.
+    pub(crate) async fn switch_backend(&self, id: &BackendId, enabled: bool) -> Result<BackendView, AdminError> {
+        self.mutate("backend switched", |state| {
+            let row = state.backend(id)?;
+            let changed = (row.enabled != enabled).then(|| BackendRow { enabled, ..row.clone() });
+            Ok((changed.map(Op::PutBackend).into_iter().collect(), ()))
+        })
+        .await?;
+        self.backend_view(id)
+    }
+
+    pub async fn remove_backend(&self, _actor: &Actor, input: BackendRef) -> Result<(), AdminError> {
+        self.mutate("backend removed", |state| {
+            state.backend(&input.id)?;
+            Ok((vec![Op::DeleteBackend(input.id.clone())], ()))
+        })
+        .await
+    }
+
+    /// Looks at a stored backend now, with its stored token.
+    pub async fn test_backend(&self, _actor: &Actor, input: BackendRef) -> Result<ProbeReport, AdminError> {
+        let state = self.state();
+        let row = state.backend(&input.id)?;
+        let token = self.backend_token(row)?;
+        let url = Url::parse(&row.url).map_err(|error| fault::internal("a stored address cannot be read", &error))?;
+        let result = gateway::probe::probe(&url, token.as_ref()).await;
+        if row.enabled {
+            // What the test found should show in the list too.
+            self.look_at(&input.id).await?;
+        }
+        Ok(ProbeReport { url: shown(&url), result })
+    }
+
+    /// Looks at an address that is not stored yet.
+    pub async fn probe_address(&self, _actor: &Actor, input: ProbeAddress) -> Result<ProbeReport, AdminError> {
+        let invalid = |fault| AdminError::Invalid { fields: vec![fault] };
+        let url = check_url(&input.url).map_err(invalid)?;
+        let token = check_token(&input.token).map_err(invalid)?;
+        let result = gateway::probe::probe(&url, token.as_ref()).await;
+        Ok(ProbeReport { url: shown(&url), result })
+    }
+
+    pub(crate) fn backend_view(&self, id: &BackendId) -> Result<BackendView, AdminError> {
+        let state = self.state();
+        Ok(view(state.backend(id)?, &self.0.gateway.live().backends))
+    }
+
+    /// The stored token of a backend, opened.
+    pub(crate) fn backend_token(&self, row: &BackendRow) -> Result<Option<BackendToken>, AdminError> {
+        let Some(sealed) = &row.sealed_token else { return Ok(None) };
+        let opened = self.0.secrets.sealer().open(&Place::backend_token(&row.id), sealed);
+        let token = opened.ok_or_else(|| fault::internal("a stored token cannot be opened", &row.id))?;
+        Ok(Some(BackendToken(token.as_str().to_owned())))
+    }
+
+    fn seal_token(&self, id: &BackendId, token: Option<&BackendToken>) -> Result<Option<Vec<u8>>, AdminError> {
+        token.map(|token| self.0.secrets.sealer().seal(&Place::backend_token(id), &token.0)).transpose()
+    }
+
+    /// Waits a little for the catalogue's look, so that the answer shows the backend's state.
+    async fn look_at(&self, id: &BackendId) -> Result<BackendView, AdminError> {
+        if tokio::time::timeout(FIRST_LOOK, self.0.gateway.refresh(Some(id.clone()))).await.is_err() {
+            tracing::debug!(backend = %id, "the first look takes long; the catalogue goes on");
+        }
+        self.backend_view(id)
+    }
+}
+
+/// What is stored, and what the gateway knows beside it.
+fn view(row: &BackendRow, live: &[BackendView]) -> BackendView {
+    let known = live.iter().find(|view| view.id == row.id);
+    let state = match known {
+        _ if !row.enabled => BackendState::Disabled,
+        Some(view) => view.state,
+        None => BackendState::Unknown,
+    };
+    BackendView {
+        id: row.id.clone(),
+        name: row.name.clone(),
+        url: row.url.clone(),
+        enabled: row.enabled,
+        has_token: row.sealed_token.is_some(),
+        created_at: row.created_at,
+        state,
+        models: known.map(|view| view.models.clone()).unwrap_or_default(),
+        version: known.and_then(|view| view.version.clone()),
+        in_flight: known.map_or(0, |view| view.in_flight),
+        last_error: known.and_then(|view| view.last_error.clone()),
+    }
+}

@@ -1,0 +1,191 @@
+//! What the command line asks, over the Unix socket of a running server or of a store it opened itself. The same use
+//! cases as the pages: whoever may open the socket or the data folder is trusted with all of them.
+
+use domain::{
+    backend::{AddBackend, BackendRef, BackendView},
+    error::AdminError,
+    id::{BackendId, ID_LENGTH, KeyId, UserId},
+    key::{CreateKey, CreatedKey, KEY_PREFIX, KeyStatus, KeyView, SetKeyLimit, SetKeyStatus},
+    user::{AddUser, SetUserEnabled, UserRef, UserView},
+};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::{Actor, Control, fault, name};
+
+/// One request of the command line. Backends and users are named by name or id, keys by `op_<id>` or the bare id.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Command {
+    AdminCreate {
+        name: String,
+        password: String,
+    },
+    AdminResetPassword {
+        name: String,
+        password: String,
+    },
+    /// Stores it without reaching it.
+    BackendAdd {
+        name: String,
+        url: String,
+        token: Option<String>,
+    },
+    BackendList,
+    BackendSetEnabled {
+        backend: String,
+        enabled: bool,
+    },
+    BackendRemove {
+        backend: String,
+    },
+    UserAdd {
+        name: String,
+    },
+    UserList,
+    UserSetEnabled {
+        user: String,
+        enabled: bool,
+    },
+    UserRemove {
+        user: String,
+    },
+    KeyCreate {
+        user: String,
+        name: String,
+        requests: Option<u32>,
+        minutes: Option<u32>,
+    },
+    KeyList {
+        user: Option<String>,
+    },
+    KeySetEnabled {
+        key: String,
+        enabled: bool,
+    },
+    KeyRevoke {
+        key: String,
+    },
+    /// Both numbers, or neither to go back to the default limit.
+    KeyLimit {
+        key: String,
+        requests: Option<u32>,
+        minutes: Option<u32>,
+    },
+}
+
+/// The answer to a [`Command`].
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(tag = "reply", content = "value", rename_all = "snake_case")]
+pub enum Reply {
+    Done,
+    Backends(Vec<BackendView>),
+    Users(Vec<UserView>),
+    Keys(Vec<KeyView>),
+    CreatedKey(CreatedKey),
+}
+
+impl Control {
+    /// Carries out one command; it is in force when this returns.
+    pub async fn execute(&self, command: Command) -> Result<Reply, AdminError> {
+        let actor = Actor::command_line()?;
+        match command {
+            Command::AdminCreate { name, password } => {
+                self.create_admin(&name, &Zeroizing::new(password)).await?;
+                Ok(Reply::Done)
+            }
+            Command::AdminResetPassword { name, password } => {
+                self.reset_password(&name, &Zeroizing::new(password)).await?;
+                Ok(Reply::Done)
+            }
+            Command::BackendAdd { name, url, token } => {
+                let id = self.store_backend(&AddBackend { name, url, token: token.unwrap_or_default() }).await?;
+                Ok(Reply::Backends(vec![self.backend_view(&id)?]))
+            }
+            Command::BackendList => Ok(Reply::Backends(self.backends(&actor))),
+            Command::BackendSetEnabled { backend, enabled } => {
+                let id = self.backend_called(&backend)?;
+                Ok(Reply::Backends(vec![self.switch_backend(&id, enabled).await?]))
+            }
+            Command::BackendRemove { backend } => {
+                let id = self.backend_called(&backend)?;
+                self.remove_backend(&actor, BackendRef { id }).await?;
+                Ok(Reply::Done)
+            }
+            Command::UserAdd { name } => Ok(Reply::Users(vec![self.add_user(&actor, AddUser { name }).await?])),
+            Command::UserList => Ok(Reply::Users(self.users(&actor))),
+            Command::UserSetEnabled { user, enabled } => {
+                let id = self.user_called(&user)?;
+                Ok(Reply::Users(vec![self.set_user_enabled(&actor, SetUserEnabled { id, enabled }).await?]))
+            }
+            Command::UserRemove { user } => {
+                let id = self.user_called(&user)?;
+                self.remove_user(&actor, UserRef { id }).await?;
+                Ok(Reply::Done)
+            }
+            Command::KeyCreate { user, name, requests, minutes } => {
+                let user_id = self.user_called(&user)?;
+                let input = CreateKey { user_id, name, requests: typed(requests), minutes: typed(minutes) };
+                Ok(Reply::CreatedKey(self.create_key(&actor, input).await?))
+            }
+            Command::KeyList { user } => Ok(Reply::Keys(self.keys(user.as_deref())?)),
+            Command::KeySetEnabled { key, enabled } => {
+                let status = if enabled { KeyStatus::Active } else { KeyStatus::Disabled };
+                let input = SetKeyStatus { id: key_id(&key)?, status };
+                Ok(Reply::Keys(vec![self.set_key_status(&actor, input).await?]))
+            }
+            Command::KeyRevoke { key } => {
+                let input = SetKeyStatus { id: key_id(&key)?, status: KeyStatus::Revoked };
+                Ok(Reply::Keys(vec![self.set_key_status(&actor, input).await?]))
+            }
+            Command::KeyLimit { key, requests, minutes } => {
+                let input = SetKeyLimit { id: key_id(&key)?, requests: typed(requests), minutes: typed(minutes) };
+                Ok(Reply::Keys(vec![self.set_key_limit(&actor, input).await?]))
+            }
+        }
+    }
+
+    /// A backend by name or id; a name wins.
+    fn backend_called(&self, text: &str) -> Result<BackendId, AdminError> {
+        let state = self.state();
+        let rows = &state.rows.backends;
+        let by_name = rows.iter().find(|row| name::same(&row.name, text.trim()));
+        let found = by_name.or_else(|| rows.iter().find(|row| row.id.as_str() == text.trim()));
+        found.map(|row| row.id.clone()).ok_or_else(|| fault::not_found("backend"))
+    }
+
+    /// A user that is not removed, by name or id; a name wins.
+    fn user_called(&self, text: &str) -> Result<UserId, AdminError> {
+        let state = self.state();
+        let by_name = state.users().find(|row| name::same(&row.name, text.trim()));
+        let found = by_name.or_else(|| state.users().find(|row| row.id.as_str() == text.trim()));
+        found.map(|row| row.id.clone()).ok_or_else(|| fault::not_found("user"))
+    }
+
+    /// Keys of one user or of all, revoked ones included, oldest first.
+    fn keys(&self, user: Option<&str>) -> Result<Vec<KeyView>, AdminError> {
+        let user = user.map(|text| self.user_called(text)).transpose()?;
+        let state = self.state();
+        let wanted = state.rows.keys.iter().filter(|key| user.as_ref().is_none_or(|user| key.user == *user));
+        Ok(wanted.map(|key| self.key_view(&state, key)).collect())
+    }
+}
+
+/// A number as a form would send it.
+fn typed(number: Option<u32>) -> String {
+    number.map(|number| number.to_string()).unwrap_or_default()
+}
+
+/// Takes `op_<id>` or the bare id. Whole keys are refused, and what was given is never repeated: it may be a secret.
+fn key_id(text: &str) -> Result<KeyId, AdminError> {
+    let bare = text.trim().strip_prefix(KEY_PREFIX).unwrap_or(text.trim());
+    if bare.len() > ID_LENGTH {
+        let message = "give only op_ and the 12 characters after it, not the whole key: it is a secret";
+        return Err(AdminError::invalid("key", message));
+    }
+    KeyId::new(bare).map_err(|_| AdminError::invalid("key", "give op_ and the 12 characters after it"))
+}
+
+#[cfg(test)]
+#[path = "command/tests.rs"]
+mod tests;

@@ -1,0 +1,91 @@
+//! The command line's commands as JSON and against a whole control plane.
+
+use super::*;
+use crate::tests::{bench, bench_of};
+
+/// Every command once.
+fn all() -> Vec<Command> {
+    let text = || "x".to_owned();
+    vec![
+        Command::AdminCreate { name: text(), password: text() },
+        Command::AdminResetPassword { name: text(), password: text() },
+        Command::BackendAdd { name: text(), url: text(), token: Some(text()) },
+        Command::BackendList,
+        Command::BackendSetEnabled { backend: text(), enabled: false },
+        Command::BackendRemove { backend: text() },
+        Command::UserAdd { name: text() },
+        Command::UserList,
+        Command::UserSetEnabled { user: text(), enabled: true },
+        Command::UserRemove { user: text() },
+        Command::KeyCreate { user: text(), name: text(), requests: Some(5), minutes: Some(1) },
+        Command::KeyList { user: None },
+        Command::KeySetEnabled { key: text(), enabled: true },
+        Command::KeyRevoke { key: text() },
+        Command::KeyLimit { key: text(), requests: None, minutes: None },
+    ]
+}
+
+#[test]
+fn commands_survive_the_socket() {
+    for command in all() {
+        let there = serde_json::to_string(&command).unwrap();
+        let back: Command = serde_json::from_str(&there).unwrap();
+        assert_eq!(serde_json::to_string(&back).unwrap(), there);
+    }
+    assert!(serde_json::from_str::<Command>(r#"{"command":"user_add","name":"x","admin":true}"#).is_err());
+}
+
+#[tokio::test]
+async fn replies_survive_the_socket() {
+    let bench = bench().await;
+    let run = async |command| bench.control.execute(command).await.unwrap();
+    run(Command::UserAdd { name: "ada".into() }).await;
+    let created =
+        run(Command::KeyCreate { user: "ada".into(), name: "laptop".into(), requests: None, minutes: None }).await;
+    let replies = [Reply::Done, run(Command::UserList).await, run(Command::KeyList { user: None }).await, created];
+    for reply in replies {
+        let there = serde_json::to_string(&reply).unwrap();
+        let back: Reply = serde_json::from_str(&there).unwrap();
+        assert_eq!(serde_json::to_string(&back).unwrap(), there);
+    }
+}
+
+#[test]
+fn a_whole_key_is_refused_and_not_repeated() {
+    let whole = domain::key::assemble_key(&KeyId::new("0123456789ab").unwrap(), &"s".repeat(43));
+    let message = key_id(&whole).unwrap_err().to_string();
+    assert!(message.contains("not the whole key") && !message.contains("0123456789ab"), "{message}");
+    assert_eq!(key_id("op_0123456789ab").unwrap().as_str(), "0123456789ab");
+    assert_eq!(key_id(" 0123456789ab ").unwrap().as_str(), "0123456789ab");
+    let short = key_id("op_sekret").unwrap_err().to_string();
+    assert!(!short.contains("sekret"), "{short}");
+}
+
+#[tokio::test]
+async fn a_fleet_can_be_set_up_from_the_command_line_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = bench_of(&folder, "mem://").await;
+    let run = |command| bench.control.execute(command);
+    let add =
+        Command::BackendAdd { name: "gpu".into(), url: "http://127.0.0.1:9".into(), token: Some("geheim".into()) };
+    let Ok(Reply::Backends(added)) = run(add).await else { panic!() };
+    assert!(added[0].has_token && added[0].enabled);
+    assert!(run(Command::UserAdd { name: "ada".into() }).await.is_ok());
+    let create =
+        |requests, minutes| Command::KeyCreate { user: "ada".into(), name: "laptop".into(), requests, minutes };
+    assert_eq!(run(create(Some(5), None)).await.err().unwrap().status(), 400);
+    let Ok(Reply::CreatedKey(key)) = run(create(Some(5), Some(1))).await else { panic!() };
+    let name = format!("op_{}", key.view.id);
+    assert!(run(Command::KeyLimit { key: name.clone(), requests: None, minutes: None }).await.is_ok());
+    assert!(run(Command::KeySetEnabled { key: name.clone(), enabled: false }).await.is_ok());
+    assert!(run(Command::KeyRevoke { key: name.clone() }).await.is_ok());
+    assert_eq!(run(Command::KeySetEnabled { key: name, enabled: true }).await.err().unwrap().status(), 409);
+    let Ok(Reply::Keys(keys)) = run(Command::KeyList { user: Some("ADA".into()) }).await else { panic!() };
+    assert_eq!((keys.len(), keys[0].status), (1, KeyStatus::Revoked));
+    assert!(run(Command::BackendSetEnabled { backend: "gpu".into(), enabled: false }).await.is_ok());
+    assert!(run(Command::BackendRemove { backend: added[0].id.to_string() }).await.is_ok());
+    assert_eq!(run(Command::BackendRemove { backend: "gpu".into() }).await.err().unwrap().status(), 404);
+    assert!(run(Command::UserRemove { user: "ada".into() }).await.is_ok());
+    let Ok(Reply::Users(users)) = run(Command::UserList).await else { panic!() };
+    assert!(users.is_empty());
+}

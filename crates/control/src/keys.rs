@@ -1,0 +1,156 @@
+//! API keys: made, limited, switched and revoked. The text of a key exists only in the answer that made it.
+
+use domain::{
+    error::{AdminError, FieldError},
+    id::KeyId,
+    key::{CreateKey, CreatedKey, KeyStatus, KeyView, SetKeyLimit, SetKeyStatus, assemble_key},
+    limit::RateLimit,
+};
+use store::row::{KeyRow, Op};
+use zeroize::Zeroizing;
+
+use crate::{Actor, Control, clock::Now, fault, name, secrets::random, state::State};
+
+/// How often another id is drawn when one is taken. With 71 bits, twice is already a sign of a broken source.
+const DRAWS: usize = 4;
+/// Characters of a key that are kept to tell keys apart.
+const LAST: usize = 4;
+
+/// The same key, revoked: its hash is gone, so nothing can match it again.
+pub(crate) fn revoked(key: &KeyRow) -> KeyRow {
+    KeyRow { status: KeyStatus::Revoked, hash: None, ..key.clone() }
+}
+
+impl Control {
+    pub async fn create_key(&self, _actor: &Actor, input: CreateKey) -> Result<CreatedKey, AdminError> {
+        let mut fields: Vec<FieldError> = Vec::new();
+        let name = name::check("name", &input.name).map_err(|fault| fields.push(fault));
+        let limit = RateLimit::from_fields(&input.requests, &input.minutes).map_err(|faults| fields.extend(faults));
+        let (Ok(name), Ok(limit)) = (name, limit) else { return Err(AdminError::Invalid { fields }) };
+        let secret = random::key_secret()?;
+        let (token, row) = self
+            .mutate("key created", |state| {
+                let user = state.user(&input.user_id)?;
+                let mut living = state.keys_of(&user.id).filter(|key| key.status != KeyStatus::Revoked);
+                if living.any(|key| name::same(&key.name, &name)) {
+                    return Err(AdminError::invalid("name", "this user has a key of this name"));
+                }
+                let id = free_id(state, random::id)?;
+                let token = Zeroizing::new(assemble_key(&id, &secret));
+                let row = KeyRow {
+                    id,
+                    user: user.id.clone(),
+                    name: name.clone(),
+                    status: KeyStatus::Active,
+                    hash: Some(self.0.secrets.hash_key(&token)),
+                    last_four: token.get(token.len() - LAST..).unwrap_or_default().to_owned(),
+                    limit,
+                    created_at: Now::read().wall,
+                };
+                Ok((vec![Op::PutKey(row.clone())], (token, row)))
+            })
+            .await?;
+        Ok(CreatedKey { token: token.to_string(), view: self.key_view(&self.state(), &row) })
+    }
+
+    pub async fn set_key_limit(&self, _actor: &Actor, input: SetKeyLimit) -> Result<KeyView, AdminError> {
+        let limit =
+            RateLimit::from_fields(&input.requests, &input.minutes).map_err(|fields| AdminError::Invalid { fields })?;
+        self.change_key("key limit changed", &input.id, |key| Ok(KeyRow { limit, ..key.clone() })).await
+    }
+
+    pub async fn set_key_status(&self, _actor: &Actor, input: SetKeyStatus) -> Result<KeyView, AdminError> {
+        let status = input.status;
+        self.change_key("key status changed", &input.id, |key| {
+            Ok(if status == KeyStatus::Revoked { revoked(key) } else { KeyRow { status, ..key.clone() } })
+        })
+        .await
+    }
+
+    /// Changes a key that is not revoked. Revoking is final, so asking for it again is no fault and changes nothing.
+    async fn change_key(
+        &self,
+        what: &'static str,
+        id: &KeyId,
+        change: impl Fn(&KeyRow) -> Result<KeyRow, AdminError> + Send,
+    ) -> Result<KeyView, AdminError> {
+        self.mutate(what, |state| {
+            let key = state.key(id)?;
+            let changed = change(key)?;
+            if changed == *key {
+                return Ok((Vec::new(), ()));
+            }
+            if key.status == KeyStatus::Revoked {
+                return Err(fault::conflict("this key is revoked for good: create another"));
+            }
+            Ok((vec![Op::PutKey(changed)], ()))
+        })
+        .await?;
+        let state = self.state();
+        Ok(self.key_view(&state, state.key(id)?))
+    }
+
+    pub(crate) fn key_view(&self, state: &State, row: &KeyRow) -> KeyView {
+        let used = self.0.usage.total(&row.id);
+        let user = state.rows.users.iter().find(|user| user.id == row.user);
+        KeyView {
+            id: row.id.clone(),
+            user_id: row.user.clone(),
+            user: user.map(|user| user.name.clone()).unwrap_or_default(),
+            name: row.name.clone(),
+            status: row.status,
+            last_four: row.last_four.clone(),
+            limit: row.limit,
+            created_at: row.created_at,
+            last_used_at: used.last_used_at,
+            requests: used.requests,
+        }
+    }
+}
+
+/// An id that no key has or had.
+fn free_id(state: &State, draw: impl Fn() -> Result<KeyId, AdminError>) -> Result<KeyId, AdminError> {
+    for _ in 0..DRAWS {
+        let id = draw()?;
+        if state.rows.keys.iter().all(|key| key.id != id) {
+            return Ok(id);
+        }
+    }
+    Err(fault::internal("no free id was found", &"every drawn id is taken"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use domain::id::UserId;
+
+    use super::*;
+
+    fn key(id: &KeyId) -> KeyRow {
+        KeyRow {
+            id: id.clone(),
+            user: UserId::new("uuuuuuuuuuuu").unwrap(),
+            name: "n".into(),
+            status: KeyStatus::Revoked,
+            hash: None,
+            last_four: "abcd".into(),
+            limit: None,
+            created_at: 0,
+        }
+    }
+
+    #[test]
+    fn a_taken_id_is_drawn_again() {
+        let (taken, free) = (KeyId::new("aaaaaaaaaaaa").unwrap(), KeyId::new("bbbbbbbbbbbb").unwrap());
+        let state = State { rows: store::row::State { keys: vec![key(&taken)], ..Default::default() } };
+        let draws = Cell::new(0);
+        let draw = || {
+            draws.set(draws.get() + 1);
+            Ok(if draws.get() < 3 { taken.clone() } else { free.clone() })
+        };
+        assert_eq!(free_id(&state, draw), Ok(free.clone()));
+        assert_eq!(draws.get(), 3);
+        assert!(free_id(&state, || Ok(taken.clone())).is_err(), "a broken source ends");
+    }
+}

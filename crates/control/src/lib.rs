@@ -1,0 +1,151 @@
+//! The use cases of administration, free of any transport: pages, command line and start-up call the same methods. The
+//! whole configuration is held in memory; a write goes to the store first, then to the gateway's snapshot, then answers.
+
+pub mod command;
+
+mod attempts;
+mod backends;
+mod clock;
+mod fault;
+mod flash;
+mod keys;
+mod live;
+mod lock;
+mod login;
+mod name;
+mod open;
+mod password;
+mod redis;
+mod secrets;
+mod session;
+mod settings;
+mod setup;
+mod snapshot;
+mod state;
+mod usage;
+mod users;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    net::IpAddr,
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use arc_swap::ArcSwap;
+use domain::{error::AdminError, id::AdminId, setup::ActorView};
+use gateway::Gateway;
+use store::Store;
+use tokio::sync::Mutex;
+#[cfg(test)]
+use tokio_util::sync::CancellationToken;
+
+pub use password::check_password;
+pub use secrets::root::check_secret_key;
+
+/// What `server` read from environment and files; already validated.
+pub struct ControlConfig {
+    /// Folder for the key file.
+    pub data_dir: PathBuf,
+    /// `SECRET_KEY`; `None` makes a random one in the data folder.
+    pub secret_key: Option<String>,
+    /// `ADMIN_USER` and `ADMIN_PASSWORD`, where both are set.
+    pub admin: Option<(String, String)>,
+    /// `OLLAMA_SERVERS`.
+    pub ollama_servers: Vec<url::Url>,
+    /// Values of settings found in the environment, by the field names of `SettingsView`.
+    pub environment: EnvironmentSettings,
+}
+
+/// Settings as the environment gives them; `None` where it is silent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EnvironmentSettings {
+    /// `RATE_LIMIT_REQUESTS` and `RATE_LIMIT_WINDOW_MINUTES`; `Some(None)` is "no limit" said explicitly.
+    pub default_limit: Option<Option<domain::limit::RateLimit>>,
+    pub redis_url: Option<String>,
+    pub max_body_mb: Option<u32>,
+    pub public_url: Option<String>,
+}
+
+/// Where a request of the admin app comes from.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pub address: IpAddr,
+    pub user_agent: String,
+    /// The browser's side of the connection is TLS (told by a trusted proxy, until the gateway ends TLS itself).
+    pub https: bool,
+}
+
+/// An authenticated administrator; only `Control` makes one, so a use case that takes it cannot be reached without
+/// signing in.
+#[derive(Debug, Clone)]
+pub struct Actor {
+    view: ActorView,
+    token_hash: [u8; 32],
+}
+
+impl Actor {
+    pub fn view(&self) -> &ActorView {
+        &self.view
+    }
+
+    /// Identifies the session, for the flash.
+    pub fn session(&self) -> [u8; 32] {
+        self.token_hash
+    }
+
+    /// Whoever may open the socket or the data folder; it has no session and no account.
+    fn command_line() -> Result<Self, AdminError> {
+        let id = AdminId::new("commandline0").map_err(|error| fault::internal("an id was malformed", &error))?;
+        Ok(Self { view: ActorView { id, name: "command line".into() }, token_hash: [0; 32] })
+    }
+}
+
+/// A session that was just opened. `token` goes into the cookie and nowhere else.
+pub struct NewSession {
+    pub token: String,
+    pub actor: Actor,
+}
+
+/// Right to create the first administrator, got by the set-up link.
+#[derive(Debug, Clone)]
+pub struct SetupSession(());
+
+/// The control plane of one process; cheap to clone.
+#[derive(Clone)]
+pub struct Control(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    gateway: Gateway,
+    secrets: secrets::Secrets,
+    environment: EnvironmentSettings,
+    /// `OLLAMA_SERVERS`, for the set-up page.
+    ollama_servers: Vec<url::Url>,
+    state: ArcSwap<state::State>,
+    /// Held from computing a write to putting it in force: one write at a time.
+    write: Arc<Mutex<()>>,
+    /// A write failed in a way that leaves open whether it was made.
+    doubtful: AtomicBool,
+    sessions: session::Sessions,
+    attempts: attempts::Attempts,
+    hasher: password::Hasher,
+    setup: setup::SetupPasses,
+    flash: flash::Flash,
+    usage: usage::Usage,
+    feed: live::Feed,
+}
+
+/// Why the control plane cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
+    /// A bad or changed `SECRET_KEY`, an unreadable key file. The message names the setting, never the value.
+    #[error("{0}")]
+    Secret(String),
+    #[error("{0}")]
+    Other(String),
+}

@@ -1,0 +1,181 @@
+//! The live status for the dashboard, and the housekeeping that keeps it and everything else in memory fresh.
+
+use std::{
+    sync::{Arc, Mutex, atomic::Ordering},
+    time::Duration,
+};
+
+use domain::{dashboard::HelpFacts, live::LiveStatus};
+use tokio::{
+    sync::watch,
+    time::{Instant, MissedTickBehavior, interval},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Actor, Control, clock::Now, lock::lock, settings};
+
+/// A status is sampled at most this often.
+const SAMPLE_EVERY: Duration = Duration::from_secs(1);
+/// How often is asked whether a sample is due; finer than the samples, so that none comes a whole second late.
+const SAMPLE_TICK: Duration = Duration::from_millis(250);
+const FOLLOW_EVERY: Duration = Duration::from_secs(2);
+const TIDY_EVERY: Duration = Duration::from_secs(10);
+
+/// The latest status and who waits for the next.
+pub(crate) struct Feed {
+    latest: watch::Sender<Arc<LiveStatus>>,
+    sampled: Mutex<Option<Instant>>,
+}
+
+impl Feed {
+    pub fn new() -> Self {
+        Self { latest: watch::Sender::new(Arc::default()), sampled: Mutex::new(None) }
+    }
+
+    /// It is time for another sample; counts as taken.
+    fn is_due(&self, now: Instant) -> bool {
+        let mut sampled = lock(&self.sampled);
+        let due = sampled.is_none_or(|at| now.duration_since(at) >= SAMPLE_EVERY);
+        if due {
+            *sampled = Some(now);
+        }
+        due
+    }
+
+    /// Sends `status` if it says anything new.
+    fn publish(&self, mut status: LiveStatus) {
+        self.latest.send_if_modified(|latest| {
+            status.sequence = latest.sequence;
+            let same = LiveStatus { at: latest.at, ..status.clone() } == **latest;
+            if !same {
+                status.sequence += 1;
+                *latest = Arc::new(std::mem::take(&mut status));
+            }
+            !same
+        });
+    }
+}
+
+impl Control {
+    /// The latest status and every later one; at most one a second.
+    pub fn live(&self, _actor: &Actor) -> watch::Receiver<Arc<LiveStatus>> {
+        let receiver = self.0.feed.latest.subscribe();
+        self.sample();
+        receiver
+    }
+
+    fn sample(&self) {
+        let now = Now::read();
+        if !self.0.feed.is_due(now.instant) {
+            return;
+        }
+        let mut status = self.0.gateway.live();
+        status.at = now.wall;
+        status.minutes = self.0.usage.last_hour(now.wall);
+        status.usage_dropped += self.0.usage.lost();
+        status.read_only = self.0.store.read_only();
+        self.0.feed.publish(status);
+    }
+
+    /// Samples the live status at most once a second while somebody listens, ends idle sessions, follows a shared
+    /// database's revision.
+    pub async fn run_housekeeping(&self, stop: CancellationToken) {
+        let mut changes = self.0.gateway.changes();
+        let [mut sample, mut follow, mut tidy] = [SAMPLE_TICK, FOLLOW_EVERY, TIDY_EVERY].map(|every| {
+            let mut ticks = interval(every);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            ticks
+        });
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = sample.tick() => self.sample_for_listeners(),
+                Ok(()) = changes.changed() => self.sample_for_listeners(),
+                _ = follow.tick() => {
+                    if self.0.store.is_remote() || self.0.doubtful.load(Ordering::Acquire) {
+                        self.follow_store().await;
+                    }
+                }
+                _ = tidy.tick() => self.tidy(Now::read()).await,
+            }
+        }
+    }
+
+    fn sample_for_listeners(&self) {
+        if self.0.feed.latest.receiver_count() > 0 {
+            self.sample();
+        }
+    }
+
+    /// Ends what has lapsed and writes when sessions were last used.
+    async fn tidy(&self, now: Now) {
+        self.0.attempts.prune(now.instant);
+        self.0.flash.prune(now.instant);
+        self.write_sessions(now, false).await;
+    }
+
+    /// What cannot be written now is tried again with the next call.
+    pub(crate) async fn write_sessions(&self, now: Now, all: bool) {
+        let lapsed = self.0.sessions.lapse(now);
+        let used = self.0.sessions.to_write(all);
+        if lapsed.is_empty() && used.is_empty() || self.0.store.read_only().is_some() {
+            return;
+        }
+        let result = self
+            .mutate("sessions written", |state| {
+                let rows = &state.rows.sessions;
+                let stored = |hash: &[u8; 32]| rows.iter().any(|row| row.token_hash == *hash);
+                let gone = lapsed.iter().filter(|hash| stored(hash)).map(|hash| store::row::Op::DeleteSession(*hash));
+                // A session that ended meanwhile must not come back; one that never had a row gets it now.
+                let live = used.iter().filter(|row| self.0.sessions.is_live(&row.token_hash, now));
+                let live = live.map(|row| store::row::Op::PutSession(row.clone()));
+                Ok((gone.chain(live).collect(), ()))
+            })
+            .await;
+        if let Err(error) = result {
+            tracing::warn!(%error, "sessions could not be written");
+        }
+    }
+
+    /// `host` is the Host header the page was asked under, `scheme` `http` or `https`.
+    pub fn help_facts(&self, _actor: &Actor, scheme: &str, host: &str) -> HelpFacts {
+        let state = self.state();
+        let settings = settings::view(&state, &self.0.environment);
+        let address = self.allowed_origins().into_iter().next().unwrap_or_else(|| format!("{scheme}://{host}"));
+        HelpFacts {
+            address,
+            model: self.sample_model(),
+            default_limit: settings.default_limit.value,
+            catalogue_interval_s: settings.catalogue_interval_s.value,
+            backends: state.rows.backends.len() as u64,
+            version: env!("CARGO_PKG_VERSION").into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_status_is_sent_once_and_every_other_counts_up() {
+        let feed = Feed::new();
+        let mut receiver = feed.latest.subscribe();
+        let status = |at, in_flight| LiveStatus { at, in_flight, ..Default::default() };
+        feed.publish(status(1, 3));
+        assert!(receiver.has_changed().unwrap());
+        assert_eq!(receiver.borrow_and_update().sequence, 1);
+        feed.publish(status(2, 3));
+        assert!(!receiver.has_changed().unwrap(), "the time alone is no news");
+        feed.publish(status(3, 4));
+        assert_eq!((receiver.borrow().sequence, receiver.borrow().at), (2, 3));
+    }
+
+    #[test]
+    fn samples_are_a_second_apart() {
+        let (feed, now) = (Feed::new(), Instant::now());
+        assert!(feed.is_due(now));
+        assert!(!feed.is_due(now + SAMPLE_EVERY / 2));
+        assert!(feed.is_due(now + SAMPLE_EVERY));
+    }
+}

@@ -1,0 +1,213 @@
+//! Signing in and out: the lock-out, the password, the session. Every refusal has the same text, so that it tells
+//! nothing about which accounts exist or which are locked.
+
+use domain::{
+    error::AdminError,
+    setup::{ActorView, Login},
+};
+use store::row::{AdminRow, Op, SessionRow};
+use zeroize::Zeroizing;
+
+use crate::{
+    Actor, Client, Control, NewSession,
+    clock::Now,
+    fault, name,
+    password::{Verdict, check_password},
+    secrets::{random, token_hash},
+    session::surplus,
+    state::State,
+};
+
+/// The one answer to every login that fails.
+const REFUSED: &str = "name or password is wrong, or there were too many attempts: try again in a few minutes";
+/// Written with every session that begins or is ended: session rows alone do not count the revision up, which is what
+/// other gateways on the same database look at.
+const SESSIONS_CHANGED: &str = "mark.sessions_changed";
+/// Characters of a browser's description that are kept.
+const USER_AGENT: usize = 200;
+
+fn refused() -> AdminError {
+    AdminError::LoginRefused { message: REFUSED.into() }
+}
+
+fn sessions_changed(at: u64) -> Op {
+    Op::PutSetting(SESSIONS_CHANGED.into(), at.to_string())
+}
+
+/// A session that is not stored yet.
+pub(crate) struct Draft {
+    token: String,
+    pub row: SessionRow,
+    name: String,
+}
+
+impl Draft {
+    pub fn new(admin: &AdminRow, client: &Client, now: Now) -> Result<Self, AdminError> {
+        let token = random::token()?;
+        let row = SessionRow {
+            token_hash: token_hash(&token),
+            admin: admin.id.clone(),
+            created_at: now.wall,
+            last_seen_at: now.wall,
+            address: client.address.to_canonical().to_string(),
+            user_agent: client.user_agent.chars().filter(|letter| !letter.is_control()).take(USER_AGENT).collect(),
+        };
+        Ok(Self { token, row, name: admin.name.clone() })
+    }
+
+    /// Writes that begin it and end those that are too many.
+    pub fn ops(&self, state: &State) -> Vec<Op> {
+        let ended = surplus(&state.rows.sessions, &self.row.admin).into_iter().map(Op::DeleteSession);
+        ended.chain([Op::PutSession(self.row.clone()), sessions_changed(self.row.created_at)]).collect()
+    }
+
+    pub fn begin(self) -> NewSession {
+        let view = ActorView { id: self.row.admin, name: self.name };
+        NewSession { token: self.token, actor: Actor { view, token_hash: self.row.token_hash } }
+    }
+}
+
+impl Control {
+    pub async fn login(&self, input: Login, client: &Client) -> Result<NewSession, AdminError> {
+        let password = Zeroizing::new(input.password);
+        let attempts = &self.0.attempts;
+        let Some(reservation) = attempts.reserve(&input.name, client.address, Now::read().instant) else {
+            tracing::warn!(address = %client.address, "a login was refused: too many attempts");
+            return Err(refused());
+        };
+        let state = self.state();
+        let admin = state.rows.admins.iter().find(|row| name::same(&row.name, input.name.trim()));
+        let verdict = match self.0.hasher.verify(&password, admin.map(|row| row.password_hash.as_str())).await {
+            Ok(verdict) => verdict,
+            Err(error) => {
+                attempts.release(reservation);
+                return Err(error);
+            }
+        };
+        let (Some(admin), true) = (admin, verdict != Verdict::Wrong) else {
+            tracing::warn!(address = %client.address, "a login failed");
+            return Err(refused());
+        };
+        attempts.succeeded(reservation);
+        let renewed = match verdict {
+            Verdict::RightButWeak => self.0.hasher.hash(&password).await.ok(),
+            _ => None,
+        };
+        self.begin_session(admin, renewed, client).await
+    }
+
+    async fn begin_session(
+        &self,
+        admin: &AdminRow,
+        renewed: Option<String>,
+        client: &Client,
+    ) -> Result<NewSession, AdminError> {
+        let now = Now::read();
+        let draft = Draft::new(admin, client, now)?;
+        let begun = self
+            .mutate("signed in", |state| {
+                // The password may have been reset since it was looked at.
+                let known = state
+                    .admin(&admin.id)
+                    .filter(|row| row.password_hash == admin.password_hash)
+                    .ok_or_else(refused)?;
+                let mut ops = draft.ops(state);
+                if let Some(password_hash) = renewed.clone() {
+                    ops.push(Op::PutAdmin(AdminRow { password_hash, ..known.clone() }));
+                }
+                Ok((ops, ()))
+            })
+            .await;
+        match begun {
+            Ok(()) => {}
+            // An operator must be able to look at a gateway whose disk is full.
+            Err(AdminError::ReadOnly { .. }) => self.0.sessions.begin_in_memory(draft.row.clone(), now),
+            Err(error) => return Err(error),
+        }
+        Ok(draft.begin())
+    }
+
+    /// The actor behind a session cookie; touches its idle time.
+    pub fn authenticate(&self, cookie: &str) -> Option<Actor> {
+        let token_hash = token_hash(cookie);
+        let id = self.0.sessions.touch(&token_hash, Now::read())?;
+        let name = self.state().admin(&id)?.name.clone();
+        Some(Actor { view: ActorView { id, name }, token_hash })
+    }
+
+    /// The session is still valid; an open event stream asks every few seconds.
+    pub fn is_live(&self, actor: &Actor) -> bool {
+        self.0.sessions.is_live(&actor.token_hash, Now::read())
+    }
+
+    /// Ends here also while the store cannot be written; its row is deleted as soon as it can be.
+    pub async fn logout(&self, actor: &Actor) -> Result<(), AdminError> {
+        let hash = actor.token_hash;
+        self.take_flash(actor);
+        let result = self
+            .mutate("signed out", |state| {
+                let stored = state.rows.sessions.iter().any(|row| row.token_hash == hash);
+                let ops = [Op::DeleteSession(hash), sessions_changed(Now::read().wall)];
+                Ok((if stored { ops.into() } else { Vec::new() }, ()))
+            })
+            .await;
+        self.0.sessions.end(|row| row.token_hash == hash);
+        match result {
+            Err(AdminError::ReadOnly { .. }) => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Creates one more administrator, from the command line.
+    pub(crate) async fn create_admin(&self, name: &str, password: &str) -> Result<(), AdminError> {
+        let row = self.new_admin("name", name, "password", password).await?;
+        self.mutate("administrator created", |state| {
+            if state.rows.admins.iter().any(|known| name::same(&known.name, &row.name)) {
+                return Err(fault::conflict("an administrator of this name exists"));
+            }
+            Ok((vec![Op::PutAdmin(row.clone())], ()))
+        })
+        .await
+    }
+
+    /// Sets a new password and ends all sessions of that administrator.
+    pub(crate) async fn reset_password(&self, name: &str, password: &str) -> Result<(), AdminError> {
+        let hash = self.new_admin("name", name, "password", password).await?.password_hash;
+        let id = self
+            .mutate("password reset", |state| {
+                let known = state.rows.admins.iter().find(|row| name::same(&row.name, name.trim()));
+                let row = known.ok_or_else(|| fault::not_found("administrator"))?;
+                let sessions = state.rows.sessions.iter().filter(|session| session.admin == row.id);
+                let mut ops: Vec<Op> = sessions.map(|session| Op::DeleteSession(session.token_hash)).collect();
+                ops.push(Op::PutAdmin(AdminRow { password_hash: hash.clone(), ..row.clone() }));
+                Ok((ops, row.id.clone()))
+            })
+            .await?;
+        self.0.sessions.end(|row| row.admin == id);
+        self.0.attempts.forget(name);
+        Ok(())
+    }
+
+    /// A checked and hashed administrator that is not stored yet. Faults name the fields as the caller calls them.
+    pub(crate) async fn new_admin(
+        &self,
+        name_field: &str,
+        name: &str,
+        password_field: &str,
+        password: &str,
+    ) -> Result<AdminRow, AdminError> {
+        let checked = name::check(name_field, name);
+        let mut fields: Vec<_> = checked.as_ref().err().cloned().into_iter().collect();
+        if let Err(message) = check_password(password) {
+            fields.push(domain::error::FieldError::new(password_field, message));
+        } else if name::same(name.trim(), password) {
+            fields.push(domain::error::FieldError::new(password_field, "must not be the name"));
+        }
+        let Ok(name) = checked else { return Err(AdminError::Invalid { fields }) };
+        if !fields.is_empty() {
+            return Err(AdminError::Invalid { fields });
+        }
+        let password_hash = self.0.hasher.hash(password).await?;
+        Ok(AdminRow { id: random::id()?, name, password_hash, created_at: Now::read().wall })
+    }
+}

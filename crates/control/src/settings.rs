@@ -1,0 +1,254 @@
+//! The settings an administrator can save: default < environment < saved. A save is checked whole before anything of it
+//! is written.
+
+pub(crate) mod origins;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use domain::{
+    error::{AdminError, FieldError},
+    limit::RateLimit,
+    settings::{SaveSettings, SettingsView, Source, Sourced},
+};
+use store::row::Op;
+use url::Url;
+
+use crate::{
+    Actor, Control, EnvironmentSettings,
+    redis::RedisAddress,
+    secrets::seal::{Place, Sealer},
+    state::State,
+};
+
+const LIMIT: &str = "default_limit";
+const NO_LIMIT: &str = "none";
+const REDIS_URL: &str = "redis_url";
+const REDIS_PASSWORD: &str = "redis_password";
+pub(crate) const PUBLIC_URL: &str = "public_url";
+
+/// A setting that is a whole number.
+struct Number {
+    name: &'static str,
+    min: u32,
+    max: u32,
+    default: u32,
+}
+
+const CATALOGUE: Number = Number { name: "catalogue_interval_s", min: 1, max: 3_600, default: 30 };
+const CONNECT: Number = Number { name: "connect_timeout_s", min: 1, max: 60, default: 3 };
+const FIRST_BYTE: Number = Number { name: "first_byte_timeout_s", min: 1, max: 86_400, default: 600 };
+const STALL: Number = Number { name: "stall_timeout_s", min: 1, max: 86_400, default: 300 };
+const MAX_BODY: Number = Number { name: "max_body_mb", min: 1, max: 4_096, default: 64 };
+
+impl Number {
+    fn parse(&self, text: &str) -> Result<u32, FieldError> {
+        let (min, max) = (self.min, self.max);
+        let value = text.parse::<u32>().ok().filter(|value| (min..=max).contains(value));
+        value.ok_or_else(|| FieldError::new(self.name, format!("must be a whole number from {min} to {max}")))
+    }
+
+    /// A saved value that is out of bounds (written by another version) counts as not saved.
+    fn view(&self, state: &State, environment: Option<u32>) -> Sourced<u32> {
+        let saved = state.setting(self.name).and_then(|text| self.parse(text).ok());
+        sourced(saved, environment, self.default)
+    }
+}
+
+fn sourced<T>(saved: Option<T>, environment: Option<T>, default: T) -> Sourced<T> {
+    let overrides_environment = saved.is_some() && environment.is_some();
+    let (value, source) = match (saved, environment) {
+        (Some(value), _) => (value, Source::Saved),
+        (None, Some(value)) => (value, Source::Environment),
+        (None, None) => (default, Source::Default),
+    };
+    Sourced { value, source, overrides_environment }
+}
+
+/// The settings in force, each with its source.
+pub(crate) fn view(state: &State, environment: &EnvironmentSettings) -> SettingsView {
+    let environment_redis = environment.redis_url.as_deref().and_then(|text| RedisAddress::parse(text).ok());
+    let saved_redis = state.setting(REDIS_URL).map(str::to_owned);
+    let redis_has_password = match (&saved_redis, &environment_redis) {
+        (Some(_), _) => state.setting(REDIS_PASSWORD).is_some(),
+        (None, Some(address)) => address.password.is_some(),
+        (None, None) => false,
+    };
+    let environment_origins =
+        environment.public_url.as_deref().map(|text| origins::parse(text).unwrap_or_else(|_| text.trim().to_owned()));
+    SettingsView {
+        default_limit: sourced(state.setting(LIMIT).and_then(parse_limit), environment.default_limit, None),
+        redis_url: sourced(saved_redis, environment_redis.map(|address| address.url.to_string()), String::new()),
+        redis_has_password,
+        catalogue_interval_s: CATALOGUE.view(state, None),
+        connect_timeout_s: CONNECT.view(state, None),
+        first_byte_timeout_s: FIRST_BYTE.view(state, None),
+        stall_timeout_s: STALL.view(state, None),
+        max_body_mb: MAX_BODY.view(state, environment.max_body_mb),
+        public_url: sourced(state.setting(PUBLIC_URL).map(str::to_owned), environment_origins, String::new()),
+    }
+}
+
+/// The Redis address in force with its password, `None` where none is configured or its password does not open.
+pub(crate) fn redis_address(state: &State, environment: &EnvironmentSettings, sealer: &Sealer) -> Option<RedisAddress> {
+    let Some(saved) = state.setting(REDIS_URL) else {
+        return environment.redis_url.as_deref().and_then(|text| RedisAddress::parse(text).ok());
+    };
+    let url = Url::parse(saved).ok()?;
+    let password = match state.setting(REDIS_PASSWORD) {
+        None => None,
+        Some(text) => {
+            let opened =
+                STANDARD.decode(text).ok().and_then(|sealed| sealer.open(&Place::setting(REDIS_PASSWORD), &sealed));
+            if opened.is_none() {
+                tracing::error!("the stored Redis password cannot be opened");
+            }
+            Some(opened?)
+        }
+    };
+    Some(RedisAddress { url, password })
+}
+
+/// `Some(None)` is "no limit", said explicitly; `None` is unreadable.
+fn parse_limit(text: &str) -> Option<Option<RateLimit>> {
+    if text == NO_LIMIT {
+        return Some(None);
+    }
+    let (requests, minutes) = text.split_once('/')?;
+    RateLimit::new(requests.parse().ok()?, minutes.parse().ok()?).map(Some)
+}
+
+/// What a save writes, or every fault of it.
+fn plan(
+    state: &State,
+    environment: &EnvironmentSettings,
+    sealer: &Sealer,
+    input: &SaveSettings,
+) -> Result<Vec<Op>, AdminError> {
+    let now = view(state, environment);
+    let mut plan = Plan { state, ops: Vec::new(), faults: Vec::new() };
+    plan.limit(input, now.default_limit.value);
+    plan.redis(input.redis_url.trim(), &now.redis_url.value, sealer)?;
+    plan.number(&CATALOGUE, &input.catalogue_interval_s, now.catalogue_interval_s.value);
+    plan.number(&CONNECT, &input.connect_timeout_s, now.connect_timeout_s.value);
+    plan.number(&FIRST_BYTE, &input.first_byte_timeout_s, now.first_byte_timeout_s.value);
+    plan.number(&STALL, &input.stall_timeout_s, now.stall_timeout_s.value);
+    plan.number(&MAX_BODY, &input.max_body_mb, now.max_body_mb.value);
+    match input.public_url.trim() {
+        "" => plan.clear(PUBLIC_URL),
+        text => match origins::parse(text) {
+            Ok(origins) => plan.keep_or_put(PUBLIC_URL, origins, &now.public_url.value),
+            Err(message) => plan.faults.push(FieldError::new(PUBLIC_URL, message)),
+        },
+    }
+    if plan.faults.is_empty() { Ok(plan.ops) } else { Err(AdminError::Invalid { fields: plan.faults }) }
+}
+
+struct Plan<'a> {
+    state: &'a State,
+    ops: Vec<Op>,
+    faults: Vec<FieldError>,
+}
+
+impl Plan<'_> {
+    fn clear(&mut self, name: &str) {
+        if self.state.setting(name).is_some() {
+            self.ops.push(Op::DeleteSetting(name.into()));
+        }
+    }
+
+    fn put(&mut self, name: &str, value: String) {
+        if self.state.setting(name) != Some(value.as_str()) {
+            self.ops.push(Op::PutSetting(name.into(), value));
+        }
+    }
+
+    /// The page shows what is in force; sending that back unchanged must not turn a default into a saved value.
+    fn keep_or_put(&mut self, name: &str, value: String, in_force: &str) {
+        if self.state.setting(name).is_some() || value != in_force {
+            self.put(name, value);
+        }
+    }
+
+    fn number(&mut self, number: &Number, typed: &str, in_force: u32) {
+        match typed.trim() {
+            "" => self.clear(number.name),
+            text => match number.parse(text) {
+                Ok(value) => self.keep_or_put(number.name, value.to_string(), &in_force.to_string()),
+                Err(fault) => self.faults.push(fault),
+            },
+        }
+    }
+
+    fn limit(&mut self, input: &SaveSettings, in_force: Option<RateLimit>) {
+        if input.requests.trim() == "0" {
+            return self.put(LIMIT, NO_LIMIT.into());
+        }
+        match RateLimit::from_fields(&input.requests, &input.minutes) {
+            Ok(None) => self.clear(LIMIT),
+            Ok(Some(limit)) => {
+                let in_force = in_force.map(limit_text).unwrap_or_default();
+                self.keep_or_put(LIMIT, limit_text(limit), &in_force);
+            }
+            Err(faults) => self.faults.extend(faults),
+        }
+    }
+
+    fn redis(&mut self, typed: &str, in_force: &str, sealer: &Sealer) -> Result<(), AdminError> {
+        if typed.is_empty() {
+            self.clear(REDIS_URL);
+            self.clear(REDIS_PASSWORD);
+            return Ok(());
+        }
+        let address = match RedisAddress::parse(typed) {
+            Ok(address) => address,
+            Err(message) => {
+                self.faults.push(FieldError::new(REDIS_URL, message));
+                return Ok(());
+            }
+        };
+        match address.password {
+            // The page shows the address without its password: the same again keeps the stored one. Another address
+            // does not get it, since it could be somebody else's.
+            None if address.url.as_str() == in_force => {}
+            None => {
+                self.put(REDIS_URL, address.url.to_string());
+                self.clear(REDIS_PASSWORD);
+            }
+            Some(password) => {
+                let sealed = sealer.seal(&Place::setting(REDIS_PASSWORD), &password)?;
+                self.put(REDIS_URL, address.url.to_string());
+                self.put(REDIS_PASSWORD, STANDARD.encode(sealed));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn limit_text(limit: RateLimit) -> String {
+    format!("{}/{}", limit.requests, limit.minutes)
+}
+
+impl Control {
+    pub fn settings(&self, _actor: &Actor) -> SettingsView {
+        view(&self.state(), &self.0.environment)
+    }
+
+    /// All or nothing; faults name their fields.
+    pub async fn save_settings(&self, actor: &Actor, input: SaveSettings) -> Result<SettingsView, AdminError> {
+        self.mutate("settings saved", |state| {
+            let ops = plan(state, &self.0.environment, self.0.secrets.sealer(), &input)?;
+            Ok((ops, ()))
+        })
+        .await?;
+        Ok(self.settings(actor))
+    }
+
+    /// Origins the admin app may be used from; empty means: compare with Host.
+    pub fn allowed_origins(&self) -> Vec<String> {
+        let value = view(&self.state(), &self.0.environment).public_url.value;
+        value.split(',').map(str::trim).filter(|origin| !origin.is_empty()).map(str::to_owned).collect()
+    }
+}
+
+#[cfg(test)]
+#[path = "settings/tests.rs"]
+mod tests;

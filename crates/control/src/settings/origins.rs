@@ -1,0 +1,71 @@
+//! `PUBLIC_URL`: a list of web origins, in the one spelling that browsers send.
+
+use std::net::IpAddr;
+
+use url::{Host, Url};
+
+/// Reads a comma list of `http` or `https` origins; the result has them without trailing slash, each once.
+pub(crate) fn parse(text: &str) -> Result<String, String> {
+    let mut origins: Vec<String> = Vec::new();
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        let origin =
+            parse_one(part).ok_or_else(|| format!("{part:?} is no address like https://gateway.example.com"))?;
+        if !origins.contains(&origin) {
+            origins.push(origin);
+        }
+    }
+    if origins.is_empty() { Err("give at least one address, or leave it empty".into()) } else { Ok(origins.join(",")) }
+}
+
+fn parse_one(text: &str) -> Option<String> {
+    let url = Url::parse(text).ok()?;
+    let bare =
+        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    let fits = matches!(url.scheme(), "http" | "https") && url.has_host() && url.path() == "/" && bare;
+    fits.then(|| url.origin().ascii_serialization())
+}
+
+/// The origin reaches this machine only, so it is no address for others.
+pub(crate) fn is_loopback(origin: &str) -> bool {
+    let Ok(url) = Url::parse(origin) else { return false };
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => IpAddr::from(address).to_canonical().is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_get_the_spelling_of_browsers() {
+        let text = " https://Gate.Example.com:443/ , http://10.0.0.2:8080,https://gate.example.com";
+        assert_eq!(parse(text), Ok("https://gate.example.com,http://10.0.0.2:8080".into()));
+    }
+
+    #[test]
+    fn what_is_no_origin_is_refused() {
+        for bad in
+            ["gate.example.com", "ftp://x", "https://x/path", "https://u:p@x", "https://x?q", "null", ",", "https://"]
+        {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn loopback_is_recognised() {
+        for origin in [
+            "http://localhost:8080",
+            "http://127.0.0.1",
+            "http://[::1]:8080",
+            "http://x.localhost",
+            "http://[::ffff:127.0.0.1]",
+        ] {
+            assert!(is_loopback(origin), "{origin}");
+        }
+        assert!(!is_loopback("http://gateway.lan:8080"));
+    }
+}

@@ -1,0 +1,125 @@
+//! Rules of saving settings, without a store.
+
+use super::*;
+
+fn sealer() -> Sealer {
+    Sealer::new(&[1; 32])
+}
+
+fn state(settings: &[(&str, &str)]) -> State {
+    let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    State { rows: store::row::State { settings, ..Default::default() } }
+}
+
+fn save(state: &State, environment: &EnvironmentSettings, input: SaveSettings) -> Vec<(String, Option<String>)> {
+    let ops = plan(state, environment, &sealer(), &input).unwrap_or_else(|error| panic!("{error}"));
+    ops.into_iter()
+        .map(|op| match op {
+            Op::PutSetting(name, value) => (name, Some(value)),
+            Op::DeleteSetting(name) => (name, None),
+            _ => panic!("only settings are written"),
+        })
+        .collect()
+}
+
+#[test]
+fn saved_wins_over_environment_wins_over_default() {
+    let environment = EnvironmentSettings { max_body_mb: Some(10), ..Default::default() };
+    let default = view(&state(&[]), &EnvironmentSettings::default()).max_body_mb;
+    assert_eq!((default.value, default.source), (64, Source::Default));
+    let from_environment = view(&state(&[]), &environment).max_body_mb;
+    assert_eq!((from_environment.value, from_environment.source), (10, Source::Environment));
+    let saved = view(&state(&[("max_body_mb", "20")]), &environment).max_body_mb;
+    assert_eq!((saved.value, saved.source, saved.overrides_environment), (20, Source::Saved, true));
+}
+
+#[test]
+fn all_faults_are_reported_and_nothing_is_planned() {
+    let input = SaveSettings {
+        requests: "5".into(),
+        redis_url: "http://x".into(),
+        catalogue_interval_s: "0".into(),
+        connect_timeout_s: "61".into(),
+        first_byte_timeout_s: "x".into(),
+        stall_timeout_s: "86401".into(),
+        max_body_mb: "4097".into(),
+        public_url: "nonsense".into(),
+        ..Default::default()
+    };
+    let Err(AdminError::Invalid { fields }) = plan(&state(&[]), &Default::default(), &sealer(), &input) else {
+        panic!()
+    };
+    let names: Vec<&str> = fields.iter().map(|fault| fault.field.as_str()).collect();
+    let wanted = [
+        "minutes",
+        "redis_url",
+        "catalogue_interval_s",
+        "connect_timeout_s",
+        "first_byte_timeout_s",
+        "stall_timeout_s",
+        "max_body_mb",
+        "public_url",
+    ];
+    assert_eq!(names, wanted);
+}
+
+#[test]
+fn zero_requests_saves_no_limit_over_a_limit_of_the_environment() {
+    let limit = RateLimit::new(5, 1);
+    let environment = EnvironmentSettings { default_limit: Some(limit), ..Default::default() };
+    let ops = save(&state(&[]), &environment, SaveSettings { requests: "0".into(), ..Default::default() });
+    assert_eq!(ops, [("default_limit".to_owned(), Some("none".to_owned()))]);
+    let now = view(&state(&[("default_limit", "none")]), &environment).default_limit;
+    assert_eq!((now.value, now.source), (None, Source::Saved));
+}
+
+#[test]
+fn an_empty_field_goes_back_to_the_environment() {
+    let environment = EnvironmentSettings { default_limit: Some(RateLimit::new(5, 1)), ..Default::default() };
+    let saved = state(&[("default_limit", "9/2"), ("connect_timeout_s", "9")]);
+    let ops = save(&saved, &environment, SaveSettings::default());
+    assert_eq!(ops, [("default_limit".to_owned(), None), ("connect_timeout_s".to_owned(), None)]);
+}
+
+#[test]
+fn sending_back_what_is_shown_saves_nothing() {
+    let environment = EnvironmentSettings {
+        default_limit: Some(RateLimit::new(5, 1)),
+        redis_url: Some("redis://:geheim@cache:6379/1".into()),
+        max_body_mb: None,
+        public_url: Some("https://gate.example.com".into()),
+    };
+    let shown = view(&state(&[]), &environment);
+    let input = SaveSettings {
+        requests: "5".into(),
+        minutes: "1".into(),
+        redis_url: shown.redis_url.value,
+        catalogue_interval_s: "30".into(),
+        connect_timeout_s: "3".into(),
+        first_byte_timeout_s: "600".into(),
+        stall_timeout_s: "300".into(),
+        max_body_mb: "64".into(),
+        public_url: shown.public_url.value,
+    };
+    assert_eq!(save(&state(&[]), &environment, input), []);
+}
+
+#[test]
+fn a_redis_password_is_sealed_kept_for_its_address_and_never_shown() {
+    let none = EnvironmentSettings::default();
+    let input = |url: &str| SaveSettings { redis_url: url.into(), ..Default::default() };
+    let ops = save(&state(&[]), &none, input("redis://op:geheim@cache:6380/2"));
+    assert!(!format!("{ops:?}").contains("geheim"));
+    let rows: Vec<(&str, &str)> = ops.iter().map(|(name, value)| (name.as_str(), value.as_deref().unwrap())).collect();
+    let saved = state(&rows);
+    let shown = view(&saved, &none);
+    assert_eq!((shown.redis_url.value.as_str(), shown.redis_has_password), ("redis://op@cache:6380/2", true));
+    let address = redis_address(&saved, &none, &sealer()).unwrap();
+    assert_eq!(address.password.unwrap().as_str(), "geheim");
+
+    assert_eq!(save(&saved, &none, input(&shown.redis_url.value)), [], "the shown address keeps the password");
+    let moved = save(&saved, &none, input("redis://op@elsewhere:6380/2"));
+    assert_eq!(moved.last(), Some(&("redis_password".to_owned(), None)), "another address does not get it");
+    let cleared = save(&saved, &none, SaveSettings::default());
+    assert_eq!(cleared, [("redis_url".to_owned(), None), ("redis_password".to_owned(), None)]);
+}

@@ -1,0 +1,209 @@
+//! The whole configuration in memory, and the one way to change it: compute the writes against what is known, commit
+//! them to the store, put them in force here and in the gateway, and only then answer.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use domain::{
+    error::AdminError,
+    id::{AdminId, BackendId, KeyId, UserId},
+};
+use store::{
+    StoreError,
+    row::{AdminRow, BackendRow, KeyRow, Op, UserRow},
+};
+use tokio::sync::OwnedMutexGuard;
+
+use crate::{Control, Inner, clock::Now, fault, snapshot};
+
+/// How often a write is computed anew because another gateway changed the shared database first.
+const TRIES: usize = 8;
+
+/// The configuration at one revision. Swapped whole, so every reader sees one revision.
+#[derive(Clone, Default)]
+pub(crate) struct State {
+    pub rows: store::row::State,
+}
+
+impl State {
+    pub fn admin(&self, id: &AdminId) -> Option<&AdminRow> {
+        self.rows.admins.iter().find(|row| row.id == *id)
+    }
+
+    pub fn backend(&self, id: &BackendId) -> Result<&BackendRow, AdminError> {
+        self.rows.backends.iter().find(|row| row.id == *id).ok_or_else(|| fault::not_found("backend"))
+    }
+
+    /// A user that is not removed.
+    pub fn user(&self, id: &UserId) -> Result<&UserRow, AdminError> {
+        self.users().find(|row| row.id == *id).ok_or_else(|| fault::not_found("user"))
+    }
+
+    pub fn users(&self) -> impl Iterator<Item = &UserRow> {
+        self.rows.users.iter().filter(|row| row.removed_at.is_none())
+    }
+
+    pub fn key(&self, id: &KeyId) -> Result<&KeyRow, AdminError> {
+        self.rows.keys.iter().find(|row| row.id == *id).ok_or_else(|| fault::not_found("key"))
+    }
+
+    pub fn keys_of(&self, user: &UserId) -> impl Iterator<Item = &KeyRow> {
+        self.rows.keys.iter().filter(move |row| row.user == *user)
+    }
+
+    pub fn setting(&self, name: &str) -> Option<&str> {
+        self.rows.settings.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The same with `ops` applied, as the store applied them.
+    fn after(&self, ops: Vec<Op>, revision: u64) -> Self {
+        let mut rows = self.rows.clone();
+        rows.revision = revision;
+        for op in ops {
+            match op {
+                Op::PutAdmin(row) => put(&mut rows.admins, row, |left, right| left.id == right.id),
+                Op::PutSession(row) => put(&mut rows.sessions, row, |left, right| left.token_hash == right.token_hash),
+                Op::DeleteSession(hash) => rows.sessions.retain(|row| row.token_hash != hash),
+                Op::PutBackend(row) => put(&mut rows.backends, row, |left, right| left.id == right.id),
+                Op::DeleteBackend(id) => rows.backends.retain(|row| row.id != id),
+                Op::PutUser(row) => put(&mut rows.users, row, |left, right| left.id == right.id),
+                Op::PutKey(row) => put(&mut rows.keys, row, |left, right| left.id == right.id),
+                Op::PutSetting(name, value) => put(&mut rows.settings, (name, value), |left, right| left.0 == right.0),
+                Op::DeleteSetting(name) => rows.settings.retain(|(known, _)| *known != name),
+            }
+        }
+        Self { rows }
+    }
+}
+
+fn put<T>(rows: &mut Vec<T>, row: T, same: impl Fn(&T, &T) -> bool) {
+    match rows.iter_mut().find(|known| same(known, &row)) {
+        Some(known) => *known = row,
+        None => rows.push(row),
+    }
+}
+
+impl Inner {
+    /// Puts a state in force: for the pages, for sessions, and for every request that the gateway starts from now on.
+    pub fn install(&self, state: State) {
+        self.sessions.follow(&state.rows.sessions, Now::read());
+        let snapshot = snapshot::build(&state, &self.secrets, &self.environment);
+        self.state.store(Arc::new(state));
+        self.gateway.publish(snapshot);
+    }
+
+    /// The same for a state that differs in sessions only, which do not count the revision up.
+    fn install_sessions(&self, state: State) {
+        self.sessions.follow(&state.rows.sessions, Now::read());
+        self.state.store(Arc::new(state));
+    }
+
+    async fn reload(&self) -> Result<(), StoreError> {
+        let rows = self.store.load().await?;
+        self.install(State { rows });
+        Ok(())
+    }
+
+    async fn commit(&self, expected: u64, ops: Vec<Op>) -> Result<(), StoreError> {
+        match self.store.commit(expected, ops.clone()).await {
+            Ok(revision) => {
+                let state = self.state.load().after(ops, revision);
+                if revision == expected {
+                    self.install_sessions(state)
+                } else {
+                    self.install(state)
+                }
+                Ok(())
+            }
+            Err(StoreError::Stale) => {
+                self.reload().await?;
+                Err(StoreError::Stale)
+            }
+            Err(error) => {
+                // It may have been written all the same, so housekeeping compares revisions.
+                self.doubtful.store(true, Ordering::Release);
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Control {
+    /// The one write path. `compute` sees the present state and may run more than once; what it refuses changes
+    /// nothing. `what` is for the log.
+    pub(crate) async fn mutate<T>(
+        &self,
+        what: &'static str,
+        mut compute: impl FnMut(&State) -> Result<(Vec<Op>, T), AdminError>,
+    ) -> Result<T, AdminError> {
+        let mut held = Arc::clone(&self.0.write).lock_owned().await;
+        for _ in 0..TRIES {
+            let state = self.state();
+            let (ops, value) = match compute(&state) {
+                Ok(computed) => computed,
+                // What is missing or in the way may be so only here: another gateway may have changed it.
+                Err(_) if self.is_behind(&state).await => {
+                    self.0.reload().await.map_err(|error| fault::of_store(&error))?;
+                    continue;
+                }
+                Err(refusal) => return Err(refusal),
+            };
+            if ops.is_empty() {
+                return Ok(value);
+            }
+            if let Some(why) = self.0.store.read_only() {
+                return Err(fault::read_only(&why));
+            }
+            let (guard, result) = self.commit_whole(held, state.rows.revision, ops).await?;
+            held = guard;
+            match result {
+                Ok(()) => {
+                    tracing::info!(what, revision = self.state().rows.revision, "configuration changed");
+                    return Ok(value);
+                }
+                Err(StoreError::Stale) => {}
+                Err(error) => return Err(fault::of_store(&error)),
+            }
+        }
+        Err(fault::conflict("somebody else keeps changing the configuration: try again"))
+    }
+
+    /// Commits and puts in force in a task of its own: a caller that goes away in between must not leave the store
+    /// ahead of the gateway.
+    async fn commit_whole(
+        &self,
+        held: OwnedMutexGuard<()>,
+        expected: u64,
+        ops: Vec<Op>,
+    ) -> Result<(OwnedMutexGuard<()>, Result<(), StoreError>), AdminError> {
+        let inner = Arc::clone(&self.0);
+        let task = tokio::spawn(async move {
+            let result = inner.commit(expected, ops).await;
+            (held, result)
+        });
+        task.await.map_err(|error| fault::internal("a write was cut off", &error))
+    }
+
+    async fn is_behind(&self, state: &State) -> bool {
+        matches!(self.0.store.revision().await, Ok(revision) if revision != state.rows.revision)
+    }
+
+    /// Follows what other gateways wrote to a shared database.
+    pub(crate) async fn follow_store(&self) {
+        let _held = self.0.write.lock().await;
+        let known = self.state().rows.revision;
+        let result = match self.0.store.revision().await {
+            Ok(revision) if revision == known => Ok(()),
+            Ok(_) => self.0.reload().await,
+            Err(error) => Err(error),
+        };
+        match result {
+            Ok(()) => self.0.doubtful.store(false, Ordering::Release),
+            Err(error) => tracing::warn!(%error, "the database's revision is unknown; going on with what is in memory"),
+        }
+    }
+
+    /// The configuration now.
+    pub(crate) fn state(&self) -> Arc<State> {
+        self.0.state.load_full()
+    }
+}

@@ -1,0 +1,122 @@
+//! Usage on its way to the store: a writer that appends once a second, and what the pages need of it in memory: totals
+//! of keys and the last hour by minutes.
+
+mod minutes;
+mod writer;
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use domain::{
+    id::KeyId,
+    usage::{MinutePoint, UsageRecord},
+};
+use store::{KeyTotals, Store, StoreError};
+use tokio::sync::mpsc;
+
+use crate::{Control, lock::lock};
+use minutes::Minutes;
+
+/// Sums in memory; both are read back from the store at start.
+#[derive(Default)]
+pub(crate) struct Usage {
+    totals: Mutex<HashMap<KeyId, KeyTotals>>,
+    minutes: Mutex<Minutes>,
+    /// Records given up because the store could not be written for too long.
+    lost: AtomicU64,
+}
+
+impl Usage {
+    /// Reads what the store knows of the last hour and of every key.
+    pub async fn load(store: &Store, now: u64) -> Result<Self, StoreError> {
+        let totals = store.key_totals().await?.into_iter().collect();
+        let hour = store.minutes(minutes::hour_before(now), now + 1).await?;
+        Ok(Self { totals: Mutex::new(totals), minutes: Mutex::new(Minutes::new(hour)), lost: AtomicU64::new(0) })
+    }
+
+    fn absorb(&self, records: &[UsageRecord], now: u64) {
+        let mut totals = lock(&self.totals);
+        for record in records {
+            match totals.get_mut(&record.key) {
+                Some(total) => {
+                    total.requests += 1;
+                    total.last_used_at = total.last_used_at.max(Some(record.at));
+                }
+                None => {
+                    totals.insert(record.key.clone(), KeyTotals { requests: 1, last_used_at: Some(record.at) });
+                }
+            }
+        }
+        drop(totals);
+        let mut minutes = lock(&self.minutes);
+        records.iter().for_each(|record| minutes.add(record));
+        minutes.prune(now);
+    }
+
+    pub fn total(&self, key: &KeyId) -> KeyTotals {
+        lock(&self.totals).get(key).copied().unwrap_or_default()
+    }
+
+    /// All at once, for lists.
+    pub fn totals(&self) -> HashMap<KeyId, KeyTotals> {
+        lock(&self.totals).clone()
+    }
+
+    /// The last 60 minutes, oldest first, the running one last.
+    pub fn last_hour(&self, now: u64) -> Vec<MinutePoint> {
+        lock(&self.minutes).last_hour(now)
+    }
+
+    pub fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+}
+
+impl Control {
+    /// Writes usage once a second until the channel closes, and then what is left.
+    pub async fn run_usage_writer(&self, records: mpsc::Receiver<UsageRecord>) {
+        writer::run(&self.0.store, &self.0.usage, records).await;
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use domain::{endpoint::Endpoint, id::UserId, usage::Outcome};
+
+    use super::*;
+
+    pub fn record(key: &KeyId, at: u64, status: u16) -> UsageRecord {
+        UsageRecord {
+            request_id: at,
+            at,
+            user: UserId::new("uuuuuuuuuuuu").unwrap(),
+            key: key.clone(),
+            model: Some("llama3:latest".into()),
+            backend: None,
+            endpoint: Endpoint::Chat,
+            status,
+            bytes_in: 1,
+            bytes_out: 2,
+            prompt_tokens: Some(3),
+            completion_tokens: Some(4),
+            tokens_estimated: false,
+            queue_us: 0,
+            load_us: 0,
+            ttft_us: Some(5),
+            total_us: 6,
+            outcome: Outcome::Complete,
+        }
+    }
+
+    #[test]
+    fn totals_count_requests_and_keep_the_latest_use() {
+        let (usage, key) = (Usage::default(), KeyId::new("kkkkkkkkkkkk").unwrap());
+        usage.absorb(&[record(&key, 20, 200), record(&key, 10, 500)], 30);
+        assert_eq!(usage.total(&key), KeyTotals { requests: 2, last_used_at: Some(20) });
+    }
+}

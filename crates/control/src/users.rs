@@ -1,0 +1,121 @@
+//! Users, the owners of keys. A removed user stays as a name for its usage.
+
+use std::collections::HashMap;
+
+use domain::{
+    error::AdminError,
+    id::UserId,
+    key::KeyStatus,
+    user::{AddUser, SetUserEnabled, UserDetail, UserRef, UserView},
+};
+use store::row::{Op, UserRow};
+
+use crate::{Actor, Control, clock::Now, keys, name, secrets::random, state::State};
+
+impl Control {
+    /// Without removed ones, by name.
+    pub fn users(&self, _actor: &Actor) -> Vec<UserView> {
+        let state = self.state();
+        let mut sums: HashMap<&UserId, Sum> = HashMap::new();
+        let totals = self.0.usage.totals();
+        for key in &state.rows.keys {
+            let sum = sums.entry(&key.user).or_default();
+            let used = totals.get(&key.id).copied().unwrap_or_default();
+            sum.keys += u64::from(key.status != KeyStatus::Revoked);
+            sum.requests += used.requests;
+            sum.last_used_at = sum.last_used_at.max(used.last_used_at);
+        }
+        let mut views: Vec<UserView> =
+            state.users().map(|row| view(row, sums.get(&row.id).copied().unwrap_or_default())).collect();
+        views.sort_by_cached_key(|view| (view.name.to_lowercase(), view.created_at));
+        views
+    }
+
+    pub fn user(&self, _actor: &Actor, input: UserRef) -> Result<UserDetail, AdminError> {
+        let state = self.state();
+        let row = state.user(&input.id)?;
+        let mut keys: Vec<_> = state.keys_of(&row.id).map(|key| self.key_view(&state, key)).collect();
+        keys.reverse();
+        keys.sort_by_key(|key| std::cmp::Reverse(key.created_at));
+        Ok(UserDetail { user: self.user_view(&state, row), keys })
+    }
+
+    pub async fn add_user(&self, _actor: &Actor, input: AddUser) -> Result<UserView, AdminError> {
+        let name = name::check("name", &input.name).map_err(|fault| AdminError::Invalid { fields: vec![fault] })?;
+        let row = UserRow { id: random::id()?, name, enabled: true, created_at: Now::read().wall, removed_at: None };
+        self.mutate("user added", |state| {
+            if state.users().any(|known| name::same(&known.name, &row.name)) {
+                return Err(AdminError::invalid("name", "another user has this name"));
+            }
+            Ok((vec![Op::PutUser(row.clone())], ()))
+        })
+        .await?;
+        Ok(view(&row, Sum::default()))
+    }
+
+    /// The user of this name, made where there is none.
+    pub(crate) async fn user_named(&self, text: &str) -> Result<UserId, AdminError> {
+        let name = name::check("user", text).map_err(|fault| AdminError::Invalid { fields: vec![fault] })?;
+        let row = UserRow { id: random::id()?, name, enabled: true, created_at: Now::read().wall, removed_at: None };
+        self.mutate("user added", |state| match state.users().find(|known| name::same(&known.name, &row.name)) {
+            Some(known) => Ok((Vec::new(), known.id.clone())),
+            None => Ok((vec![Op::PutUser(row.clone())], row.id.clone())),
+        })
+        .await
+    }
+
+    pub async fn set_user_enabled(&self, _actor: &Actor, input: SetUserEnabled) -> Result<UserView, AdminError> {
+        self.mutate("user switched", |state| {
+            let row = state.user(&input.id)?;
+            let changed = (row.enabled != input.enabled).then(|| UserRow { enabled: input.enabled, ..row.clone() });
+            Ok((changed.map(Op::PutUser).into_iter().collect(), ()))
+        })
+        .await?;
+        let state = self.state();
+        Ok(self.user_view(&state, state.user(&input.id)?))
+    }
+
+    /// Revokes all its keys; the usage is kept.
+    pub async fn remove_user(&self, _actor: &Actor, input: UserRef) -> Result<(), AdminError> {
+        self.mutate("user removed", |state| {
+            let row = state.user(&input.id)?;
+            let removed = UserRow { removed_at: Some(Now::read().wall), ..row.clone() };
+            let keys = state.keys_of(&row.id).filter(|key| key.status != KeyStatus::Revoked);
+            let mut ops: Vec<Op> = keys.map(|key| Op::PutKey(keys::revoked(key))).collect();
+            ops.push(Op::PutUser(removed));
+            Ok((ops, ()))
+        })
+        .await
+    }
+
+    fn user_view(&self, state: &State, row: &UserRow) -> UserView {
+        let mut sum = Sum::default();
+        for key in state.keys_of(&row.id) {
+            let used = self.0.usage.total(&key.id);
+            sum.keys += u64::from(key.status != KeyStatus::Revoked);
+            sum.requests += used.requests;
+            sum.last_used_at = sum.last_used_at.max(used.last_used_at);
+        }
+        view(row, sum)
+    }
+}
+
+/// Sums over the keys of a user.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    keys: u64,
+    requests: u64,
+    last_used_at: Option<u64>,
+}
+
+fn view(row: &UserRow, sum: Sum) -> UserView {
+    UserView {
+        id: row.id.clone(),
+        name: row.name.clone(),
+        enabled: row.enabled,
+        created_at: row.created_at,
+        keys: sum.keys,
+        last_used_at: sum.last_used_at,
+        requests: sum.requests,
+    }
+}

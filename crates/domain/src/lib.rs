@@ -1,0 +1,17 @@
+//! The vocabulary that both halves of the program share: ids, keys, model names, limits, usage, live status, and the
+//! inputs and views of the admin pages. Compiled for the server and for WASM, so nothing here may do I/O, read a clock
+//! or know a framework.
+
+pub mod backend;
+pub mod dashboard;
+pub mod endpoint;
+pub mod error;
+pub mod id;
+pub mod key;
+pub mod limit;
+pub mod live;
+pub mod model;
+pub mod settings;
+pub mod setup;
+pub mod usage;
+pub mod user;

@@ -1,0 +1,23 @@
+//! The live status that the dashboard's event stream carries, at most once a second.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{backend::BackendView, usage::MinutePoint};
+
+/// The fleet now. Sent whole: a hundred backends are some tens of kilobytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveStatus {
+    /// Counts up with every change; lets a page drop a late frame.
+    pub sequence: u64,
+    /// Unix milliseconds.
+    pub at: u64,
+    pub backends: Vec<BackendView>,
+    /// Requests in flight over all backends.
+    pub in_flight: u64,
+    /// The last 60 minutes, oldest first, the running minute last.
+    pub minutes: Vec<MinutePoint>,
+    /// Usage records dropped because the writer could not keep up, since the start.
+    pub usage_dropped: u64,
+    /// Set while the store cannot be written, for example on a full disk.
+    pub read_only: Option<String>,
+}

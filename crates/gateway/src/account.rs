@@ -1,0 +1,173 @@
+//! One usage record for every request that carried a valid key, sent when its answer ended or was dropped. Accounting
+//! never waits: a full channel drops the record and counts it.
+
+mod facts;
+mod tee;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use domain::{
+    endpoint::Endpoint,
+    id::BackendId,
+    usage::{Outcome, UsageRecord},
+};
+use tokio::sync::mpsc;
+
+pub(crate) use facts::Counts;
+pub(crate) use tee::Tee;
+
+use crate::{auth::Principal, request::cut};
+
+/// Nothing was sent: the status of a client that closed its request.
+const CLIENT_CLOSED: u16 = 499;
+/// Longest model text in a record.
+const MODEL_BYTES: usize = 200;
+
+/// The sending end of the usage channel.
+pub(crate) struct UsageSink {
+    sender: mpsc::Sender<UsageRecord>,
+    dropped: AtomicU64,
+}
+
+impl UsageSink {
+    pub(crate) fn new(sender: mpsc::Sender<UsageRecord>) -> Self {
+        Self { sender, dropped: AtomicU64::new(0) }
+    }
+
+    /// Records dropped since the start.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    fn send(&self, record: UsageRecord) {
+        if self.sender.try_send(record).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The record of a request in the making. Dropped unfinished it says that the client went away.
+pub(crate) struct Account {
+    sink: Arc<UsageSink>,
+    started: Instant,
+    /// `None` once sent.
+    record: Option<UsageRecord>,
+}
+
+impl Account {
+    pub(crate) fn open(
+        sink: &Arc<UsageSink>,
+        principal: &Principal,
+        endpoint: Endpoint,
+        request_id: u64,
+        started: Instant,
+    ) -> Self {
+        let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        let key = principal.key();
+        let record = UsageRecord {
+            request_id,
+            at: millis(at).saturating_sub(millis(started.elapsed())),
+            user: key.user.clone(),
+            key: key.id.clone(),
+            model: None,
+            backend: None,
+            endpoint,
+            status: CLIENT_CLOSED,
+            bytes_in: 0,
+            bytes_out: 0,
+            prompt_tokens: None,
+            completion_tokens: None,
+            tokens_estimated: false,
+            queue_us: 0,
+            load_us: 0,
+            ttft_us: None,
+            total_us: 0,
+            outcome: Outcome::ClientGone,
+        };
+        Self { sink: sink.clone(), started, record: Some(record) }
+    }
+
+    pub(crate) fn model(&mut self, model: &str) {
+        self.change(|record| record.model = Some(cut(model, MODEL_BYTES).to_owned()));
+    }
+
+    pub(crate) fn backend(&mut self, backend: &BackendId) {
+        self.change(|record| record.backend = Some(backend.clone()));
+    }
+
+    pub(crate) fn received(&mut self, bytes: usize) {
+        self.change(|record| record.bytes_in = bytes as u64);
+    }
+
+    pub(crate) fn status(&mut self, status: http::StatusCode) {
+        self.change(|record| record.status = status.as_u16());
+    }
+
+    /// Body bytes were handed to the client.
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        self.change(|record| record.bytes_out += bytes as u64);
+    }
+
+    /// Bytes of a backend's body were handed to the client, the first of them now or earlier.
+    pub(crate) fn passed_on(&mut self, bytes: usize) {
+        let started = self.started;
+        self.change(|record| {
+            record.bytes_out += bytes as u64;
+            record.ttft_us.get_or_insert_with(|| micros(started.elapsed()));
+        });
+    }
+
+    pub(crate) fn counts(&mut self, counts: Counts) {
+        self.change(|record| {
+            record.prompt_tokens = counts.prompt;
+            record.completion_tokens = counts.completion;
+            record.tokens_estimated = counts.estimated;
+            record.load_us = counts.load_ns / 1_000;
+        });
+    }
+
+    /// Ends the request and sends its record; later calls do nothing.
+    pub(crate) fn finish(&mut self, outcome: Outcome) {
+        let Some(mut record) = self.record.take() else { return };
+        record.outcome = outcome;
+        record.total_us = micros(self.started.elapsed());
+        tracing::debug!(
+            request_id = format_args!("{:016x}", record.request_id),
+            key = %record.key,
+            endpoint = record.endpoint.path(),
+            model = record.model.as_deref(),
+            backend = record.backend.as_ref().map(BackendId::as_str),
+            status = record.status,
+            outcome = ?record.outcome,
+            total_us = record.total_us,
+            "request"
+        );
+        self.sink.send(record);
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut UsageRecord)) {
+        if let Some(record) = &mut self.record {
+            change(record);
+        }
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        self.finish(Outcome::ClientGone);
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}

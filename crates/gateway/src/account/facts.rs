@@ -1,0 +1,131 @@
+//! Token counts out of one JSON message of a backend, per dialect, and by plain search where a message is too large to
+//! be parsed. Values of an unexpected type are ignored, never an error.
+
+use memchr::memmem;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// What a request used, as far as the backend told or the gateway counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) prompt: Option<u64>,
+    pub(crate) completion: Option<u64>,
+    /// The backend never told; the numbers were counted by the gateway.
+    pub(crate) estimated: bool,
+    /// Nanoseconds the backend spent loading the model.
+    pub(crate) load_ns: u64,
+}
+
+/// The final message of Ollama's own API.
+#[derive(Deserialize)]
+struct Native<'a> {
+    #[serde(borrow)]
+    done: Option<&'a RawValue>,
+    #[serde(borrow)]
+    done_reason: Option<&'a RawValue>,
+    #[serde(borrow)]
+    prompt_eval_count: Option<&'a RawValue>,
+    #[serde(borrow)]
+    eval_count: Option<&'a RawValue>,
+    #[serde(borrow)]
+    load_duration: Option<&'a RawValue>,
+}
+
+/// Any message of OpenAI's or Anthropic's APIs that may hold usage, at one of three places.
+#[derive(Deserialize)]
+struct Compatible<'a> {
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
+    /// Of `response.completed`.
+    #[serde(borrow)]
+    response: Option<&'a RawValue>,
+    /// Of `message_start`.
+    #[serde(borrow)]
+    message: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Usage<'a> {
+    #[serde(borrow)]
+    prompt_tokens: Option<&'a RawValue>,
+    #[serde(borrow)]
+    completion_tokens: Option<&'a RawValue>,
+    #[serde(borrow)]
+    input_tokens: Option<&'a RawValue>,
+    #[serde(borrow)]
+    output_tokens: Option<&'a RawValue>,
+}
+
+fn number(value: Option<&RawValue>) -> Option<u64> {
+    value?.get().parse().ok()
+}
+
+/// Reads a native message into `counts` if it is a final one; returns whether it was. `/api/embed` has no `done` and
+/// `whole` says that the message is the whole body.
+pub(super) fn native(text: &[u8], whole: bool, counts: &mut Counts) -> bool {
+    let Ok(message) = serde_json::from_slice::<Native>(text) else { return false };
+    let done = message.done.map(RawValue::get);
+    let known = message.prompt_eval_count.is_some() || message.eval_count.is_some();
+    if done != Some("true") && !(whole && done.is_none() && known) {
+        return false;
+    }
+    counts.load_ns = number(message.load_duration).unwrap_or_default();
+    if matches!(message.done_reason.map(RawValue::get), Some("\"load\"" | "\"unload\"")) {
+        return true;
+    }
+    // Ollama leaves out what is zero.
+    counts.prompt = Some(number(message.prompt_eval_count).unwrap_or_default());
+    counts.completion =
+        if done.is_some() { Some(number(message.eval_count).unwrap_or_default()) } else { number(message.eval_count) };
+    true
+}
+
+/// Reads usage of the compatible APIs into `counts`; later messages win. Returns whether there was any.
+pub(super) fn compatible(text: &[u8], counts: &mut Counts) -> bool {
+    let Ok(message) = serde_json::from_slice::<Compatible>(text) else { return false };
+    let nested = || {
+        let inner = message.response.or(message.message)?;
+        serde_json::from_str::<Compatible>(inner.get()).ok()?.usage
+    };
+    let Some(usage) = message.usage.or_else(nested) else { return false };
+    let Ok(usage) = serde_json::from_str::<Usage>(usage.get()) else { return false };
+    let prompt = number(usage.prompt_tokens).or_else(|| number(usage.input_tokens));
+    let completion = number(usage.completion_tokens).or_else(|| number(usage.output_tokens));
+    counts.prompt = prompt.or(counts.prompt);
+    counts.completion = completion.or(counts.completion);
+    prompt.is_some() || completion.is_some()
+}
+
+/// Bytes at the end of one search that the next must see again: the longest key, its colon and a number.
+pub(super) const OVERLAP: usize = 64;
+
+/// Puts a number where it belongs.
+type Set = fn(&mut Counts, u64);
+
+/// Looks for the integer members by text alone. A number that touches the end of `text` is left for the next search.
+pub(super) fn search(text: &[u8], counts: &mut Counts) -> bool {
+    let keys: [(&[u8], Set); 7] = [
+        (b"\"prompt_eval_count\":", |counts, value| counts.prompt = Some(value)),
+        (b"\"eval_count\":", |counts, value| counts.completion = Some(value)),
+        (b"\"load_duration\":", |counts, value| counts.load_ns = value),
+        (b"\"prompt_tokens\":", |counts, value| counts.prompt = Some(value)),
+        (b"\"completion_tokens\":", |counts, value| counts.completion = Some(value)),
+        (b"\"input_tokens\":", |counts, value| counts.prompt = Some(value)),
+        (b"\"output_tokens\":", |counts, value| counts.completion = Some(value)),
+    ];
+    let mut found = false;
+    for (key, set) in keys {
+        for at in memmem::find_iter(text, key) {
+            let rest = text[at + key.len()..].trim_ascii_start();
+            let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            if digits == rest.len() {
+                continue;
+            }
+            if let Some(value) = std::str::from_utf8(&rest[..digits]).ok().and_then(|digits| digits.parse().ok()) {
+                set(counts, value);
+                found = true;
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,136 @@
+//! Which IP addresses a backend may have, and name resolution that obeys it. Every connection to a backend, whoever makes
+//! it, resolves through here, so a name that changes its mind after it was checked gains nothing.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use url::{Host, Url};
+
+/// Why a host name or address cannot be connected to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum AddressError {
+    #[error("the host name does not resolve")]
+    Dns,
+    #[error("{0} is not an address a backend may have")]
+    Forbidden(IpAddr),
+}
+
+/// Link-local (cloud metadata lives there), multicast, broadcast and "this network". Loopback and private ranges are
+/// where backends are, so they are allowed.
+pub(crate) fn is_forbidden(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => is_forbidden_v4(ip),
+        IpAddr::V6(ip) => is_forbidden_v6(ip),
+    }
+}
+
+fn is_forbidden_v4(ip: Ipv4Addr) -> bool {
+    ip.is_link_local() || ip.is_multicast() || ip.is_broadcast() || ip.octets()[0] == 0
+}
+
+fn is_forbidden_v6(ip: Ipv6Addr) -> bool {
+    const METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+    if ip.is_loopback() {
+        return false;
+    }
+    ip.is_unspecified()
+        || ip.is_multicast()
+        || ip.is_unicast_link_local()
+        || ip == METADATA
+        || embedded_v4(ip).is_some_and(is_forbidden_v4)
+}
+
+/// The IPv4 address that an IPv6 one stands for: mapped, compatible, NAT64, 6to4.
+fn embedded_v4(ip: Ipv6Addr) -> Option<Ipv4Addr> {
+    let [a, b, c, d, e, f, g, h] = ip.segments();
+    let join = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
+    match [a, b, c, d, e, f] {
+        [0, 0, 0, 0, 0, 0xffff | 0] | [0x64, 0xff9b, 0, 0, 0, 0] => Some(join(g, h)),
+        [0x2002, ..] => Some(join(b, c)),
+        _ => None,
+    }
+}
+
+/// Resolves `host`, or takes it as the address it is, and keeps what may be connected to.
+pub(crate) async fn lookup(host: &str, port: u16) -> Result<Vec<SocketAddr>, AddressError> {
+    let found: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await.map_err(|_| AddressError::Dns)?.collect();
+    let first = found.first().copied().ok_or(AddressError::Dns)?;
+    let allowed: Vec<SocketAddr> = found.into_iter().filter(|address| !is_forbidden(address.ip())).collect();
+    if allowed.is_empty() { Err(AddressError::Forbidden(first.ip())) } else { Ok(allowed) }
+}
+
+/// Refuses an address written as such. HTTP clients ask no resolver about those.
+pub(crate) fn check_literal(url: &Url) -> Result<(), AddressError> {
+    let ip = match url.host() {
+        Some(Host::Ipv4(ip)) => IpAddr::V4(ip),
+        Some(Host::Ipv6(ip)) => IpAddr::V6(ip),
+        _ => return Ok(()),
+    };
+    if is_forbidden(ip) { Err(AddressError::Forbidden(ip)) } else { Ok(()) }
+}
+
+/// The same rule for reqwest.
+pub(crate) struct GuardedResolver;
+
+impl Resolve for GuardedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            // The port of the URL replaces this one.
+            let found = lookup(name.as_str(), 0).await?;
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_and_link_local_are_forbidden_in_every_spelling() {
+        for ip in [
+            "169.254.169.254",
+            "169.254.0.1",
+            "0.0.0.0",
+            "0.1.2.3",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "fe80::1",
+            "febf::1",
+            "ff02::1",
+            "fd00:ec2::254",
+            "::ffff:169.254.169.254",
+            "::169.254.169.254",
+            "64:ff9b::169.254.169.254",
+            "2002:a9fe:a9fe::1",
+        ] {
+            assert!(is_forbidden(ip.parse().unwrap()), "{ip}");
+        }
+    }
+
+    #[test]
+    fn loopback_and_private_ranges_are_where_backends_live() {
+        for ip in [
+            "127.0.0.1",
+            "::1",
+            "10.0.0.7",
+            "192.168.1.2",
+            "172.16.0.1",
+            "100.64.0.9",
+            "fd00::7",
+            "8.8.8.8",
+            "::ffff:10.0.0.1",
+        ] {
+            assert!(!is_forbidden(ip.parse().unwrap()), "{ip}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_forbidden_answer_is_no_answer() {
+        let error = lookup("169.254.169.254", 80).await.unwrap_err();
+        assert_eq!(error, AddressError::Forbidden("169.254.169.254".parse().unwrap()));
+        assert_eq!(lookup("nothing.invalid", 80).await, Err(AddressError::Dns));
+        assert_eq!(lookup("127.0.0.1", 80).await.unwrap().len(), 1);
+    }
+}

@@ -1,0 +1,31 @@
+//! Everything the fleet offers, computed once when a list changes and then only read: where each model can be sent, and
+//! the merged bodies of the listing endpoints.
+
+use std::sync::Arc;
+
+use super::{Backend, seen::Seen};
+use crate::{listing::Listings, resolve::Routes};
+
+/// Immutable; replaced whole.
+#[derive(Default)]
+pub(crate) struct Catalogue {
+    pub(crate) routes: Routes,
+    pub(crate) listings: Listings,
+}
+
+/// An enabled backend and what is known of it, in the order of the snapshot.
+pub(crate) struct Source {
+    pub(crate) backend: Arc<Backend>,
+    pub(crate) seen: Seen,
+}
+
+impl Catalogue {
+    /// From all backends; disabled ones offer nothing. Turns of the old catalogue go on in the new one.
+    pub(crate) fn build(backends: &[Arc<Backend>], old: &Self) -> Self {
+        let enabled = backends.iter().filter(|backend| backend.entry.enabled);
+        let sources: Vec<Source> =
+            enabled.map(|backend| Source { backend: Arc::clone(backend), seen: backend.origin.seen() }).collect();
+        let seen: Vec<&Seen> = sources.iter().map(|source| &source.seen).collect();
+        Self { listings: Listings::build(&seen), routes: Routes::build(&sources, &old.routes) }
+    }
+}

@@ -1,0 +1,127 @@
+//! Opens connections of the data plane: resolve, TCP, TLS, HTTP/1.1 handshake. Keeping them is `pool`'s business.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use rustls::{ClientConfig, pki_types::ServerName};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_util::task::AbortOnDropHandle;
+use url::Url;
+
+use super::{
+    address::{self, AddressError},
+    tls,
+};
+
+/// A response head above this is refused.
+const MAX_HEAD: usize = 64 * 1024;
+const MAX_BUFFER: usize = 256 * 1024;
+/// Addresses of one name that are tried.
+const MAX_ADDRESSES: usize = 4;
+
+/// Why there is no connection. Nothing was sent, so another backend may be tried.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ConnectError {
+    #[error("connection refused")]
+    Refused,
+    #[error("timed out while connecting")]
+    Timeout,
+    #[error("the host name does not resolve")]
+    Dns,
+    #[error("TLS failed: {0}")]
+    Tls(String),
+    #[error("{0}")]
+    Other(String),
+}
+
+impl From<AddressError> for ConnectError {
+    fn from(error: AddressError) -> Self {
+        match error {
+            AddressError::Dns => Self::Dns,
+            AddressError::Forbidden(_) => Self::Other(error.to_string()),
+        }
+    }
+}
+
+impl From<io::Error> for ConnectError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => Self::Refused,
+            io::ErrorKind::TimedOut => Self::Timeout,
+            _ => Self::Other(error.to_string()),
+        }
+    }
+}
+
+/// Asked only where the address is https.
+pub(super) type TlsSource<'a> = &'a (dyn Fn() -> Result<Arc<ClientConfig>, String> + Sync);
+
+/// One HTTP/1.1 connection. Dropping it closes the socket at once, whatever is under way on it.
+pub(crate) struct Connection {
+    pub(crate) sender: SendRequest<Full<Bytes>>,
+    _task: AbortOnDropHandle<()>,
+}
+
+/// Connects to the origin of `url` within `limit`.
+pub(crate) async fn connect(url: &Url, limit: Duration) -> Result<Connection, ConnectError> {
+    connect_with(url, limit, &tls::trusting_platform).await
+}
+
+/// As [`connect`], with a TLS configuration of the caller's.
+pub(super) async fn connect_with(url: &Url, limit: Duration, tls: TlsSource<'_>) -> Result<Connection, ConnectError> {
+    tokio::time::timeout(limit, dial(url, limit, tls)).await.unwrap_or(Err(ConnectError::Timeout))
+}
+
+async fn dial(url: &Url, limit: Duration, tls: TlsSource<'_>) -> Result<Connection, ConnectError> {
+    let host = url.host_str().unwrap_or_default();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let addresses = address::lookup(bare, url.port_or_known_default().unwrap_or(80)).await?;
+    let stream = reach(&addresses, limit).await?;
+    stream.set_nodelay(true)?;
+    if url.scheme() != "https" {
+        return handshake(stream).await;
+    }
+    let name = ServerName::try_from(bare.to_owned()).map_err(|error| ConnectError::Tls(error.to_string()))?;
+    let connector = TlsConnector::from(tls().map_err(ConnectError::Tls)?);
+    let stream = connector.connect(name, stream).await.map_err(|error| ConnectError::Tls(error.to_string()))?;
+    handshake(stream).await
+}
+
+/// The first of the addresses that answers; the last one's fault if none does. Each gets its share of the time, so that a
+/// name whose IPv6 address leads nowhere is reached by its IPv4 address.
+async fn reach(addresses: &[SocketAddr], limit: Duration) -> Result<TcpStream, ConnectError> {
+    let addresses = &addresses[..addresses.len().min(MAX_ADDRESSES)];
+    let share = limit / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
+    let mut fault = ConnectError::Dns;
+    for address in addresses {
+        match tokio::time::timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => fault = error.into(),
+            Err(_) => fault = ConnectError::Timeout,
+        }
+    }
+    Err(fault)
+}
+
+async fn handshake<T>(stream: T) -> Result<Connection, ConnectError>
+where
+    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
+{
+    let (sender, connection) = http1::Builder::new()
+        .max_header_size(MAX_HEAD)
+        .max_buf_size(MAX_BUFFER)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| ConnectError::Other(error.to_string()))?;
+    let task = tokio::spawn(async move {
+        // Its fault is told to whoever waits for a response; an idle connection that ends is nobody's news.
+        if let Err(error) = connection.await {
+            tracing::trace!(%error, "backend connection ended");
+        }
+    });
+    Ok(Connection { sender, _task: AbortOnDropHandle::new(task) })
+}

@@ -1,0 +1,151 @@
+//! The fleet of one gateway: takes configuration in, hands out views, and rebuilds the catalogue when a look has changed
+//! something. Who looks and when is `refresh`'s business.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicU64, Ordering},
+};
+
+use arc_swap::ArcSwap;
+use domain::{id::BackendId, live::LiveStatus};
+use tokio::sync::watch;
+
+use super::{Backend, bump, catalogue::Catalogue, lock, look::Listing, seen::Change};
+use crate::snapshot::{Pepper, Settings, Snapshot};
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Fleet(pub(super) Arc<Shared>);
+
+pub(super) struct Shared {
+    view: ArcSwap<View>,
+    /// Held by whoever replaces the view, so that none replaces another's.
+    writing: Mutex<()>,
+    in_flight: Arc<AtomicU64>,
+    changes: watch::Sender<u64>,
+    pub(super) published: watch::Sender<u64>,
+}
+
+/// Configuration and catalogue at one moment. A request takes one at its start and uses it to the end.
+pub(crate) struct View {
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) catalogue: Arc<Catalogue>,
+    /// In the snapshot's order, disabled ones included.
+    pub(crate) backends: Vec<Arc<Backend>>,
+}
+
+impl View {
+    fn backend(&self, id: &BackendId) -> Option<&Arc<Backend>> {
+        self.backends.iter().find(|backend| backend.id() == id)
+    }
+
+    /// Those that requests may be sent to.
+    pub(super) fn enabled(&self) -> impl Iterator<Item = &Arc<Backend>> {
+        self.backends.iter().filter(|backend| backend.entry.enabled)
+    }
+}
+
+impl Fleet {
+    pub(crate) fn new() -> Self {
+        let snapshot = Snapshot {
+            revision: 0,
+            keys: Default::default(),
+            backends: Vec::new(),
+            settings: Settings::default(),
+            pepper: Pepper([0; 32]),
+        };
+        let view = View { snapshot: Arc::new(snapshot), catalogue: Arc::default(), backends: Vec::new() };
+        Self(Arc::new(Shared {
+            view: ArcSwap::from_pointee(view),
+            writing: Mutex::new(()),
+            in_flight: Arc::default(),
+            changes: watch::Sender::new(0),
+            published: watch::Sender::new(0),
+        }))
+    }
+
+    /// Puts a new configuration in force. What is known of a backend stays unless its address or token changed.
+    pub(crate) fn publish(&self, snapshot: Snapshot) {
+        let _writing = lock(&self.0.writing);
+        let old = self.view();
+        let backends: Vec<Arc<Backend>> = snapshot.backends.iter().map(|entry| self.carry(&old, entry)).collect();
+        for gone in old.backends.iter().filter(|old| !backends.iter().any(|new| Arc::ptr_eq(&new.origin, &old.origin)))
+        {
+            gone.origin.pool.set_open(false);
+        }
+        for backend in &backends {
+            backend.origin.pool.set_open(backend.entry.enabled);
+        }
+        let same = backends.len() == old.backends.len()
+            && backends.iter().zip(&old.backends).all(|(new, old)| Arc::ptr_eq(new, old));
+        let catalogue =
+            if same { Arc::clone(&old.catalogue) } else { Arc::new(Catalogue::build(&backends, &old.catalogue)) };
+        self.0.view.store(Arc::new(View { snapshot: Arc::new(snapshot), catalogue, backends }));
+        bump(&self.0.published);
+        if !same {
+            bump(&self.0.changes);
+        }
+    }
+
+    fn carry(&self, old: &View, entry: &Arc<crate::snapshot::BackendEntry>) -> Arc<Backend> {
+        let old = old.backend(&entry.id);
+        let unchanged = old.filter(|old| {
+            let old = &old.entry;
+            (&old.name, &old.url, old.enabled, &old.token, old.created_at)
+                == (&entry.name, &entry.url, entry.enabled, &entry.token, entry.created_at)
+        });
+        match unchanged {
+            Some(backend) => Arc::clone(backend),
+            None => {
+                Arc::new(Backend::new(Arc::clone(entry), old.map(AsRef::as_ref), &self.0.in_flight, &self.0.changes))
+            }
+        }
+    }
+
+    pub(crate) fn view(&self) -> Arc<View> {
+        self.0.view.load_full()
+    }
+
+    /// Takes over what a look at `backend` found. With `believe` the list counts as it is.
+    pub(super) fn take(&self, backend: &Backend, found: Result<Listing, String>, believe: bool) {
+        let failed = found.is_err();
+        let change = match found {
+            Ok(listing) => lock(&backend.origin.seen).take(listing, believe),
+            Err(message) => {
+                backend.note(message);
+                lock(&backend.origin.seen).lose()
+            }
+        };
+        if change != Change::None {
+            self.rebuild();
+        }
+        // The time of the last fault is shown, so each one is news.
+        if change == Change::Status || failed {
+            bump(&self.0.changes);
+        }
+    }
+
+    fn rebuild(&self) {
+        let _writing = lock(&self.0.writing);
+        let old = self.view();
+        let catalogue = Arc::new(Catalogue::build(&old.backends, &old.catalogue));
+        let view = View { snapshot: Arc::clone(&old.snapshot), catalogue, backends: old.backends.clone() };
+        self.0.view.store(Arc::new(view));
+    }
+
+    /// The fleet's part of the live status; the rest is left at its default.
+    pub(crate) fn live(&self) -> LiveStatus {
+        let backends = self.view().backends.iter().map(|backend| backend.status()).collect();
+        LiveStatus { backends, in_flight: self.in_flight(), ..LiveStatus::default() }
+    }
+
+    /// Counts up with every change of a backend's configuration, state, models or errors.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.0.changes.subscribe()
+    }
+
+    /// Requests in flight, those at removed backends included.
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.0.in_flight.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,178 @@
+//! One look at an address: what is there, which models it has, what it runs. For the catalogue and for probes alike;
+//! control traffic, so through reqwest and apart from the data plane's connections.
+
+use std::{error::Error, io, sync::OnceLock, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use domain::backend::ProbeResult;
+use http::StatusCode;
+use reqwest::{Client, redirect::Policy};
+use rustls::ClientConfig;
+use url::Url;
+
+use super::{
+    address::{self, AddressError, GuardedResolver},
+    rows::{self, Row, Running},
+    tls,
+};
+use crate::snapshot::BackendToken;
+
+const CONNECT: Duration = Duration::from_secs(3);
+/// A listing above this is not taken.
+const MAX_BODY: usize = 8 * 1024 * 1024;
+
+/// What a backend says of itself.
+#[derive(Debug)]
+pub(crate) struct Listing {
+    pub(crate) version: Option<String>,
+    pub(crate) models: Vec<Row>,
+    /// `None` if it did not say.
+    pub(crate) running: Option<Vec<Running>>,
+    /// It speaks Ollama's own API, not only OpenAI's.
+    pub(crate) native: bool,
+}
+
+/// Asks `url` for its lists; no single question waits longer than `patience`. The fault is what a person should read.
+pub(crate) async fn look(url: &Url, token: Option<&BackendToken>, patience: Duration) -> Result<Listing, ProbeResult> {
+    address::check_literal(url).map_err(|error| forbidden(&error))?;
+    let asker = Asker { client: client()?, base: url.as_str().trim_end_matches('/'), token, patience };
+    let (tags, version, running) =
+        tokio::join!(asker.get("/api/tags"), asker.get("/api/version"), asker.get("/api/ps"));
+    let (status, body) = tags?;
+    match status {
+        StatusCode::OK => {
+            let Some(models) = rows::tags(&body) else {
+                return Err(not_ollama("/api/tags answered without a list of models"));
+            };
+            let version = version.ok().filter(is_ok).and_then(|(_, body)| rows::version(&body));
+            let running = running.ok().filter(is_ok).and_then(|(_, body)| rows::running(&body));
+            Ok(Listing { version, models, running, native: true })
+        }
+        StatusCode::UNAUTHORIZED => Err(ProbeResult::Unauthorized),
+        StatusCode::FORBIDDEN if body.is_empty() => Err(ProbeResult::Failed {
+            detail: "it answers 403: an Ollama that listens on loopback only refuses this host name".into(),
+        }),
+        StatusCode::FORBIDDEN => Err(ProbeResult::Unauthorized),
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
+            let (status, body) = asker.get("/v1/models").await?;
+            match status {
+                StatusCode::OK => {
+                    let models = rows::openai(&body)
+                        .ok_or_else(|| not_ollama("/v1/models answered without a list of models"))?;
+                    Ok(Listing { version: None, models, running: None, native: false })
+                }
+                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(ProbeResult::Unauthorized),
+                _ => Err(not_ollama("it knows neither /api/tags nor /v1/models")),
+            }
+        }
+        status if status.is_redirection() => Err(not_ollama("it redirects to another address")),
+        status if status.is_server_error() => {
+            Err(ProbeResult::Failed { detail: format!("/api/tags answered {}", status.as_u16()) })
+        }
+        status => Err(not_ollama(&format!("/api/tags answered {}", status.as_u16()))),
+    }
+}
+
+fn is_ok(answer: &(StatusCode, Bytes)) -> bool {
+    answer.0 == StatusCode::OK
+}
+
+fn not_ollama(detail: &str) -> ProbeResult {
+    ProbeResult::NotOllama { detail: detail.into() }
+}
+
+fn forbidden(error: &AddressError) -> ProbeResult {
+    ProbeResult::Failed { detail: error.to_string() }
+}
+
+/// One client for all looks. It keeps no connection, so it belongs to no runtime, and each look also shows that the
+/// backend still accepts connections.
+fn client() -> Result<&'static Client, ProbeResult> {
+    static CLIENT: OnceLock<Result<Client, String>> = OnceLock::new();
+    let client = CLIENT.get_or_init(|| {
+        let tls = tls::trusting_platform().or_else(|error| {
+            tracing::warn!(error, "no https backend can be trusted on this machine");
+            tls::trusting_nobody()
+        })?;
+        Client::builder()
+            .tls_backend_preconfigured(ClientConfig::clone(&tls))
+            .no_proxy()
+            .redirect(Policy::none())
+            .referer(false)
+            .connect_timeout(CONNECT)
+            .pool_max_idle_per_host(0)
+            .dns_resolver(GuardedResolver)
+            .user_agent("ollama-fortress")
+            .build()
+            .map_err(|error| error.to_string())
+    });
+    client.as_ref().map_err(|error| ProbeResult::Failed { detail: format!("no HTTP client: {error}") })
+}
+
+struct Asker<'a> {
+    client: &'static Client,
+    base: &'a str,
+    token: Option<&'a BackendToken>,
+    patience: Duration,
+}
+
+impl Asker<'_> {
+    async fn get(&self, path: &str) -> Result<(StatusCode, Bytes), ProbeResult> {
+        let mut request = self.client.get(format!("{}{path}", self.base)).timeout(self.patience);
+        if let Some(token) = self.token {
+            request = request.bearer_auth(&token.0);
+        }
+        let mut response = request.send().await.map_err(|error| classify(&error))?;
+        let mut body = BytesMut::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| classify(&error))? {
+            if body.len() + chunk.len() > MAX_BODY {
+                return Err(not_ollama(&format!("{path} answered with more than 8 MiB")));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok((response.status(), body.freeze()))
+    }
+}
+
+/// The cause at the bottom of reqwest's error, in the words of a probe.
+fn classify(error: &reqwest::Error) -> ProbeResult {
+    if error.is_timeout() {
+        return ProbeResult::TimedOut;
+    }
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(fault) = known(error) {
+            return fault;
+        }
+        cause = error.source();
+    }
+    ProbeResult::Failed { detail: "the connection broke off".into() }
+}
+
+fn known(error: &(dyn Error + 'static)) -> Option<ProbeResult> {
+    if let Some(error) = error.downcast_ref::<AddressError>() {
+        return Some(match error {
+            AddressError::Dns => ProbeResult::Dns,
+            AddressError::Forbidden(_) => forbidden(error),
+        });
+    }
+    if let Some(error) = error.downcast_ref::<rustls::Error>() {
+        return Some(match error {
+            rustls::Error::InvalidCertificate(_) => ProbeResult::Tls,
+            _ => ProbeResult::Failed { detail: "TLS failed: does it speak https at this port?".into() },
+        });
+    }
+    if let Some(error) = error.downcast_ref::<hyper::Error>() {
+        return (error.is_parse() || error.is_parse_too_large()).then(|| not_ollama("its answer is not HTTP"));
+    }
+    let error = error.downcast_ref::<io::Error>()?;
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Some(ProbeResult::Refused),
+        io::ErrorKind::TimedOut => Some(ProbeResult::TimedOut),
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            Some(ProbeResult::Failed { detail: "no route to the machine".into() })
+        }
+        // An `io::Error` hides the error it wraps from `source`.
+        _ => error.get_ref().and_then(|inner| known(inner)),
+    }
+}

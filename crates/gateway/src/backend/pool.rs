@@ -1,0 +1,95 @@
+//! Idle connections to one origin, the freshest used first.
+
+use std::{collections::VecDeque, sync::Mutex, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{connect::Connection, lock};
+
+/// An idle connection must be dropped before the backend closes it: the servers people run as backends do so after five
+/// seconds (uvicorn, llama.cpp) or never (Ollama).
+const IDLE: Duration = Duration::from_secs(4);
+/// Idle connections kept.
+const MAX_IDLE: usize = 128;
+/// How long a connection whose body just ended may take to be ready again; in practice microseconds.
+const READY: Duration = Duration::from_millis(50);
+
+pub(crate) struct Pool(Mutex<Kept>);
+
+struct Kept {
+    open: bool,
+    /// Oldest first.
+    idle: VecDeque<(Instant, Connection)>,
+}
+
+impl Pool {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(Kept { open: true, idle: VecDeque::new() }))
+    }
+
+    /// The freshest idle connection that can take a request.
+    pub(crate) async fn take(&self) -> Option<Connection> {
+        let mut patient = true;
+        while let Some(mut connection) = self.pop() {
+            if connection.sender.is_ready() {
+                return Some(connection);
+            }
+            // One that takes longer is still busy with its last request; waiting for several such would add up.
+            if patient {
+                match tokio::time::timeout(READY, connection.sender.ready()).await {
+                    Ok(Ok(())) => return Some(connection),
+                    Ok(Err(_)) => {}
+                    Err(_) => patient = false,
+                }
+            }
+        }
+        None
+    }
+
+    fn pop(&self) -> Option<Connection> {
+        let mut kept = lock(&self.0);
+        while let Some((since, connection)) = kept.idle.pop_back() {
+            if since.elapsed() >= IDLE {
+                kept.idle.clear();
+                return None;
+            }
+            if !connection.sender.is_closed() {
+                return Some(connection);
+            }
+        }
+        None
+    }
+
+    /// Takes back a connection whose response body has ended.
+    pub(crate) fn put(&self, connection: Connection) {
+        let mut kept = lock(&self.0);
+        if kept.open && kept.idle.len() < MAX_IDLE && !connection.sender.is_closed() {
+            kept.idle.push_back((Instant::now(), connection));
+        }
+    }
+
+    /// Drops what has been idle too long.
+    pub(crate) fn sweep(&self, now: Instant) {
+        let fresh = |since: &Instant| now.saturating_duration_since(*since) < IDLE;
+        lock(&self.0).idle.retain(|(since, connection)| fresh(since) && !connection.sender.is_closed());
+    }
+
+    /// Drops everything: where one connection was stale, its older neighbours are too.
+    pub(crate) fn clear(&self) {
+        lock(&self.0).idle.clear();
+    }
+
+    /// A pool that is not open keeps nothing.
+    pub(crate) fn set_open(&self, open: bool) {
+        let mut kept = lock(&self.0);
+        kept.open = open;
+        if !open {
+            kept.idle.clear();
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn idle(&self) -> usize {
+        lock(&self.0).idle.len()
+    }
+}

@@ -1,0 +1,100 @@
+//! Who looks at the backends, and when: one task a backend, so that a hung one delays nobody; at the settings' interval,
+//! at once after its configuration changed, and soon after the data plane complained.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use domain::id::BackendId;
+use futures_util::future::join_all;
+use tokio::time::Instant;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+
+use super::{Backend, Fleet, Origin, look};
+
+/// No question of a look waits longer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Between two looks that complaints ask for.
+const GAP: Duration = Duration::from_secs(1);
+/// Idle connections are swept, and tasks are counted, this often.
+const SWEEP: Duration = Duration::from_secs(2);
+
+struct Watcher {
+    origin: Arc<Origin>,
+    task: AbortOnDropHandle<()>,
+}
+
+impl Fleet {
+    /// Keeps the catalogue fresh until `stop`.
+    pub(crate) async fn run(&self, stop: CancellationToken) {
+        let mut published = self.0.published.subscribe();
+        let mut sweep = tokio::time::interval(SWEEP);
+        let mut watchers = HashMap::new();
+        loop {
+            published.mark_unchanged();
+            self.appoint(&mut watchers);
+            tokio::select! {
+                () = stop.cancelled() => return,
+                // The sender is in `self`.
+                _ = published.changed() => {}
+                now = sweep.tick() => self.view().enabled().for_each(|backend| backend.origin.pool.sweep(now)),
+            }
+        }
+    }
+
+    /// One watcher for each enabled backend; one that panicked is replaced.
+    fn appoint(&self, watchers: &mut HashMap<BackendId, Watcher>) {
+        let view = self.view();
+        watchers.retain(|id, watcher| {
+            !watcher.task.is_finished()
+                && view.enabled().any(|backend| backend.id() == id && Arc::ptr_eq(&backend.origin, &watcher.origin))
+        });
+        for backend in view.enabled() {
+            if !watchers.contains_key(backend.id()) {
+                let task = AbortOnDropHandle::new(tokio::spawn(self.clone().watch(Arc::clone(backend))));
+                watchers.insert(backend.id().clone(), Watcher { origin: Arc::clone(&backend.origin), task });
+            }
+        }
+    }
+
+    async fn watch(self, backend: Arc<Backend>) {
+        let mut published = self.0.published.subscribe();
+        loop {
+            let contradicted = backend.origin.contradicted.swap(false, Ordering::Relaxed);
+            self.look(&backend, contradicted).await;
+            let looked = Instant::now();
+            let complaint = async {
+                backend.origin.wake.notified().await;
+                tokio::time::sleep_until(looked + GAP).await;
+            };
+            tokio::pin!(complaint);
+            loop {
+                let interval = self.view().snapshot.settings.catalogue_interval;
+                tokio::select! {
+                    () = tokio::time::sleep_until(looked + interval) => break,
+                    () = &mut complaint => break,
+                    // Perhaps another interval.
+                    _ = published.changed() => {}
+                }
+            }
+        }
+    }
+
+    /// Looks at one backend, or at all enabled ones, and returns when the catalogue has the result.
+    pub(crate) async fn refresh(&self, backend: Option<BackendId>) {
+        let view = self.view();
+        let wanted = view.enabled().filter(|other| backend.as_ref().is_none_or(|id| other.id() == id));
+        join_all(wanted.map(|backend| self.look(backend, true))).await;
+    }
+
+    async fn look(&self, backend: &Backend, believe: bool) {
+        let _looking = backend.origin.looking.lock().await;
+        let found = look::look(&backend.entry.url, backend.entry.token.as_ref(), PATIENCE).await;
+        if let Err(fault) = &found {
+            tracing::debug!(backend = backend.name(), fault = fault.message(), "backend did not give its lists");
+        }
+        self.take(backend, found.map_err(|fault| fault.message()), believe);
+    }
+}

@@ -1,0 +1,219 @@
+//! What backends answer on their listing endpoints, read with the tolerance that servers of several makes need. The JSON
+//! of each row is kept as it came, so that the merged lists hold every member the backend gave.
+
+use std::collections::HashMap;
+
+use domain::model::{ModelName, Source};
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer};
+use serde_json::{json, value::RawValue};
+use sha2::{Digest as _, Sha256};
+
+/// Longer names are no model names but an attack on the page that shows them.
+const MAX_NAME: usize = 512;
+const MAX_VERSION: usize = 64;
+
+/// One model in a backend's list.
+#[derive(Debug)]
+pub(crate) struct Row {
+    /// As the backend spells it.
+    pub(crate) name: String,
+    /// `None` where the name is none by Ollama's rules, or the backend is no Ollama: such names count letter by letter.
+    pub(crate) canonical: Option<ModelName>,
+    pub(crate) digest: String,
+    pub(crate) modified: Timestamp,
+    /// The row of `/api/tags`.
+    pub(crate) tags: Box<RawValue>,
+    /// The row of `/v1/models` where the backend gave one.
+    pub(crate) openai: Option<Box<RawValue>>,
+    /// A stub of a model that runs at ollama.com under the backend owner's account.
+    pub(crate) remote: bool,
+}
+
+/// One loaded model of `/api/ps`.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) name: String,
+    pub(crate) digest: String,
+    pub(crate) expires: Timestamp,
+    pub(crate) row: Box<RawValue>,
+}
+
+#[derive(Deserialize)]
+struct TagsMembers {
+    #[serde(default, deserialize_with = "lenient")]
+    name: String,
+    #[serde(default, deserialize_with = "lenient")]
+    model: String,
+    #[serde(default, deserialize_with = "lenient")]
+    digest: String,
+    #[serde(default, deserialize_with = "lenient")]
+    modified_at: String,
+    #[serde(default, deserialize_with = "lenient")]
+    expires_at: String,
+    #[serde(default, deserialize_with = "lenient")]
+    remote_host: String,
+    #[serde(default, deserialize_with = "lenient")]
+    remote_model: String,
+}
+
+/// Anything but a string is taken for an absent one.
+fn lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(match serde_json::Value::deserialize(deserializer)? {
+        serde_json::Value::String(text) => text,
+        _ => String::new(),
+    })
+}
+
+/// The member `name` of an object, as a list; `null` is an empty one.
+fn list(body: &[u8], name: &str) -> Option<Vec<Box<RawValue>>> {
+    let mut members: HashMap<String, Box<RawValue>> = serde_json::from_slice(body).ok()?;
+    let list: Option<Vec<Box<RawValue>>> = serde_json::from_str(members.remove(name)?.get()).ok()?;
+    Some(list.unwrap_or_default())
+}
+
+fn time(text: &str) -> Timestamp {
+    text.parse().unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+fn members(row: &RawValue) -> Option<TagsMembers> {
+    let mut members: TagsMembers = serde_json::from_str(row.get()).ok()?;
+    if members.name.is_empty() {
+        members.name = std::mem::take(&mut members.model);
+    }
+    let usable = !members.name.is_empty() && members.name.len() <= MAX_NAME;
+    if !usable {
+        tracing::debug!("a row without a usable name was left out of a backend's list");
+    }
+    usable.then_some(members)
+}
+
+/// The body of `/api/tags`; `None` if it is something else.
+pub(crate) fn tags(body: &[u8]) -> Option<Vec<Row>> {
+    let rows = list(body, "models")?.into_iter().filter_map(|row| {
+        let members = members(&row)?;
+        let parsed = ModelName::parse(&members.name).ok();
+        let remote = !members.remote_host.is_empty()
+            || !members.remote_model.is_empty()
+            || parsed.as_ref().is_some_and(|(_, source)| *source == Source::Cloud);
+        Some(Row {
+            canonical: parsed.map(|(name, _)| name),
+            digest: members.digest,
+            modified: time(&members.modified_at),
+            tags: row,
+            openai: None,
+            remote,
+            name: members.name,
+        })
+    });
+    Some(rows.collect())
+}
+
+/// The body of `/api/ps`; `None` if it is something else.
+pub(crate) fn running(body: &[u8]) -> Option<Vec<Running>> {
+    let rows = list(body, "models")?.into_iter().filter_map(|row| {
+        let members = members(&row)?;
+        Some(Running { name: members.name, digest: members.digest, expires: time(&members.expires_at), row })
+    });
+    Some(rows.collect())
+}
+
+#[derive(Deserialize)]
+struct OpenAiMembers {
+    id: String,
+    #[serde(default)]
+    created: serde_json::Value,
+}
+
+/// The body of `/v1/models`; `None` if it is something else. Rows for `/api/tags` are made up for its models.
+pub(crate) fn openai(body: &[u8]) -> Option<Vec<Row>> {
+    let rows = list(body, "data")?.into_iter().filter_map(|row| {
+        let members: OpenAiMembers = serde_json::from_str(row.get()).ok()?;
+        if members.id.is_empty() || members.id.len() > MAX_NAME {
+            return None;
+        }
+        let created = members.created.as_i64().and_then(|seconds| Timestamp::from_second(seconds).ok());
+        let modified = created.unwrap_or(Timestamp::UNIX_EPOCH);
+        // Clients print the first twelve digits, so there must be a digest; of the id alone, so that it is the same for
+        // every backend.
+        let digest: String = Sha256::digest(members.id.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let tags = json!({
+            "name": members.id, "model": members.id, "modified_at": modified.to_string(), "size": 0, "digest": digest,
+            "details": {
+                "parent_model": "", "format": "", "family": "", "families": [], "parameter_size": "",
+                "quantization_level": "",
+            },
+        });
+        Some(Row {
+            canonical: None,
+            digest,
+            modified,
+            tags: serde_json::value::to_raw_value(&tags).ok()?,
+            openai: Some(row),
+            remote: false,
+            name: members.id,
+        })
+    });
+    Some(rows.collect())
+}
+
+/// The body of `/api/version`.
+pub(crate) fn version(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Version {
+        version: String,
+    }
+    let Version { version } = serde_json::from_slice(body).ok()?;
+    (!version.is_empty() && version.len() <= MAX_VERSION).then_some(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_keep_every_member_as_it_came() {
+        let body = br#"{"models":[{"name":"A:b","size":9007199254740993,"new":{"x":[1]},"modified_at":"2025-05-04T17:37:44.7-07:00","digest":"d"}]}"#;
+        let rows = tags(body).unwrap();
+        assert_eq!(rows[0].tags.get(), std::str::from_utf8(&body[11..body.len() - 2]).unwrap());
+        assert_eq!(rows[0].canonical.as_ref().unwrap().display(), "a:b");
+        assert_eq!(rows[0].modified, "2025-05-05T00:37:44.7Z".parse().unwrap());
+    }
+
+    #[test]
+    fn null_is_an_empty_list_and_anything_else_none_at_all() {
+        assert_eq!(tags(br#"{"models":null}"#).unwrap().len(), 0);
+        for body in ["", "[]", "{}", r#"{"models":{}}"#, "<html>", r#"{"models":[1"#, r#"{"data":[]}"#] {
+            assert!(tags(body.as_bytes()).is_none(), "{body}");
+        }
+    }
+
+    #[test]
+    fn unusable_rows_are_left_out_and_the_rest_kept() {
+        let long = "m".repeat(600);
+        let body =
+            format!(r#"{{"models":[1,{{}},{{"name":""}},{{"name":"{long}"}},{{"model":"b","digest":7,"size":""}}]}}"#);
+        let rows = tags(body.as_bytes()).unwrap();
+        assert_eq!(rows.iter().map(|row| row.name.as_str()).collect::<Vec<_>>(), ["b"]);
+    }
+
+    #[test]
+    fn stubs_of_cloud_models_are_known_under_any_name() {
+        let body =
+            br#"{"models":[{"name":"a:20b-cloud"},{"name":"mine","remote_host":"https://ollama.com"},{"name":"b"}]}"#;
+        assert_eq!(tags(body).unwrap().iter().map(|row| row.remote).collect::<Vec<_>>(), [true, true, false]);
+    }
+
+    #[test]
+    fn openai_rows_get_what_clients_of_tags_need() {
+        let rows = openai(
+            br#"{"object":"list","data":[{"id":"Qwen/Qwen3-8B","created":1700000000,"owned_by":"vllm"},{"id":"x"}]}"#,
+        )
+        .unwrap();
+        let row: serde_json::Value = serde_json::from_str(rows[0].tags.get()).unwrap();
+        assert_eq!(row["modified_at"], "2023-11-14T22:13:20Z");
+        assert_eq!(row["digest"].as_str().unwrap().len(), 64);
+        assert_eq!(rows[0].canonical, None);
+        assert_eq!(rows[1].modified, Timestamp::UNIX_EPOCH);
+    }
+}

@@ -1,0 +1,188 @@
+//! The catalogue over time: who is looked at when, and what stays when a look fails.
+
+use domain::backend::BackendState;
+use testkit::{FakeOllama, Fault};
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::{
+    listing,
+    resolve::{ResolveError, resolve},
+};
+
+/// Keeps the catalogue fresh until it is dropped.
+fn run(fleet: &Fleet) -> (tokio::task::JoinHandle<()>, tokio_util::sync::DropGuard) {
+    let stop = CancellationToken::new();
+    let (fleet, until) = (fleet.clone(), stop.clone());
+    (tokio::spawn(async move { fleet.run(until).await }), stop.drop_guard())
+}
+
+fn chosen(fleet: &Fleet, model: &str) -> Vec<String> {
+    let mut candidates = resolve(&fleet.view(), model).unwrap();
+    let mut names: Vec<String> =
+        std::iter::from_fn(|| candidates.choose()).map(|choice| choice.backend.name().to_owned()).collect();
+    names.sort();
+    names
+}
+
+fn unresolved(fleet: &Fleet, model: &str) -> Option<ResolveError> {
+    resolve(&fleet.view(), model).err()
+}
+
+#[tokio::test]
+async fn a_hung_backend_delays_nobody() {
+    let hung = FakeOllama::builder()
+        .models(["a"])
+        .script(|script| script.fault = Some(Fault::HangBeforeHeaders))
+        .start()
+        .await;
+    let well = FakeOllama::builder().models(["a", "b"]).start().await;
+    let fleet = Fleet::new();
+    let _running = run(&fleet);
+    fleet.publish(snapshot([entry(0, hung.url()), entry(1, well.url())]));
+    let live = until(&fleet, |live| live.backends[1].state == BackendState::Up).await;
+    assert_eq!(live.backends[0].state, BackendState::Unknown);
+    assert_eq!(live.backends[1].models, ["a:latest", "b:latest"]);
+    assert_eq!(chosen(&fleet, "a"), ["gpu-1"]);
+}
+
+#[tokio::test]
+async fn the_last_good_list_outlives_a_dead_backend() {
+    let fake = FakeOllama::builder().models(["a"]).version("0.9.2").start().await;
+    let fleet = fleet(&[&fake]).await;
+    let before = listing::tags(&fleet.view());
+    assert!(before.starts_with(br#"{"models":[{"#));
+    fake.refuse_connections().await;
+    fleet.refresh(None).await;
+    let backend = fleet.live().backends.remove(0);
+    assert_eq!((backend.state, backend.models.as_slice()), (BackendState::Down, &["a:latest".to_owned()][..]));
+    assert!(backend.last_error.unwrap().message.contains("refused"));
+    assert_eq!(listing::tags(&fleet.view()), before);
+    assert_eq!(listing::version(&fleet.view()), r#"{"version":"0.9.2"}"#);
+    assert_eq!(chosen(&fleet, "a"), ["gpu-0"], "only the data plane can tell");
+    fake.accept_connections().await;
+    fleet.refresh(Some(id(0))).await;
+    assert_eq!(fleet.live().backends[0].state, BackendState::Up);
+}
+
+#[tokio::test]
+async fn a_list_that_is_no_list_keeps_the_last_good_one() {
+    let fake = FakeOllama::builder().models(["a"]).start().await;
+    let fleet = fleet(&[&fake]).await;
+    for fault in [Fault::WrongJson, Fault::NotJson, Fault::Status(500), Fault::RawBytes("?".into()), Fault::CutAfter(0)]
+    {
+        fake.set(|script| script.fault_at("/api/tags", fault.clone()));
+        fleet.refresh(None).await;
+        let backend = fleet.live().backends.remove(0);
+        assert_eq!((backend.state, backend.models.len()), (BackendState::Down, 1), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_backend_that_does_not_answer_is_chosen_only_where_none_does() {
+    let (one, two) =
+        (FakeOllama::builder().models(["a"]).start().await, FakeOllama::builder().models(["a"]).start().await);
+    let fleet = fleet(&[&one, &two]).await;
+    assert_eq!(chosen(&fleet, "a"), ["gpu-0", "gpu-1"]);
+    one.refuse_connections().await;
+    fleet.refresh(None).await;
+    assert_eq!(chosen(&fleet, "a"), ["gpu-1"]);
+    two.refuse_connections().await;
+    fleet.refresh(None).await;
+    assert_eq!(chosen(&fleet, "a"), ["gpu-0", "gpu-1"]);
+}
+
+#[tokio::test]
+async fn a_disabled_or_removed_backend_gets_nothing_new() {
+    let fake = FakeOllama::builder().models(["a"]).start().await;
+    let fleet = fleet(&[&fake]).await;
+    let running = resolve(&fleet.view(), "a").unwrap().choose().unwrap();
+    fleet.publish(snapshot([BackendEntry { enabled: false, ..entry(0, fake.url()) }]));
+    assert_eq!(unresolved(&fleet, "a"), Some(ResolveError::NoBackend));
+    assert_eq!(listing::tags(&fleet.view()), r#"{"models":[]}"#);
+    let live = fleet.live();
+    assert_eq!((live.backends[0].state, live.backends[0].in_flight), (BackendState::Disabled, 1));
+    fleet.publish(snapshot([]));
+    assert_eq!((fleet.live().backends.len(), fleet.in_flight()), (0, 1), "the running request ends by itself");
+    drop(running);
+    assert_eq!(fleet.in_flight(), 0);
+}
+
+#[tokio::test]
+async fn what_is_known_survives_a_new_snapshot_and_not_a_new_address() {
+    let (one, two) =
+        (FakeOllama::builder().models(["a"]).start().await, FakeOllama::builder().models(["b"]).start().await);
+    let fleet = fleet(&[&one]).await;
+    let running = resolve(&fleet.view(), "a").unwrap().choose().unwrap();
+    fleet.publish(snapshot([BackendEntry { name: "renamed".into(), ..entry(0, one.url()) }]));
+    let backend = fleet.live().backends.remove(0);
+    assert_eq!((backend.name.as_str(), backend.state, backend.in_flight), ("renamed", BackendState::Up, 1));
+    fleet.publish(snapshot([entry(0, two.url())]));
+    let backend = fleet.live().backends.remove(0);
+    assert_eq!((backend.state, backend.models.len(), backend.in_flight), (BackendState::Unknown, 0, 1));
+    drop(running);
+    fleet.refresh(None).await;
+    assert_eq!(chosen(&fleet, "b"), ["gpu-0"]);
+    assert_eq!(unresolved(&fleet, "a"), Some(ResolveError::Unknown));
+    assert_eq!(fleet.in_flight(), 0);
+}
+
+#[tokio::test]
+async fn a_published_backend_is_looked_at_at_once_and_a_contradicted_list_soon() {
+    let fake = FakeOllama::builder().models(["a", "b"]).start().await;
+    let fleet = Fleet::new();
+    let (task, guard) = run(&fleet);
+    fleet.publish(snapshot([entry(0, fake.url())]));
+    until(&fleet, |live| live.backends[0].models.len() == 2).await;
+    // The interval is an hour, and a list that merely lacks a model would be doubted for two polls.
+    fake.set(|script| script.models.truncate(1));
+    resolve(&fleet.view(), "b").unwrap().choose().unwrap().backend.model_missing();
+    until(&fleet, |live| live.backends[0].models.len() == 1).await;
+    assert_eq!(unresolved(&fleet, "b"), Some(ResolveError::Unknown));
+    drop(guard);
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn the_interval_is_kept_and_a_shorter_one_counts_at_once() {
+    let fake = FakeOllama::builder().models(["a"]).start().await;
+    let fleet = Fleet::new();
+    let _running = run(&fleet);
+    fleet.publish(snapshot([entry(0, fake.url())]));
+    fake.wait_for(|records| records.to("/api/tags").count() == 1).await;
+    let settings = Settings { catalogue_interval: Duration::from_millis(1), ..quiet() };
+    fleet.publish(Snapshot { settings, ..snapshot([entry(0, fake.url())]) });
+    fake.wait_for(|records| records.to("/api/tags").count() > 5).await;
+}
+
+#[tokio::test]
+async fn a_fault_of_the_data_plane_is_shown_and_looked_into() {
+    let fake = FakeOllama::builder().models(["a"]).start().await;
+    let fleet = Fleet::new();
+    let _running = run(&fleet);
+    fleet.publish(snapshot([entry(0, fake.url())]));
+    until(&fleet, |live| live.backends[0].state == BackendState::Up).await;
+    fleet.view().backends[0].failed("the runner died".into());
+    assert_eq!(fleet.live().backends[0].last_error.as_ref().unwrap().message, "the runner died");
+    fake.wait_for(|records| records.to("/api/tags").count() == 2).await;
+}
+
+#[tokio::test]
+async fn a_server_of_openais_api_is_a_backend_for_its_exact_ids() {
+    let fake = FakeOllama::builder().models(["Qwen/Qwen3-8B:x"]).start().await;
+    fake.set(|script| {
+        for path in ["/api/tags", "/api/version", "/api/ps"] {
+            script.fault_at(path, Fault::Status(404));
+        }
+    });
+    let fleet = fleet(&[&fake]).await;
+    let names = fleet.live().backends.remove(0).models;
+    let [name] = names.as_slice() else { panic!("{names:?}") };
+    assert_eq!(chosen(&fleet, name), ["gpu-0"]);
+    assert_eq!(unresolved(&fleet, &name.to_lowercase()), Some(ResolveError::Unknown));
+    let mut candidates = resolve(&fleet.view(), name).unwrap();
+    candidates.native_only();
+    assert!(candidates.choose().is_none());
+    let tags: serde_json::Value = serde_json::from_slice(&listing::tags(&fleet.view())).unwrap();
+    assert_eq!(tags["models"][0]["name"], name.as_str());
+}

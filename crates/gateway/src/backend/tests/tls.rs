@@ -1,0 +1,102 @@
+//! TLS to backends: what is trusted works, everything else fails closed and says so. The certificate beside this file is
+//! for `localhost`, signed by itself, valid for a century, and trusted by nothing but these tests.
+
+use std::net::SocketAddr;
+
+use domain::backend::ProbeResult;
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::rt::TokioIo;
+use rustls::{
+    ClientConfig, RootCertStore, ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
+};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use url::Url;
+
+use super::*;
+use crate::{
+    backend::connect::{ConnectError, connect, connect_with},
+    probe::probe,
+};
+
+const LIMIT: Duration = Duration::from_secs(10);
+const CERTIFICATE: &[u8] = include_bytes!("tls/localhost.cert.der");
+const KEY: &[u8] = include_bytes!("tls/localhost.key.der");
+
+/// Answers every request with `hello`. Ends with the test's runtime.
+async fn server() -> SocketAddr {
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(KEY));
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![CertificateDer::from(CERTIFICATE)], key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(serve(acceptor.clone(), stream));
+        }
+    });
+    address
+}
+
+async fn serve(acceptor: TlsAcceptor, stream: TcpStream) {
+    let Ok(stream) = acceptor.accept(stream).await else { return };
+    let hello = hyper::service::service_fn(|_| async {
+        Ok::<_, std::convert::Infallible>(http::Response::new(Full::new(bytes::Bytes::from_static(b"hello"))))
+    });
+    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), hello).await;
+}
+
+/// Trusts the tests' certificate alone.
+fn trusting() -> Result<Arc<ClientConfig>, String> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from(CERTIFICATE)).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+fn url(host: &str, address: SocketAddr) -> Url {
+    Url::parse(&format!("https://{host}:{}", address.port())).unwrap()
+}
+
+#[tokio::test]
+async fn a_trusted_backend_is_spoken_to() {
+    let address = server().await;
+    let mut connection = connect_with(&url("localhost", address), LIMIT, &trusting).await.unwrap();
+    let mut request = http::Request::new(Full::default());
+    request.headers_mut().insert("host", "localhost".parse().unwrap());
+    let response = connection.sender.send_request(request).await.unwrap();
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "hello");
+}
+
+#[tokio::test]
+async fn another_name_than_the_certificates_is_refused() {
+    let address = server().await;
+    let refused = connect_with(&url("127.0.0.1", address), LIMIT, &trusting).await.err();
+    assert!(matches!(refused, Some(ConnectError::Tls(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_vouches_for_is_refused_on_every_way() {
+    let address = server().await;
+    let url = url("localhost", address);
+    let refused = connect(&url, LIMIT).await.err();
+    assert!(matches!(refused, Some(ConnectError::Tls(_))), "{refused:?}");
+    assert_eq!(probe(&url, None).await, ProbeResult::Tls);
+}
+
+#[tokio::test]
+async fn a_machine_without_roots_trusts_nobody() {
+    let address = server().await;
+    let refused = connect_with(&url("localhost", address), LIMIT, &crate::backend::tls::trusting_nobody).await.err();
+    assert!(matches!(refused, Some(ConnectError::Tls(_))), "{refused:?}");
+}

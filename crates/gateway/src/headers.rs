@@ -1,0 +1,122 @@
+//! Which headers pass the gateway, by allow-list in both directions. Credentials, cookies, origins, hop-by-hop headers and
+//! whatever `Connection` names stay on their side.
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use crate::wire::{self, Framing};
+
+/// What a backend may know of a request beside its body.
+const TO_BACKEND: [HeaderName; 4] = [
+    header::CONTENT_TYPE,
+    header::ACCEPT,
+    HeaderName::from_static("anthropic-version"),
+    HeaderName::from_static("anthropic-beta"),
+];
+
+/// What a client may know of a backend's answer beside its body. Length and chunking follow from the body itself.
+const TO_CLIENT: [HeaderName; 3] = [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::RETRY_AFTER];
+
+/// Headers for the backend. Host and credentials are the backend's own and are added where it is spoken to.
+pub(crate) fn to_backend(from: &HeaderMap, id: u64) -> HeaderMap {
+    let mut to = pass(from, &TO_BACKEND);
+    to.insert("x-request-id", wire::request_id(id));
+    to
+}
+
+/// Headers for the client, beside those that every answer carries.
+pub(crate) fn to_client(from: &HeaderMap, framing: Framing) -> HeaderMap {
+    let mut to = pass(from, &TO_CLIENT);
+    if framing != Framing::Whole {
+        to.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    }
+    to
+}
+
+fn pass(from: &HeaderMap, allowed: &[HeaderName]) -> HeaderMap {
+    let mut to = HeaderMap::with_capacity(allowed.len() + 5);
+    for name in allowed {
+        if let Some(value) = from.get(name)
+            && !is_hop_by_hop(from, name)
+        {
+            to.insert(name.clone(), value.clone());
+        }
+    }
+    to
+}
+
+/// Whether `Connection` names the header.
+fn is_hop_by_hop(headers: &HeaderMap, name: &HeaderName) -> bool {
+    headers.get_all(header::CONNECTION).iter().any(|value| {
+        value
+            .as_bytes()
+            .split(|&byte| byte == b',')
+            .any(|named| named.trim_ascii().eq_ignore_ascii_case(name.as_str().as_bytes()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(headers: &[(&'static str, &'static str)]) -> HeaderMap {
+        headers.iter().map(|&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+    }
+
+    fn names(headers: &HeaderMap) -> Vec<&str> {
+        let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    #[test]
+    fn a_backend_sees_nothing_that_identifies_the_caller() {
+        let from = map(&[
+            ("authorization", "Bearer op_x"),
+            ("x-api-key", "op_x"),
+            ("cookie", "a=b"),
+            ("origin", "http://a"),
+            ("referer", "http://a"),
+            ("forwarded", "for=1"),
+            ("x-forwarded-for", "1"),
+            ("x-ollama-host", "evil"),
+            ("host", "gw"),
+            ("content-length", "3"),
+            ("transfer-encoding", "chunked"),
+            ("te", "trailers"),
+            ("upgrade", "h2c"),
+            ("connection", "x-secret, close"),
+            ("x-secret", "1"),
+            ("content-type", "application/json"),
+            ("accept", "*/*"),
+            ("x-request-id", "theirs"),
+        ]);
+        let to = to_backend(&from, 0xff);
+        assert_eq!(names(&to), ["accept", "content-type", "x-request-id"]);
+        assert_eq!(to["x-request-id"], "00000000000000ff");
+    }
+
+    #[test]
+    fn an_allowed_header_that_connection_names_is_hop_by_hop() {
+        let to = to_backend(&map(&[("connection", "Accept"), ("accept", "x")]), 1);
+        assert_eq!(names(&to), ["x-request-id"]);
+    }
+
+    #[test]
+    fn a_client_sees_nothing_that_speaks_for_the_gateway() {
+        let from = map(&[
+            ("content-type", "application/x-ndjson"),
+            ("set-cookie", "a=b"),
+            ("server", "x"),
+            ("access-control-allow-origin", "*"),
+            ("strict-transport-security", "max-age=1"),
+            ("keep-alive", "1"),
+            ("transfer-encoding", "chunked"),
+            ("location", "http://a"),
+            ("www-authenticate", "Basic"),
+            ("cache-control", "public"),
+            ("alt-svc", "h3"),
+        ]);
+        let to = to_client(&from, Framing::Ndjson);
+        assert_eq!(names(&to), ["content-type", "x-accel-buffering"]);
+    }
+}

@@ -1,0 +1,161 @@
+//! Admission: whether a key may have one more request now, counted in memory before the request's body is read. State
+//! belongs to the key and outlives snapshots; a key that is idle is forgotten.
+
+mod headers;
+mod ring;
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use domain::{id::KeyId, limit::RateLimit};
+
+use crate::auth::Principal;
+use ring::{Decision, Ring};
+
+const SHARDS: usize = 16;
+const SWEEP_MS: u64 = 60_000;
+
+/// The rings of all keys that have a limit.
+#[derive(Default)]
+pub(crate) struct Limiter {
+    shards: [Mutex<Shard>; SHARDS],
+}
+
+#[derive(Default)]
+struct Shard {
+    rings: HashMap<KeyId, Ring>,
+    swept_at: u64,
+}
+
+/// Proof that a request was admitted; it lives until the response body ends.
+pub(crate) struct Permit {
+    standing: Option<Standing>,
+}
+
+impl Permit {
+    /// Where the key stands after this request, `None` for keys without a limit.
+    pub(crate) fn standing(&self) -> Option<Standing> {
+        self.standing
+    }
+}
+
+/// A key's quota as the `RateLimit` headers tell it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) limit: RateLimit,
+    pub(crate) remaining: u32,
+    /// Seconds until a part of the quota comes back.
+    pub(crate) reset: u64,
+}
+
+/// A request over the limit.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) standing: Standing,
+    /// Seconds, at most the window and a tenth.
+    pub(crate) retry_after: u64,
+    /// The client hammers: close its connection.
+    pub(crate) close: bool,
+}
+
+impl Limiter {
+    /// Admits a request of `principal` or says when to come again. `now` is monotonic milliseconds; `spread` is any
+    /// number that differs between requests, so that waiting clients do not all return at once.
+    pub(crate) fn admit(
+        &self,
+        principal: &Principal,
+        default: Option<RateLimit>,
+        now: u64,
+        spread: u64,
+    ) -> Result<Permit, Refusal> {
+        let Some(limit) = principal.limit(default) else { return Ok(Permit { standing: None }) };
+        let decision = self.decide(&principal.key().id, limit, now);
+        match decision {
+            Decision::Admitted { remaining, reset_ms } => {
+                let standing = Standing { limit, remaining, reset: reset_ms.div_ceil(1_000) };
+                Ok(Permit { standing: Some(standing) })
+            }
+            Decision::Refused { retry_ms, close } => {
+                let reset = retry_ms.div_ceil(1_000).max(1);
+                let window = u64::from(limit.minutes) * 60;
+                let jitter = spread % (reset / 10 + 1);
+                let retry_after = (reset + jitter).min(window + window / 10);
+                Err(Refusal { standing: Standing { limit, remaining: 0, reset }, retry_after, close })
+            }
+        }
+    }
+
+    fn decide(&self, key: &KeyId, limit: RateLimit, now: u64) -> Decision {
+        let shard =
+            key.as_str().bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % SHARDS;
+        let mut shard = self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner);
+        if now >= shard.swept_at + SWEEP_MS {
+            shard.swept_at = now;
+            shard.rings.retain(|_, ring| !ring.is_idle(now));
+        }
+        match shard.rings.get_mut(key) {
+            Some(ring) => ring.admit(limit, now),
+            None => shard.rings.entry(key.clone()).or_insert_with(|| Ring::new(limit.minutes, now)).admit(limit, now),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limit(requests: u32, minutes: u32) -> RateLimit {
+        RateLimit { requests, minutes }
+    }
+
+    fn key(n: u32) -> KeyId {
+        KeyId::new(&format!("{n:012}")).unwrap()
+    }
+
+    #[test]
+    fn a_thousand_callers_at_once_get_exactly_the_limit() {
+        let limiter = Limiter::default();
+        let admitted = std::sync::atomic::AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for now in 0..125 {
+                        if matches!(limiter.decide(&key(1), limit(100, 1), now), Decision::Admitted { .. }) {
+                            admitted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(admitted.into_inner(), 100);
+    }
+
+    #[test]
+    fn keys_do_not_share_a_quota() {
+        let limiter = Limiter::default();
+        for n in 0..50 {
+            assert!(matches!(limiter.decide(&key(n), limit(1, 1), 0), Decision::Admitted { .. }));
+            assert!(matches!(limiter.decide(&key(n), limit(1, 1), 0), Decision::Refused { .. }));
+        }
+    }
+
+    #[test]
+    fn idle_keys_are_forgotten_and_busy_ones_are_not() {
+        const BUSY: u32 = 200;
+        let limiter = Limiter::default();
+        for n in 0..1_000 {
+            limiter.decide(&key(n), limit(1, 1), 0);
+        }
+        let mut now = 0;
+        while now < 10 * SWEEP_MS {
+            now += SWEEP_MS / 2;
+            for n in 0..BUSY {
+                limiter.decide(&key(n), limit(5, 60), now);
+            }
+        }
+        let kept: u32 = limiter.shards.iter().map(|shard| shard.lock().unwrap().rings.len() as u32).sum();
+        assert_eq!(kept, BUSY);
+    }
+}

@@ -1,0 +1,179 @@
+//! One request from its head to its answer: authenticate, admit, resolve, choose, forward, stream, account. Each stage
+//! takes what the one before it made, and one view of the configuration serves the whole request.
+
+mod infer;
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use domain::{
+    endpoint::{Dialect, Endpoint},
+    id::KeyId,
+    usage::Outcome,
+};
+use http::{HeaderValue, Method, Request, Response, StatusCode, request::Parts};
+use http_body::Body as _;
+use hyper::body::Incoming;
+
+use crate::{
+    Body, Inner,
+    account::Account,
+    auth::{self, Principal},
+    backend::View,
+    endpoints::{self, Class, Route},
+    error::{Broken, Error},
+    limit::{Permit, Refusal, Standing},
+    listing, request, wire,
+};
+
+/// A request that is being answered.
+struct Exchange {
+    inner: Arc<Inner>,
+    view: Arc<View>,
+    parts: Parts,
+    id: u64,
+    started: Instant,
+    dialect: Dialect,
+}
+
+pub(crate) async fn handle(inner: &Arc<Inner>, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+    let started = Instant::now();
+    let (parts, body) = request.into_parts();
+    let id = inner.ids.next();
+    let dialect = endpoints::dialect_of(parts.uri.path());
+    let exchange = Exchange { inner: inner.clone(), view: inner.fleet.view(), parts, id, started, dialect };
+    let mut response = match exchange.enter(peer) {
+        Ok(Entered::Answered(response)) => response,
+        Ok(Entered::Admitted(admitted)) => exchange.answer(admitted, body).await,
+        Ok(Entered::Limited(account, refusal)) => exchange.limited(account, refusal),
+        Err(error) => exchange.refuse(&error),
+    };
+    wire::seal(response.headers_mut(), id);
+    response
+}
+
+/// What the head of a request led to.
+enum Entered<'r> {
+    Answered(Response<Body>),
+    Admitted(Admitted<'r>),
+    Limited(Account, Refusal),
+}
+
+struct Admitted<'r> {
+    principal: Principal,
+    permit: Permit,
+    route: Route<'r>,
+    account: Account,
+}
+
+impl Exchange {
+    /// Route, authenticate, admit: all that the head decides.
+    fn enter(&self, peer: SocketAddr) -> Result<Entered<'_>, Error> {
+        let route = endpoints::find(&self.parts.method, self.parts.uri.path())?;
+        if route.endpoint == Endpoint::Root {
+            let text = HeaderValue::from_static("text/plain; charset=utf-8");
+            return Ok(Entered::Answered(wire::whole(StatusCode::OK, text, "Ollama is running")));
+        }
+        let now = self.inner.now();
+        let snapshot = &self.view.snapshot;
+        let principal = auth::authenticate(snapshot, &self.parts, peer.ip(), &self.inner.failures, now)?;
+        let account = Account::open(&self.inner.usage, &principal, route.endpoint, self.id, self.started);
+        Ok(match self.inner.limiter.admit(&principal, snapshot.settings.default_limit, now, self.id) {
+            Ok(permit) => Entered::Admitted(Admitted { principal, permit, route, account }),
+            Err(refusal) => Entered::Limited(account, refusal),
+        })
+    }
+
+    async fn answer(&self, admitted: Admitted<'_>, body: Incoming) -> Response<Body> {
+        let Admitted { principal, permit, route, mut account } = admitted;
+        let standing = permit.standing();
+        let answered = match route.class {
+            Class::Management => Err(Error::Management),
+            Class::Refused => Err(Error::Account),
+            Class::Catalogue | Class::Local => self.local(&route),
+            Class::Inference => match self.infer(&principal, permit, route.endpoint, &mut account, body).await {
+                Ok(ready) => return with_standing(ready.respond(self, account), standing),
+                Err(error) => Err(error),
+            },
+        };
+        with_standing(self.conclude(account, answered), standing)
+    }
+
+    fn limited(&self, account: Account, refusal: Refusal) -> Response<Body> {
+        let Refusal { standing, retry_after, close } = refusal;
+        let error = Error::Limited { limit: standing.limit, retry_after, close };
+        with_standing(self.conclude(account, Err(error)), Some(standing))
+    }
+
+    /// Accounts for an answer that is the gateway's own.
+    fn conclude(&self, mut account: Account, answered: Result<Response<Body>, Error>) -> Response<Body> {
+        let (response, outcome) = match answered {
+            Ok(response) => (response, Outcome::Complete),
+            Err(error) => (self.refuse(&error), error.outcome()),
+        };
+        account.status(response.status());
+        if self.parts.method != Method::HEAD {
+            let length = response.body().size_hint().exact().unwrap_or_default();
+            account.sent(usize::try_from(length).unwrap_or(usize::MAX));
+        }
+        account.finish(outcome);
+        response
+    }
+
+    /// What the catalogue or the gateway itself answers.
+    fn local(&self, route: &Route<'_>) -> Result<Response<Body>, Error> {
+        let view = &self.view;
+        let body = match route.endpoint {
+            Endpoint::Version => listing::version(view),
+            Endpoint::Tags => listing::tags(view),
+            Endpoint::Ps => listing::ps(view),
+            Endpoint::OpenAiModels => listing::openai_models(view),
+            Endpoint::OpenAiModel => {
+                let model = route.model.as_deref().unwrap_or_default();
+                listing::openai_model(view, model).ok_or_else(|| request::unknown(route.endpoint, model))?
+            }
+            Endpoint::Status => Bytes::from_static(b"{\"cloud\":{\"disabled\":true,\"source\":\"gateway\"}}"),
+            Endpoint::Recommendations => Bytes::from_static(b"{\"recommendations\":[]}"),
+            _ => return Err(Error::UnknownPath),
+        };
+        Ok(wire::whole(StatusCode::OK, wire::JSON, body))
+    }
+
+    fn refuse(&self, error: &Error) -> Response<Body> {
+        tracing::debug!(
+            request_id = format_args!("{:016x}", self.id),
+            code = error.code(),
+            source = ?error.source(),
+            "refused"
+        );
+        wire::respond(self.dialect, error, self.id)
+    }
+}
+
+/// Tells the callers of limited keys where they stand.
+fn with_standing(mut response: Response<Body>, standing: Option<Standing>) -> Response<Body> {
+    if let Some(standing) = standing {
+        standing.write(response.headers_mut());
+    }
+    response
+}
+
+impl Inner {
+    /// Monotonic milliseconds since the gateway was made.
+    pub(crate) fn now(&self) -> u64 {
+        let elapsed: Duration = self.started.elapsed();
+        u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Why a request of `key` may not go on.
+    pub(crate) fn ended(&self, key: &KeyId) -> Option<Broken> {
+        if self.signal.is_stopped() {
+            return Some(Broken::ShutDown);
+        }
+        (!auth::still_in_force(&self.fleet.view().snapshot, key)).then_some(Broken::KeyEnded)
+    }
+}

@@ -1,0 +1,279 @@
+//! Which model a request names, and the refusals that come before a backend is looked for, each in the words Ollama uses
+//! at that endpoint.
+
+use domain::{
+    endpoint::{Dialect, Endpoint},
+    model::ModelName,
+};
+use http::{HeaderMap, header};
+
+use super::{
+    json::{self, Kind},
+    multipart,
+};
+use crate::error::Error;
+
+/// Longest model text that is quoted back to the client.
+const QUOTED: usize = 200;
+
+/// What the pipeline must know of a request's body.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// As the client wrote it, never empty.
+    pub(crate) model: String,
+    /// Length of the text to embed, for endpoints whose answers count no tokens.
+    pub(crate) prompt_bytes: usize,
+}
+
+/// Reads the body of a request for `endpoint`.
+pub(super) fn read(endpoint: Endpoint, headers: &HeaderMap, body: &[u8]) -> Result<Facts, Error> {
+    if endpoint == Endpoint::OpenAiTranscriptions {
+        let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let model = multipart::model(kind, body).map_err(|message| Error::BadRequest(message.into()))?;
+        return match model {
+            Some(model) if !model.is_empty() => Ok(Facts { model, prompt_bytes: 0 }),
+            _ => Err(Error::MissingModel),
+        };
+    }
+    let members = members(endpoint, body)?;
+    match members.model {
+        Some(model) if !model.trim().is_empty() => Ok(Facts { model, prompt_bytes: members.prompt_bytes }),
+        _ => Err(missing(endpoint)),
+    }
+}
+
+#[derive(Default)]
+struct Members {
+    model: Option<String>,
+    prompt_bytes: usize,
+}
+
+fn members(endpoint: Endpoint, body: &[u8]) -> Result<Members, Error> {
+    if body.trim_ascii().is_empty() {
+        let native = endpoint.dialect() == Dialect::Ollama;
+        return Err(Error::BadRequest(if native { "missing request body" } else { "EOF" }.into()));
+    }
+    let (mut model, mut name) = (Seen::default(), Seen::default());
+    let (mut prompt_bytes, mut messages, mut max_tokens) = (0, false, false);
+    let kind = json::scan(body, &mut |key, value| {
+        let key = json::unescape(key);
+        // Go matches names in any case and takes the last of several: what it would read must be what we route by.
+        if key.eq_ignore_ascii_case("model") {
+            model.add(&key == "model", value);
+        } else if endpoint == Endpoint::Show && key.eq_ignore_ascii_case("name") {
+            name.add(&key == "name", value);
+        } else if key == "prompt" {
+            prompt_bytes = value.len().saturating_sub(2);
+        } else if key == "messages" {
+            messages = value.get(1..).is_some_and(|rest| rest.trim_ascii_start().first() != Some(&b']'))
+                && Kind::of(value) == Kind::Array;
+        } else if key == "max_tokens" {
+            max_tokens = value.iter().any(|digit| matches!(digit, b'1'..=b'9')) && value.first() != Some(&b'-');
+        }
+    });
+    let kind = kind.map_err(Error::BadRequest)?;
+    if !matches!(kind, Kind::Object | Kind::Null) {
+        return Err(Error::BadRequest(format!(
+            "json: cannot unmarshal {} into Go value of type {}",
+            kind.name(),
+            go_type(endpoint)
+        )));
+    }
+    let model = model.text(endpoint, "model")?;
+    let name = name.text(endpoint, "name")?;
+    let model = match (model, name) {
+        (Some(model), Some(name)) if !model.is_empty() && !name.is_empty() && model != name => {
+            return Err(Error::BadRequest("model and name differ, send only model".into()));
+        }
+        (Some(model), _) if !model.is_empty() => Some(model),
+        (model, name) => name.or(model),
+    };
+    let given = model.as_deref().is_some_and(|model| !model.trim().is_empty());
+    match endpoint {
+        Endpoint::OpenAiChat if !messages => Err(Error::BadRequest("[] is too short - 'messages'".into())),
+        Endpoint::AnthropicMessages if given && !max_tokens => {
+            Err(Error::BadRequest("max_tokens is required and must be positive".into()))
+        }
+        Endpoint::AnthropicMessages if given && !messages => Err(Error::BadRequest("messages is required".into())),
+        _ => Ok(Members { model, prompt_bytes }),
+    }
+}
+
+/// A member that may stand in the body once, spelled exactly.
+#[derive(Default)]
+struct Seen<'a> {
+    value: Option<&'a [u8]>,
+    times: usize,
+    other_case: bool,
+}
+
+impl<'a> Seen<'a> {
+    fn add(&mut self, exact: bool, value: &'a [u8]) {
+        self.value = Some(value);
+        self.times += 1;
+        self.other_case |= !exact;
+    }
+
+    fn text(self, endpoint: Endpoint, name: &str) -> Result<Option<String>, Error> {
+        if self.times > 1 {
+            return Err(Error::BadRequest(format!("duplicate member {name:?} in the request body")));
+        }
+        if self.other_case {
+            return Err(Error::BadRequest(format!("member {name:?} must be written in lower case")));
+        }
+        let Some(value) = self.value else { return Ok(None) };
+        match Kind::of(value) {
+            Kind::Null => Ok(None),
+            Kind::String => Ok(Some(json::unescape(&value[1..value.len() - 1]).into_owned())),
+            kind => {
+                let request = go_type(endpoint).rsplit('.').next().unwrap_or_default();
+                let kind = kind.name();
+                Err(Error::BadRequest(format!(
+                    "json: cannot unmarshal {kind} into Go struct field {request}.{name} of type string"
+                )))
+            }
+        }
+    }
+}
+
+/// What Ollama calls the type it decodes the body into; clients see it in decoding errors.
+fn go_type(endpoint: Endpoint) -> &'static str {
+    match endpoint {
+        Endpoint::Show => "api.ShowRequest",
+        Endpoint::Generate => "api.GenerateRequest",
+        Endpoint::Embed => "api.EmbedRequest",
+        Endpoint::Embeddings => "api.EmbeddingRequest",
+        Endpoint::OpenAiChat => "openai.ChatCompletionRequest",
+        Endpoint::OpenAiCompletions => "openai.CompletionRequest",
+        Endpoint::OpenAiEmbeddings => "openai.EmbedRequest",
+        Endpoint::OpenAiResponses => "openai.ResponsesRequest",
+        Endpoint::AnthropicMessages => "anthropic.MessagesRequest",
+        _ => "api.ChatRequest",
+    }
+}
+
+/// No model, or an empty one: some endpoints look the empty name up.
+fn missing(endpoint: Endpoint) -> Error {
+    match endpoint {
+        Endpoint::Generate | Endpoint::Embed | Endpoint::OpenAiCompletions | Endpoint::OpenAiEmbeddings => {
+            Error::UnknownModel("model '' not found".into())
+        }
+        _ => Error::MissingModel,
+    }
+}
+
+/// A model that no backend has.
+pub(crate) fn unknown(endpoint: Endpoint, model: &str) -> Error {
+    let quoted = cut(model, QUOTED);
+    Error::UnknownModel(match endpoint {
+        Endpoint::Show => match ModelName::parse(model) {
+            Ok((name, _)) => format!("model '{}' not found", cut(name.display(), QUOTED)),
+            Err(_) => format!("model '{quoted}' not found"),
+        },
+        Endpoint::Embed | Endpoint::Embeddings | Endpoint::OpenAiEmbeddings => {
+            format!("model \"{quoted}\" not found, try pulling it first")
+        }
+        _ => format!("model '{quoted}' not found"),
+    })
+}
+
+/// At most `longest` bytes of `text`, cut between characters.
+pub(crate) fn cut(text: &str, longest: usize) -> &str {
+    &text[..text.floor_char_boundary(longest)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn model(endpoint: Endpoint, body: &str) -> Result<String, Error> {
+        read(endpoint, &HeaderMap::new(), body.as_bytes()).map(|facts| facts.model)
+    }
+
+    fn bad(message: &str) -> Result<String, Error> {
+        Err(Error::BadRequest(message.into()))
+    }
+
+    #[test]
+    fn the_model_is_found_as_the_client_wrote_it() {
+        assert_eq!(model(Endpoint::Chat, r#"{"options":{"model":"x"},"model":"Llama3"}"#), Ok("Llama3".into()));
+        assert_eq!(model(Endpoint::Generate, r#"{"model":"a\u002fb"}"#), Ok("a/b".into()));
+        assert_eq!(model(Endpoint::Show, r#"{"name":"a"}"#), Ok("a".into()));
+        assert_eq!(model(Endpoint::Show, r#"{"name":"a","model":"a"}"#), Ok("a".into()));
+        assert_eq!(model(Endpoint::Chat, r#"{"name":"a","model":"b"}"#), Ok("b".into()));
+    }
+
+    #[test]
+    fn a_second_model_is_refused_in_any_spelling() {
+        let duplicate = bad("duplicate member \"model\" in the request body");
+        for body in [
+            r#"{"model":"a","model":"b"}"#,
+            r#"{"model":"a","model":"a"}"#,
+            r#"{"model":"a","MODEL":"b"}"#,
+            r#"{"Model":"a","mOdel":"b"}"#,
+            r#"{"model":"a","mod\u0065l":"b"}"#,
+            r#"{"model":"a","\u004dodel":null}"#,
+            r#"{"model":"a","model":{"x":1}}"#,
+        ] {
+            assert_eq!(model(Endpoint::Chat, body), duplicate, "{body}");
+        }
+        assert_eq!(model(Endpoint::Chat, r#"{"MODEL":"a"}"#), bad("member \"model\" must be written in lower case"));
+        assert_eq!(
+            model(Endpoint::Show, r#"{"name":"a","NAME":"b"}"#),
+            bad("duplicate member \"name\" in the request body")
+        );
+        assert_eq!(model(Endpoint::Show, r#"{"name":"a","model":"b"}"#), bad("model and name differ, send only model"));
+    }
+
+    #[test]
+    fn a_missing_model_is_told_as_each_endpoint_tells_it() {
+        for body in ["{}", r#"{"model":""}"#, r#"{"model":null}"#, r#"{"model":"  "}"#, "null"] {
+            assert_eq!(model(Endpoint::Chat, body), Err(Error::MissingModel), "{body}");
+            assert_eq!(
+                model(Endpoint::Generate, body),
+                Err(Error::UnknownModel("model '' not found".into())),
+                "{body}"
+            );
+        }
+        assert_eq!(model(Endpoint::OpenAiChat, "{}"), bad("[] is too short - 'messages'"));
+        assert_eq!(model(Endpoint::OpenAiChat, r#"{"model":"a","messages":[ ]}"#), bad("[] is too short - 'messages'"));
+        assert_eq!(model(Endpoint::OpenAiChat, r#"{"messages":[{}]}"#), Err(Error::MissingModel));
+        assert_eq!(model(Endpoint::AnthropicMessages, "{}"), Err(Error::MissingModel));
+        assert_eq!(
+            model(Endpoint::AnthropicMessages, r#"{"model":"a"}"#),
+            bad("max_tokens is required and must be positive")
+        );
+        assert_eq!(
+            model(Endpoint::AnthropicMessages, r#"{"model":"a","max_tokens":-1}"#),
+            bad("max_tokens is required and must be positive")
+        );
+        assert_eq!(model(Endpoint::AnthropicMessages, r#"{"model":"a","max_tokens":10}"#), bad("messages is required"));
+        assert_eq!(
+            model(Endpoint::AnthropicMessages, r#"{"model":"a","max_tokens":10,"messages":[{}]}"#),
+            Ok("a".into())
+        );
+    }
+
+    #[test]
+    fn what_is_no_object_and_what_is_no_text_is_told_as_go_tells_it() {
+        assert_eq!(model(Endpoint::Chat, ""), bad("missing request body"));
+        assert_eq!(model(Endpoint::OpenAiChat, " "), bad("EOF"));
+        assert_eq!(
+            model(Endpoint::Chat, "[]"),
+            bad("json: cannot unmarshal array into Go value of type api.ChatRequest")
+        );
+        assert_eq!(
+            model(Endpoint::Chat, r#"{"model":1}"#),
+            bad("json: cannot unmarshal number into Go struct field ChatRequest.model of type string")
+        );
+    }
+
+    #[test]
+    fn an_unknown_model_is_told_as_each_endpoint_tells_it() {
+        let text = |endpoint| unknown(endpoint, "nope").to_string();
+        assert_eq!(text(Endpoint::Chat), "model 'nope' not found");
+        assert_eq!(text(Endpoint::Show), "model 'nope:latest' not found");
+        assert_eq!(text(Endpoint::Embed), "model \"nope\" not found, try pulling it first");
+        assert_eq!(unknown(Endpoint::Chat, &"é".repeat(10_000)).to_string().len(), "model '' not found".len() + QUOTED);
+    }
+}

@@ -1,0 +1,280 @@
+//! From the model a client asks for to the backends that have it: exact spelling first, then Ollama's canonical name.
+//! No I/O; the tables are built with the catalogue.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use domain::model::{ModelName, ModelNameError, Source as NameSource};
+
+use crate::{
+    backend::{Backend, InFlight, View, catalogue::Source},
+    balance::{Order, Turn},
+};
+
+/// Why a model goes nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ResolveError {
+    #[error("no backend has the model")]
+    Unknown,
+    /// The backend would hand the call to ollama.com under its owner's account.
+    #[error("models that run at ollama.com are not served")]
+    Cloud,
+    #[error(transparent)]
+    Invalid(#[from] ModelNameError),
+    /// No backend is configured, or none has ever given its list.
+    #[error("no backend is available")]
+    NoBackend,
+}
+
+/// The backends that have a model, to be tried one after another.
+pub(crate) struct Candidates {
+    /// How usage calls the model.
+    pub(crate) model: String,
+    route: Arc<Route>,
+    order: Order,
+    native_only: bool,
+}
+
+/// The backend a request is sent to.
+pub(crate) struct Choice {
+    pub(crate) backend: Arc<Backend>,
+    /// Lives as long as the response body.
+    pub(crate) in_flight: InFlight,
+}
+
+impl Candidates {
+    /// The next backend that was not tried yet.
+    pub(crate) fn choose(&mut self) -> Option<Choice> {
+        let native_only = self.native_only;
+        let index = self.order.by_ref().find(|index| !native_only || self.route.members[*index].native)?;
+        let backend = Arc::clone(&self.route.members[index].backend);
+        Some(Choice { in_flight: backend.enter(), backend })
+    }
+
+    /// Leaves out backends that speak OpenAI's API only, for requests on Ollama's own endpoints.
+    pub(crate) fn native_only(&mut self) {
+        self.native_only = true;
+    }
+}
+
+#[derive(Clone)]
+struct Member {
+    backend: Arc<Backend>,
+    native: bool,
+}
+
+struct Route {
+    display: String,
+    members: Vec<Member>,
+    turn: Turn,
+}
+
+/// Where each model can be sent.
+#[derive(Default)]
+pub(crate) struct Routes {
+    /// By the spellings that lists and clients use.
+    exact: HashMap<String, Arc<Route>>,
+    canonical: HashMap<String, Arc<Route>>,
+    /// Canonical names that only stubs of cloud models have.
+    remote: HashSet<String>,
+    /// At least one backend has ever given a list.
+    answered: bool,
+}
+
+/// Finds the backends for `model` as the client wrote it.
+pub(crate) fn resolve(view: &View, model: &str) -> Result<Candidates, ResolveError> {
+    let route = view.catalogue.routes.find(model)?;
+    Ok(Candidates {
+        model: route.display.clone(),
+        order: route.turn.order(route.members.len()),
+        route: Arc::clone(route),
+        native_only: false,
+    })
+}
+
+impl Routes {
+    fn find(&self, model: &str) -> Result<&Arc<Route>, ResolveError> {
+        if let Some(route) = self.exact.get(model) {
+            return Ok(route);
+        }
+        let (name, source) = ModelName::parse(model)?;
+        if source == NameSource::Cloud {
+            return Err(ResolveError::Cloud);
+        }
+        match self.canonical.get(name.as_str()) {
+            Some(route) => Ok(route),
+            None if self.remote.contains(name.as_str()) => Err(ResolveError::Cloud),
+            None if self.answered => Err(ResolveError::Unknown),
+            None => Err(ResolveError::NoBackend),
+        }
+    }
+
+    /// Backends that answer are preferred; where none of a model's backends does, all are kept for the data plane to try.
+    pub(crate) fn build(sources: &[Source], old: &Self) -> Self {
+        let mut routes = Self { answered: sources.iter().any(|source| source.seen.answered()), ..Self::default() };
+        let mut named: HashMap<ModelName, Vec<&Source>> = HashMap::new();
+        let mut lettered: HashMap<&str, Vec<&Source>> = HashMap::new();
+        let mut spellings: HashSet<&str> = HashSet::new();
+        for source in sources {
+            for row in source.seen.rows() {
+                match &row.canonical {
+                    Some(name) if row.remote => _ = routes.remote.insert(name.as_str().to_owned()),
+                    Some(name) => {
+                        spellings.insert(&row.name);
+                        push(named.entry(name.clone()).or_default(), source);
+                    }
+                    None if row.remote => {}
+                    None => push(lettered.entry(&row.name).or_default(), source),
+                }
+            }
+        }
+        for (name, sources) in &named {
+            let turn = old.canonical.get(name.as_str()).map(|route| route.turn.clone()).unwrap_or_default();
+            let route = Arc::new(Route { display: name.display().to_owned(), members: members(sources), turn });
+            let display = name.display();
+            for spelling in [Some(display), display.strip_suffix(":latest")].into_iter().flatten() {
+                routes.exact.insert(spelling.to_owned(), Arc::clone(&route));
+            }
+            routes.canonical.insert(name.as_str().to_owned(), route);
+        }
+        for spelling in spellings {
+            if let Some(route) =
+                ModelName::parse(spelling).ok().and_then(|(name, _)| routes.canonical.get(name.as_str()))
+            {
+                routes.exact.insert(spelling.to_owned(), Arc::clone(route));
+            }
+        }
+        for (id, mut sources) in lettered {
+            // The same text may also name a model of an Ollama: then both kinds of backend have it.
+            let parsed = ModelName::parse(id).ok().filter(|(_, source)| *source != NameSource::Cloud);
+            let mut display = id.to_owned();
+            if let Some((name, others)) = parsed.and_then(|(name, _)| named.get_key_value(&name)) {
+                display = name.display().to_owned();
+                others.iter().for_each(|other| push(&mut sources, other));
+            }
+            let turn = old.exact.get(id).map(|route| route.turn.clone()).unwrap_or_default();
+            routes.exact.insert(id.to_owned(), Arc::new(Route { display, members: members(&sources), turn }));
+        }
+        routes
+    }
+}
+
+fn push<'a>(sources: &mut Vec<&'a Source>, source: &'a Source) {
+    if !sources.iter().any(|other| Arc::ptr_eq(&other.backend, &source.backend)) {
+        sources.push(source);
+    }
+}
+
+fn members(sources: &[&Source]) -> Vec<Member> {
+    let any_up = sources.iter().any(|source| source.seen.is_up());
+    let usable = sources.iter().filter(|source| source.seen.is_up() || !any_up);
+    usable.map(|source| Member { backend: Arc::clone(&source.backend), native: source.seen.native() }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::{
+        seen::Seen,
+        tests::{backend, ollama, ollama_with, openai},
+    };
+
+    fn routes(seen: impl IntoIterator<Item = Seen>) -> Routes {
+        let sources: Vec<Source> =
+            (0..).zip(seen).map(|(number, seen)| Source { backend: backend(number), seen }).collect();
+        Routes::build(&sources, &Routes::default())
+    }
+
+    /// Names of the backends, or why there are none.
+    fn found(routes: &Routes, model: &str) -> Result<Vec<String>, ResolveError> {
+        let route = routes.find(model)?;
+        Ok(route.members.iter().map(|member| member.backend.name().to_owned()).collect())
+    }
+
+    #[test]
+    fn every_spelling_of_a_name_finds_the_same_backends() {
+        let routes = routes([ollama_with(&["llama3:latest", "me/m:8b"]), ollama_with(&["LLama3:Latest"])]);
+        for spelling in [
+            "llama3",
+            "llama3:latest",
+            "LLAMA3",
+            "Llama3:LATEST",
+            " llama3 ",
+            "library/llama3",
+            "LLama3:Latest",
+            "llama3:local",
+            "registry.ollama.ai/library/llama3:latest",
+            "https://registry.ollama.ai/library/llama3",
+        ] {
+            assert_eq!(found(&routes, spelling), Ok(vec!["gpu-0".into(), "gpu-1".into()]), "{spelling:?}");
+            assert_eq!(routes.find(spelling).unwrap().display, "llama3:latest", "{spelling:?}");
+        }
+        assert_eq!(found(&routes, "ME/m:8B"), Ok(vec!["gpu-0".into()]));
+        for other in ["llama3:8b", "llama", "hf.co/library/llama3", "me/m", "m:8b"] {
+            assert_eq!(found(&routes, other), Err(ResolveError::Unknown), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_name_says_so() {
+        let routes = routes([ollama_with(&["a"])]);
+        assert_eq!(found(&routes, ""), Err(ResolveError::Invalid(ModelNameError::Empty)));
+        assert_eq!(found(&routes, "a b"), Err(ResolveError::Invalid(ModelNameError::Invalid)));
+        assert!(matches!(
+            found(&routes, "a:local:cloud"),
+            Err(ResolveError::Invalid(ModelNameError::LocalAndCloud(_)))
+        ));
+    }
+
+    #[test]
+    fn foreign_ids_count_letter_by_letter_and_need_not_be_names() {
+        let list =
+            r#"{"data":[{"id":"Qwen/Qwen3-8B"},{"id":"my.org/m"},{"id":"a model"},{"id":"llama3"},{"id":"x:cloud"}]}"#;
+        let routes = routes([ollama_with(&["qwen/qwen3-8b:latest", "llama3:latest"]), openai(list)]);
+        for id in ["my.org/m", "a model", "x:cloud"] {
+            assert_eq!(found(&routes, id), Ok(vec!["gpu-1".into()]), "{id}");
+        }
+        assert_eq!(
+            found(&routes, "Qwen/Qwen3-8B"),
+            Ok(vec!["gpu-1".into(), "gpu-0".into()]),
+            "both know this spelling"
+        );
+        assert_eq!(found(&routes, "qwen/qwen3-8b"), Ok(vec!["gpu-0".into()]));
+        assert_eq!(found(&routes, "llama3"), Ok(vec!["gpu-1".into(), "gpu-0".into()]));
+        assert_eq!(found(&routes, "llama3:latest"), Ok(vec!["gpu-0".into()]));
+        assert_eq!(found(&routes, "MY.ORG/m"), Err(ResolveError::Invalid(ModelNameError::Invalid)));
+    }
+
+    #[test]
+    fn models_that_run_elsewhere_are_refused_under_every_name() {
+        let stubs = r#"{"models":[{"name":"a:20b-cloud"},{"name":"mine","remote_host":"https://ollama.com"},{"name":"both","remote_model":"x"}]}"#;
+        let routes = routes([ollama(stubs, r#"{"models":[]}"#, "1"), ollama_with(&["both"])]);
+        for name in ["a:20b-cloud", "A:20B-Cloud", "a:20b", "x:cloud", "mine", "MINE:latest", "both:cloud"] {
+            assert_eq!(found(&routes, name), Err(ResolveError::Cloud), "{name}");
+        }
+        assert_eq!(found(&routes, "both"), Ok(vec!["gpu-1".into()]), "the one that really has it");
+    }
+
+    #[test]
+    fn without_any_list_it_is_not_the_models_fault() {
+        assert_eq!(found(&routes([]), "a"), Err(ResolveError::NoBackend));
+        assert_eq!(found(&routes([Seen::default()]), "a"), Err(ResolveError::NoBackend));
+        assert_eq!(found(&routes([Seen::default(), ollama_with(&[])]), "a"), Err(ResolveError::Unknown));
+    }
+
+    #[test]
+    fn turns_go_on_when_the_catalogue_is_replaced() {
+        let sources: Vec<Source> =
+            (0..3).map(|number| Source { backend: backend(number), seen: ollama_with(&["a"]) }).collect();
+        let mut routes = Routes::default();
+        let mut firsts = Vec::new();
+        for _ in 0..6 {
+            routes = Routes::build(&sources, &routes);
+            let route = routes.find("a").unwrap();
+            firsts.extend(route.turn.order(route.members.len()).next());
+        }
+        assert_eq!(firsts, [0, 1, 2, 0, 1, 2]);
+    }
+}

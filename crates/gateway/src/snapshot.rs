@@ -1,0 +1,94 @@
+//! The immutable view of configuration that a request is served from. Built by `control`, swapped whole.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use domain::{
+    id::{BackendId, KeyId, UserId},
+    key::KeyStatus,
+    limit::RateLimit,
+};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use url::Url;
+
+/// Keys, users, backends and settings at one revision.
+pub struct Snapshot {
+    /// Counts up with every committed change.
+    pub revision: u64,
+    pub keys: HashMap<KeyId, Arc<KeyEntry>>,
+    /// In the order they were added; disabled ones included.
+    pub backends: Vec<Arc<BackendEntry>>,
+    pub settings: Settings,
+    /// Key of the HMAC-SHA-256 over whole API keys.
+    pub pepper: Pepper,
+}
+
+/// The server pepper. No Debug, no Serialize.
+#[derive(Clone)]
+pub struct Pepper(pub [u8; 32]);
+
+impl Pepper {
+    /// What is stored of an API key: HMAC-SHA-256 over its whole text.
+    pub fn hash(&self, key: &str) -> [u8; 32] {
+        // An HMAC takes keys of any length, and this one is 32 bytes: there is no other arm.
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else { return [0; 32] };
+        mac.update(key.as_bytes());
+        mac.finalize().into_bytes().into()
+    }
+}
+
+/// What authentication and admission know of a key.
+pub struct KeyEntry {
+    pub id: KeyId,
+    pub user: UserId,
+    /// HMAC-SHA-256(pepper, whole key); `None` once revoked.
+    pub hash: Option<[u8; 32]>,
+    pub status: KeyStatus,
+    /// The owner is enabled.
+    pub user_enabled: bool,
+    /// The key's own limit, before the default.
+    pub limit: Option<RateLimit>,
+}
+
+/// A backend as the data plane needs it.
+pub struct BackendEntry {
+    pub id: BackendId,
+    pub name: String,
+    /// `http` or `https`, perhaps with a path prefix, no credentials.
+    pub url: Url,
+    pub enabled: bool,
+    /// Bearer token to send. No Debug, no Serialize on the type.
+    pub token: Option<BackendToken>,
+    /// Unix milliseconds.
+    pub created_at: u64,
+}
+
+/// A backend's own credential, sent to that backend only.
+#[derive(Clone, PartialEq, Eq)]
+pub struct BackendToken(pub String);
+
+/// The settings the data plane obeys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Limit of keys without one of their own; `None` is no limit.
+    pub default_limit: Option<RateLimit>,
+    pub catalogue_interval: Duration,
+    pub connect_timeout: Duration,
+    pub first_byte_timeout: Duration,
+    pub stall_timeout: Duration,
+    /// Bytes of a request body that is parsed.
+    pub max_body: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            default_limit: None,
+            catalogue_interval: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(3),
+            first_byte_timeout: Duration::from_secs(600),
+            stall_timeout: Duration::from_secs(300),
+            max_body: 64_000_000,
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The body of a forwarded answer. It passes a backend's frames untouched and undelayed and owns what the request holds:
+//! in-flight guard, permit and usage record end when the body ends or is dropped, and the backend's connection with them.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use domain::{endpoint::Dialect, usage::Outcome};
+use http_body::{Body, Frame, SizeHint};
+use tokio::time::{Instant, Sleep};
+
+use crate::{
+    BodyError,
+    account::{Account, Tee},
+    error::Broken,
+    signal::Watch,
+    wire::{Framing, in_band_error},
+};
+
+/// Between the in-band error and the break of the connection: the error must leave our buffers first.
+const LINGER: Duration = Duration::from_millis(200);
+
+/// What a running answer holds, and what it must ask and tell.
+pub(crate) trait Owner {
+    /// Why the request may not go on, if so; asked whenever the signal is raised.
+    fn ended(&self) -> Option<Broken>;
+    /// The backend broke off or stalled.
+    fn backend_failed(&self, broken: &Broken);
+}
+
+/// A backend's answer on its way to the client.
+pub(crate) struct Forwarded<B, O> {
+    /// `None` once it ended.
+    source: Option<(B, O)>,
+    account: Account,
+    /// `None` for bodies that only the client can read.
+    tee: Option<Tee>,
+    shape: Shape,
+    stall: Duration,
+    last_frame: Instant,
+    timer: Pin<Box<Sleep>>,
+    watch: Watch,
+    state: State,
+}
+
+/// What is known of the answer before its body.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shape {
+    pub(crate) framing: Framing,
+    pub(crate) dialect: Dialect,
+    /// The backend answered with an error status: no proper end is to be expected.
+    pub(crate) is_error: bool,
+    pub(crate) prompt_bytes: usize,
+}
+
+enum State {
+    Streaming,
+    /// The in-band error was handed out; the break follows.
+    Lingering(Broken),
+    Ended,
+}
+
+impl<B, O> Forwarded<B, O>
+where
+    B: Body<Data = Bytes> + Unpin,
+    O: Owner + Unpin,
+{
+    pub(crate) fn new(
+        body: B,
+        owner: O,
+        account: Account,
+        tee: Option<Tee>,
+        shape: Shape,
+        stall: Duration,
+        watch: Watch,
+    ) -> Self {
+        let now = Instant::now();
+        let empty = body.is_end_stream();
+        let mut forwarded = Self {
+            source: Some((body, owner)),
+            account,
+            tee,
+            shape,
+            stall,
+            last_frame: now,
+            timer: Box::pin(tokio::time::sleep_until(now + stall)),
+            watch,
+            state: State::Streaming,
+        };
+        if empty {
+            forwarded.complete();
+        }
+        forwarded
+    }
+
+    fn complete(&mut self) {
+        let proper_end = self.settle();
+        self.end(if proper_end || self.shape.is_error { Outcome::Complete } else { Outcome::UpstreamFailed });
+    }
+
+    fn break_off(&mut self, broken: Broken) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some((_, owner)) = &self.source
+            && broken.outcome() == Outcome::UpstreamFailed
+        {
+            owner.backend_failed(&broken);
+        }
+        let at_line_start = self.tee.as_ref().is_none_or(Tee::at_line_start);
+        let line = self
+            .tee
+            .as_ref()
+            .and_then(|_| in_band_error(self.shape.framing, self.shape.dialect, &broken.to_string(), at_line_start));
+        self.settle();
+        self.account.sent(line.as_ref().map_or(0, Bytes::len));
+        self.end(broken.outcome());
+        match line {
+            Some(line) => {
+                self.timer.as_mut().reset(Instant::now() + LINGER);
+                self.state = State::Lingering(broken);
+                Poll::Ready(Some(Ok(Frame::data(line))))
+            }
+            None => Poll::Ready(Some(Err(broken.into()))),
+        }
+    }
+
+    fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.timer.as_mut().poll(cx).is_ready() {
+            // The timer is not moved with every frame: when it fires it looks how much time is really left.
+            let deadline = self.last_frame + self.stall;
+            if Instant::now() >= deadline {
+                return Poll::Ready(());
+            }
+            self.timer.as_mut().reset(deadline);
+        }
+        Poll::Pending
+    }
+}
+
+impl<B, O> Forwarded<B, O> {
+    /// Writes down what the answer used; returns whether it came to its proper end.
+    fn settle(&mut self) -> bool {
+        let Some(mut tee) = self.tee.take() else { return true };
+        let heard = tee.finish(self.shape.prompt_bytes);
+        if !self.shape.is_error {
+            self.account.counts(heard.counts);
+        }
+        heard.proper_end
+    }
+
+    fn end(&mut self, outcome: Outcome) {
+        self.source = None;
+        self.state = State::Ended;
+        self.account.finish(outcome);
+    }
+}
+
+impl<B, O> Body for Forwarded<B, O>
+where
+    B: Body<Data = Bytes> + Unpin,
+    O: Owner + Unpin,
+{
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        if let State::Lingering(broken) = &this.state {
+            let broken = broken.clone();
+            std::task::ready!(this.timer.as_mut().poll(cx));
+            this.state = State::Ended;
+            return Poll::Ready(Some(Err(broken.into())));
+        }
+        loop {
+            let Some((body, owner)) = &mut this.source else { return Poll::Ready(None) };
+            if this.watch.poll_raised(cx).is_ready() {
+                match owner.ended() {
+                    Some(broken) => return this.break_off(broken),
+                    None => continue,
+                }
+            }
+            match Pin::new(&mut *body).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    // Trailers are the backend's own affair.
+                    let Ok(data) = frame.into_data() else { continue };
+                    this.last_frame = Instant::now();
+                    this.account.passed_on(data.len());
+                    if let Some(tee) = &mut this.tee {
+                        tee.feed(&data);
+                    }
+                    // With a known length nobody asks for the end after the last byte, so it is noticed here.
+                    if body.is_end_stream() {
+                        let _: Poll<_> = Pin::new(body).poll_frame(cx);
+                        this.complete();
+                    }
+                    return Poll::Ready(Some(Ok(Frame::data(data))));
+                }
+                Poll::Ready(Some(Err(_))) => return this.break_off(Broken::BackendDied),
+                Poll::Ready(None) => {
+                    this.complete();
+                    return Poll::Ready(None);
+                }
+                Poll::Pending => {}
+            }
+            std::task::ready!(this.poll_stall(cx));
+            return this.break_off(Broken::Stalled);
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.state, State::Ended)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Some((body, _)) => body.size_hint(),
+            None if matches!(self.state, State::Ended) => SizeHint::with_exact(0),
+            None => SizeHint::default(),
+        }
+    }
+}
+
+impl<B, O> Drop for Forwarded<B, O> {
+    fn drop(&mut self) {
+        if matches!(self.state, State::Streaming) {
+            self.settle();
+            self.end(Outcome::ClientGone);
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Writing the configuration: a list of [`Op`]s as one transaction of constant text, guarded by the revision.
+
+use surrealdb::types::{SurrealValue, Value, Variables};
+
+use crate::{
+    StoreError,
+    engine::Handle,
+    record::{AdminRecord, BackendRecord, KeyRecord, SessionRecord, SettingRecord, UserRecord, to_hex},
+    row::Op,
+};
+
+/// Table names and keys come as parameters like every value.
+const COMMIT: &str = "BEGIN TRANSACTION;
+IF (SELECT VALUE revision FROM ONLY meta:state) != $expected { THROW 'fortress:stale' };
+FOR $op IN $ops {
+    LET $record = type::record($op.table, $op.key);
+    IF $op.row = NONE { DELETE $record } ELSE { UPSERT $record CONTENT $op.row };
+};
+IF $next != $expected { UPDATE meta:state SET revision = $next };
+COMMIT TRANSACTION;";
+
+#[derive(SurrealValue)]
+struct Write {
+    table: String,
+    key: String,
+    row: Option<Value>,
+}
+
+/// Returns the revision after the commit.
+pub(crate) async fn run(handle: &Handle, expected: u64, ops: Vec<Op>) -> Result<u64, StoreError> {
+    // Sessions come and go with every sign-in; nothing the gateway's snapshot holds depends on them.
+    let counts = ops.iter().any(|op| !matches!(op, Op::PutSession(_) | Op::DeleteSession(_)));
+    let next = if counts { expected + 1 } else { expected };
+    let mut parameters = Variables::new();
+    parameters.insert("expected", expected);
+    parameters.insert("next", next);
+    parameters.insert("ops", ops.into_iter().map(write).collect::<Vec<_>>());
+    handle.run(COMMIT, parameters).await?;
+    Ok(next)
+}
+
+fn write(op: Op) -> Write {
+    match op {
+        Op::PutAdmin(row) => put("admin", row.id.clone().into(), AdminRecord::from(row)),
+        Op::PutSession(row) => put("session", to_hex(&row.token_hash), SessionRecord::from(row)),
+        Op::DeleteSession(digest) => delete("session", to_hex(&digest)),
+        Op::PutBackend(row) => put("backend", row.id.clone().into(), BackendRecord::from(row)),
+        Op::DeleteBackend(id) => delete("backend", id.into()),
+        Op::PutUser(row) => put("user", row.id.clone().into(), UserRecord::from(row)),
+        Op::PutKey(row) => put("key", row.id.clone().into(), KeyRecord::from(row)),
+        Op::PutSetting(name, text) => put("setting", name, SettingRecord { text }),
+        Op::DeleteSetting(name) => delete("setting", name),
+    }
+}
+
+fn put(table: &str, key: String, row: impl SurrealValue) -> Write {
+    Write { table: table.to_owned(), key, row: Some(row.into_value()) }
+}
+
+fn delete(table: &str, key: String) -> Write {
+    Write { table: table.to_owned(), key, row: None }
+}

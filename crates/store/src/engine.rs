@@ -1,0 +1,253 @@
+//! The handle on SurrealDB: connecting, running statements with bound parameters, closing. What the statements say is
+//! the business of the other modules.
+//!
+//! A database in a folder is not opened through `engine::any`: of the parameters of an address only the `datastore_*`
+//! ones reach the engine, and without the others its memtable and block cache grow with the memory of the machine. The
+//! builder below is the same path `engine::any` takes, with those bounds added.
+
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, Weak},
+    time::{Duration, Instant},
+};
+
+use futures_util::FutureExt;
+use surrealdb::{
+    IndexedResults, Surreal,
+    engine::{
+        any::{self, Any},
+        local::Db,
+    },
+    opt::{Config, auth::Root, capabilities::Capabilities},
+    types::Variables,
+};
+use surrealdb_cnf::ConfigMap;
+use surrealdb_engine_local::{Datastore, EngineOptions};
+
+use crate::{
+    StoreError,
+    address::{Credentials, Engine, Place},
+};
+
+/// Name of our namespace and of the database in it.
+const NAME: &str = "fortress";
+/// Writes are collected in memory up to this size before they become a table; replaying them is what a start costs.
+const MEMTABLE_BYTES: usize = 32 << 20;
+const BLOCK_CACHE_BYTES: u64 = 64 << 20;
+/// A server that takes longer counts as unreachable.
+const SERVER_PATIENCE: Duration = Duration::from_secs(15);
+/// How long `close` waits for the engine to let its files go; a flush of the memtable takes well under a second.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(30);
+/// How long the engine may take to sign in to its own files once they are open. It tries again for two minutes where a
+/// table cannot be read, and says nothing meanwhile.
+const START_PATIENCE: Duration = Duration::from_secs(10);
+/// The engine's housekeeping looks after clusters, change feeds and live queries. None is in use, and each look costs
+/// a write or a wake-up.
+const HOUSEKEEPING: Duration = Duration::from_secs(3600);
+
+pub(crate) enum Handle {
+    Folder { db: Surreal<Db>, datastore: Weak<Datastore> },
+    Other { db: Surreal<Any>, remote: bool },
+}
+
+impl Handle {
+    pub(crate) async fn open(place: &Place) -> Result<Self, StoreError> {
+        let handle = match place {
+            Place::Memory => {
+                let config = Config::new().capabilities(capabilities());
+                let db = any::connect(("mem://", config)).await.map_err(|error| StoreError::other(error.message()))?;
+                Self::Other { db, remote: false }
+            }
+            Place::Folder { engine, path } => guarded(open_folder(*engine, path)).await??,
+            Place::Server { address, credentials } => connect_server(address, credentials.as_ref()).await?,
+        };
+        // A parameter cannot stand for these names, and they are constants.
+        handle.run("DEFINE NAMESPACE IF NOT EXISTS fortress", Variables::new()).await?;
+        handle.select_namespace().await?;
+        handle.run("DEFINE DATABASE IF NOT EXISTS fortress", Variables::new()).await?;
+        handle.select_database().await?;
+        Ok(handle)
+    }
+
+    async fn select_namespace(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Folder { db, .. } => db.use_ns(NAME).await.map(drop),
+            Self::Other { db, .. } => db.use_ns(NAME).await.map(drop),
+        }
+        .map_err(|error| StoreError::running(error.message()))
+    }
+
+    async fn select_database(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Folder { db, .. } => db.use_ns(NAME).use_db(NAME).await.map(drop),
+            Self::Other { db, .. } => db.use_ns(NAME).use_db(NAME).await.map(drop),
+        }
+        .map_err(|error| StoreError::running(error.message()))
+    }
+
+    pub(crate) fn is_remote(&self) -> bool {
+        matches!(self, Self::Other { remote: true, .. })
+    }
+
+    /// Runs constant text with `parameters`; several statements are one transaction only if the text says so.
+    pub(crate) async fn run(&self, text: &'static str, parameters: Variables) -> Result<IndexedResults, StoreError> {
+        let answer = match self {
+            Self::Folder { db, .. } => guarded(db.query(text).bind(parameters).into_future()).await?,
+            Self::Other { db, remote: false } => guarded(db.query(text).bind(parameters).into_future()).await?,
+            Self::Other { db, remote: true } => {
+                tokio::time::timeout(SERVER_PATIENCE, db.query(text).bind(parameters).into_future())
+                    .await
+                    .map_err(|_| StoreError::unreachable("no answer within 15 seconds"))?
+            }
+        };
+        let mut results = answer.map_err(fault)?;
+        // When a transaction fails, every statement in it does; only one of them says why.
+        let mut errors = results.take_errors().into_iter().collect::<Vec<_>>();
+        errors.sort_by_key(|(index, error)| (is_echo(error), *index));
+        match errors.into_iter().next() {
+            Some((_, error)) => Err(fault(error)),
+            None => Ok(results),
+        }
+    }
+
+    /// Lets go of the engine and waits until it has really closed: dropping the last handle only asks it to.
+    pub(crate) async fn close(self) -> Result<(), StoreError> {
+        let Self::Folder { db, datastore } = self else { return Ok(()) };
+        drop(db);
+        let start = Instant::now();
+        // The engine's own task holds the datastore until its files are closed and its lock is free.
+        while datastore.strong_count() > 0 {
+            if start.elapsed() > CLOSE_PATIENCE {
+                return Err(StoreError::other("the database does not close"));
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        Ok(())
+    }
+}
+
+/// A panic inside the engine becomes an error of the call that met it.
+async fn guarded<T>(future: impl Future<Output = T>) -> Result<T, StoreError> {
+    AssertUnwindSafe(future).catch_unwind().await.map_err(|panic| {
+        let text = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("it gave no reason");
+        StoreError::corrupt(format_args!("the engine broke down: {text}"))
+    })
+}
+
+async fn open_folder(engine: Engine, path: &std::path::Path) -> Result<Handle, StoreError> {
+    let Some(path) = path.to_str() else {
+        return Err(StoreError::other("the path of the database is not UTF-8"));
+    };
+    let housekeeping = EngineOptions {
+        node_membership_refresh_interval: HOUSEKEEPING,
+        node_membership_check_interval: HOUSEKEEPING,
+        node_membership_cleanup_interval: HOUSEKEEPING,
+        changefeed_gc_interval: HOUSEKEEPING,
+        index_build_resume_interval: HOUSEKEEPING,
+        event_processing_interval: HOUSEKEEPING,
+        graph_fold_interval: HOUSEKEEPING,
+        live_query_router_interval: HOUSEKEEPING,
+        rpc_session_gc_interval: HOUSEKEEPING,
+        system_metrics_refresh_interval: HOUSEKEEPING,
+        ..EngineOptions::default()
+    };
+    let bounds = ConfigMap::empty()
+        .with_key_value("datastore_sync", "every")
+        .with_key_value("surrealkv_max_memtable_size", MEMTABLE_BYTES.to_string())
+        .with_key_value("surrealkv_block_cache_capacity", BLOCK_CACHE_BYTES.to_string())
+        .with_key_value("rocksdb_block_cache_size", BLOCK_CACHE_BYTES.to_string());
+    let address = format!("{}://{path}", engine.scheme());
+    let opening = |error: &dyn std::fmt::Display| StoreError::opening(&format!("{error:#}"));
+    // The order is the one of the engine's own `connect`: its tasks write, and may not do so before the version of the
+    // files is settled.
+    let datastore = Datastore::builder()
+        .with_engine_options(housekeeping)
+        .with_capabilities(capabilities().into())
+        .with_auth(false)
+        .with_config(bounds)
+        .without_maintenance_tasks()
+        .build_with_path(&address)
+        .await
+        .map_err(|error| opening(&error))?;
+    let weak = Arc::downgrade(&datastore);
+    let started = async {
+        datastore.check_version().await.map_err(|error| opening(&error))?;
+        datastore.bootstrap().await.map_err(|error| opening(&error))
+    };
+    let started = tokio::time::timeout(START_PATIENCE, started)
+        .await
+        .unwrap_or_else(|_| Err(StoreError::corrupt("its tables cannot be read")));
+    if let Err(error) = started {
+        let _ = tokio::time::timeout(START_PATIENCE, datastore.shutdown()).await;
+        return Err(error);
+    }
+    datastore.start_maintenance_tasks();
+    let db =
+        Surreal::<Db>::unstable_from_datastore(datastore, None).await.map_err(|error| opening(&error.message()))?;
+    Ok(Handle::Folder { db, datastore: weak })
+}
+
+async fn connect_server(address: &str, credentials: Option<&Credentials>) -> Result<Handle, StoreError> {
+    let connected = async {
+        let db = any::connect(address).await.map_err(|error| StoreError::unreachable(error.message()))?;
+        if let Some(Credentials { user, password }) = credentials {
+            db.signin(Root { username: user.clone(), password: password.clone() })
+                .await
+                .map_err(|error| StoreError::unreachable(format_args!("signing in: {}", error.message())))?;
+        }
+        Ok(Handle::Other { db, remote: true })
+    };
+    tokio::time::timeout(SERVER_PATIENCE, connected)
+        .await
+        .map_err(|_| StoreError::unreachable("no answer within 15 seconds"))?
+}
+
+/// Our statements call functions of the language itself; scripts, the network and guests are nobody's business here.
+fn capabilities() -> Capabilities {
+    Capabilities::none().with_all_functions_allowed().with_guest_access(false)
+}
+
+fn is_echo(error: &surrealdb::Error) -> bool {
+    use surrealdb::types::QueryError;
+    matches!(error.query_details(), Some(QueryError::NotExecuted | QueryError::Cancelled))
+}
+
+/// The text of `THROW` in our own transactions.
+pub(crate) const STALE: &str = "fortress:stale";
+
+fn fault(error: surrealdb::Error) -> StoreError {
+    use surrealdb::types::QueryError;
+    if error.is_thrown() && error.message().contains(STALE)
+        || matches!(error.query_details(), Some(QueryError::TransactionConflict))
+    {
+        return StoreError::Stale;
+    }
+    if error.is_connection() {
+        return StoreError::unreachable(error.message());
+    }
+    StoreError::running(error.message())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn statements_cannot_reach_the_network_or_run_scripts() {
+        let handle = Handle::open(&Place::Memory).await.unwrap();
+        let calls = ["RETURN http::get('http://127.0.0.1:1')", "RETURN function() { return 1 }"];
+        for text in calls {
+            assert!(handle.run(text, Variables::new()).await.is_err(), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_inside_the_engine_is_an_error() {
+        let fault = guarded(async { panic!("slot {} is empty", 3) }).await.unwrap_err();
+        assert!(matches!(fault, StoreError::Corrupt { detail } if detail.contains("slot 3 is empty")));
+    }
+}

@@ -1,0 +1,256 @@
+//! SurrealDB and its migrations. Nothing else in the workspace names SurrealDB. Rows go in and out as plain structs; the
+//! whole configuration is small enough to be loaded at once, so reads are one `load` and writes are transactions of
+//! [`row::Op`]s.
+
+mod address;
+mod commit;
+mod engine;
+pub mod error;
+mod load;
+mod lock;
+mod manifest;
+mod migrate;
+mod read_only;
+mod record;
+pub mod row;
+mod usage;
+mod wal;
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, PoisonError},
+};
+
+use domain::{id::KeyId, usage::UsageRecord};
+use tokio::sync::{Mutex, RwLock, RwLockReadGuard};
+
+pub use address::StoreConfig;
+pub use error::StoreError;
+
+use address::{Engine, Place};
+use engine::Handle;
+use lock::FolderLock;
+use row::{MinuteRow, Op, RollupRow, State};
+
+/// Totals of a key over all its usage.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KeyTotals {
+    pub requests: u64,
+    /// Unix milliseconds.
+    pub last_used_at: Option<u64>,
+}
+
+/// An open store; cheap to clone.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    /// `None` once closed.
+    handle: RwLock<Option<Handle>>,
+    /// Writes go one after the other: two at once would only meet as a conflict inside the engine.
+    writes: Mutex<()>,
+    /// Why nothing can be written, once that is known.
+    read_only: std::sync::RwLock<Option<String>>,
+    remote: bool,
+    /// The folder of a database whose log we look after.
+    folder: Option<PathBuf>,
+    /// How far that log was well when a write was refused.
+    refused_at: std::sync::Mutex<Option<(PathBuf, usize)>>,
+    /// Freed by `close`, and by the end of the process.
+    held: std::sync::Mutex<Held>,
+}
+
+/// What an open database keeps: its lock, and the copy it runs on where the real folder cannot be written.
+#[derive(Default)]
+struct Held {
+    #[expect(dead_code, reason = "dropping it frees the lock")]
+    lock: Option<FolderLock>,
+    #[expect(dead_code, reason = "dropping it removes the folder")]
+    copy: Option<tempfile::TempDir>,
+}
+
+impl Store {
+    /// Opens the store, takes its lock, runs missing migrations. Errors say what an operator can do; after
+    /// [`StoreError::Full`] the configuration can still be had by [`Store::open_read_only`].
+    pub async fn open(config: &StoreConfig) -> Result<Self, StoreError> {
+        let place = Place::parse(&config.address)?;
+        let lock = match &place {
+            Place::Folder { path, .. } => {
+                if let Some(parent) = path.parent() {
+                    std::fs::create_dir_all(parent)
+                        .map_err(|error| StoreError::file(&format!("cannot make {}", parent.display()), &error))?;
+                }
+                Some(FolderLock::take(path)?)
+            }
+            Place::Memory | Place::Server { .. } => None,
+        };
+        let folder = match &place {
+            Place::Folder { engine: Engine::SurrealKv, path } => Some(path.clone()),
+            _ => None,
+        };
+        let held = Held { lock, copy: None };
+        let Some(folder) = folder else { return Self::start(&place, None, held, None).await };
+        // The engine would try for two minutes.
+        if let Some(detail) = read_only::refusal(&folder) {
+            return Err(StoreError::Full { detail });
+        }
+        manifest::check(&folder)?;
+        wal::prepare(&folder)?;
+        let end = wal::end(&folder);
+        let store = Self::start(&place, Some(folder.clone()), held, None).await;
+        if let (Err(StoreError::Full { .. }), Some(end)) = (&store, end) {
+            // Half a write must not stand in the way of the next start. The first fault is the one to tell.
+            let _ = wal::settle(&folder, end);
+        }
+        store
+    }
+
+    /// Opens a copy of the database in memory or in the temporary folder, for a disk that is full or read-only: the
+    /// configuration can be loaded, and every write answers [`StoreError::Full`]. A database that is not in a folder, or
+    /// not there yet, cannot be opened this way.
+    pub async fn open_read_only(config: &StoreConfig) -> Result<Self, StoreError> {
+        let Place::Folder { engine, path } = Place::parse(&config.address)? else {
+            return Err(StoreError::other("only a database in a folder can be opened read-only"));
+        };
+        let lock = FolderLock::take(&path)?;
+        let why = read_only::refusal(&path)
+            .unwrap_or_else(|| format!("{}: a write was refused at the start", path.display()));
+        let copy = read_only::copy(&path, &why)?;
+        let folder = copy.path().join("db");
+        manifest::check(&folder)?;
+        wal::prepare(&folder)?;
+        let place = Place::Folder { engine, path: folder };
+        Self::start(&place, None, Held { lock: Some(lock), copy: Some(copy) }, Some(why)).await
+    }
+
+    async fn start(
+        place: &Place,
+        folder: Option<PathBuf>,
+        held: Held,
+        read_only: Option<String>,
+    ) -> Result<Self, StoreError> {
+        let handle = Handle::open(place).await?;
+        let remote = handle.is_remote();
+        if let Err(error) = migrate::run(&handle).await {
+            // The reason counts, not how the closing went.
+            let _ = handle.close().await;
+            return Err(error);
+        }
+        Ok(Self(Arc::new(Inner {
+            handle: RwLock::new(Some(handle)),
+            writes: Mutex::new(()),
+            read_only: std::sync::RwLock::new(read_only),
+            remote,
+            folder,
+            refused_at: std::sync::Mutex::default(),
+            held: std::sync::Mutex::new(held),
+        })))
+    }
+
+    /// Waits for what is being written, flushes and closes; when it returns, another process may open the same folder.
+    /// Other clones answer with an error from then on.
+    pub async fn close(self) -> Result<(), StoreError> {
+        let handle = self.0.handle.write().await.take();
+        let closed = match handle {
+            Some(handle) => handle.close().await,
+            None => Ok(()),
+        };
+        let refused_at = self.0.refused_at.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let repaired = match (&self.0.folder, refused_at) {
+            (Some(folder), Some(end)) => wal::settle(folder, end),
+            _ => Ok(()),
+        };
+        drop(std::mem::take(&mut *self.0.held.lock().unwrap_or_else(PoisonError::into_inner)));
+        closed.and(repaired)
+    }
+
+    /// The database is a server that other gateways may share.
+    pub fn is_remote(&self) -> bool {
+        self.0.remote
+    }
+
+    /// Why nothing can be written, if that is so.
+    pub fn read_only(&self) -> Option<String> {
+        self.0.read_only.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Everything but usage.
+    pub async fn load(&self) -> Result<State, StoreError> {
+        load::state(&*self.handle().await?).await
+    }
+
+    /// The revision in the database now; other gateways on a shared database count it up too.
+    pub async fn revision(&self) -> Result<u64, StoreError> {
+        load::revision(&*self.handle().await?).await
+    }
+
+    /// Applies all `ops` in one transaction, or none. Fails with [`StoreError::Stale`] if the database's revision is no
+    /// longer `expected`. Returns the new revision. When it returns, the change survives kill -9.
+    pub async fn commit(&self, expected: u64, ops: Vec<Op>) -> Result<u64, StoreError> {
+        let handle = self.handle().await?;
+        let _turn = self.0.writes.lock().await;
+        self.writable()?;
+        self.noting_full(commit::run(&handle, expected, ops).await)
+    }
+
+    /// Appends records as one segment and adds them to the roll-ups, in one transaction.
+    pub async fn append_usage(&self, records: &[UsageRecord]) -> Result<(), StoreError> {
+        let handle = self.handle().await?;
+        let _turn = self.0.writes.lock().await;
+        self.writable()?;
+        self.noting_full(usage::append(&handle, records).await)
+    }
+
+    /// Records with `from <= at < to` (Unix milliseconds), newest first, at most `limit`.
+    pub async fn usage(&self, from: u64, to: u64, limit: usize) -> Result<Vec<UsageRecord>, StoreError> {
+        usage::records(&*self.handle().await?, from, to, limit).await
+    }
+
+    /// Roll-up rows whose 15-minute slot starts in `from..to`.
+    pub async fn rollups(&self, from: u64, to: u64) -> Result<Vec<RollupRow>, StoreError> {
+        usage::rollups(&*self.handle().await?, from, to).await
+    }
+
+    /// Per-minute sums of the records in `from..to`, read from the segments; used once at start. Oldest first, without
+    /// the minutes in which nothing happened.
+    pub async fn minutes(&self, from: u64, to: u64) -> Result<Vec<MinuteRow>, StoreError> {
+        usage::minutes(&*self.handle().await?, from, to).await
+    }
+
+    /// Totals of every key that was ever used; used once at start.
+    pub async fn key_totals(&self) -> Result<Vec<(KeyId, KeyTotals)>, StoreError> {
+        usage::key_totals(&*self.handle().await?).await
+    }
+
+    async fn handle(&self) -> Result<RwLockReadGuard<'_, Handle>, StoreError> {
+        RwLockReadGuard::try_map(self.0.handle.read().await, Option::as_ref)
+            .map_err(|_| StoreError::other("the database is closed"))
+    }
+
+    fn writable(&self) -> Result<(), StoreError> {
+        match self.read_only() {
+            Some(detail) => Err(StoreError::Full { detail }),
+            None => Ok(()),
+        }
+    }
+
+    /// After a refused write the engine's log may end in half a record. Writing on behind it could lose what comes
+    /// later, so nothing is written until the next start has repaired it.
+    fn noting_full<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        let detail = match &result {
+            Err(StoreError::Full { detail }) => detail.clone(),
+            // The engine does not say why a commit failed: the disk is asked.
+            Err(StoreError::Other { .. }) => match self.0.folder.as_deref().and_then(read_only::refusal) {
+                Some(detail) => detail,
+                None => return result,
+            },
+            _ => return result,
+        };
+        tracing::error!(%detail, "the database is read-only until the next start");
+        if let Some(end) = self.0.folder.as_deref().and_then(wal::end) {
+            self.0.refused_at.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(end);
+        }
+        *self.0.read_only.write().unwrap_or_else(PoisonError::into_inner) = Some(detail.clone());
+        Err(StoreError::Full { detail })
+    }
+}

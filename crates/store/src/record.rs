@@ -1,0 +1,249 @@
+//! Rows as SurrealDB holds them, and the way to and from the plain structs of [`crate::row`].
+
+use domain::{
+    id::{AdminId, BackendId, KeyId, UserId},
+    key::KeyStatus,
+    limit::RateLimit,
+};
+use surrealdb::types::{Bytes, SurrealValue};
+
+use crate::{
+    StoreError,
+    row::{AdminRow, BackendRow, KeyRow, SessionRow, State, UserRow},
+};
+
+#[derive(SurrealValue)]
+pub(crate) struct AdminRecord {
+    name: String,
+    password_hash: String,
+    created_at: u64,
+}
+
+#[derive(SurrealValue)]
+pub(crate) struct SessionRecord {
+    admin: String,
+    created_at: u64,
+    last_seen_at: u64,
+    address: String,
+    user_agent: String,
+}
+
+#[derive(SurrealValue)]
+pub(crate) struct BackendRecord {
+    name: String,
+    url: String,
+    enabled: bool,
+    sealed_token: Option<Bytes>,
+    created_at: u64,
+}
+
+#[derive(SurrealValue)]
+pub(crate) struct UserRecord {
+    name: String,
+    live_name: Option<String>,
+    enabled: bool,
+    created_at: u64,
+    removed_at: Option<u64>,
+}
+
+#[derive(SurrealValue)]
+pub(crate) struct KeyRecord {
+    user: String,
+    name: String,
+    status: String,
+    hash: Option<Bytes>,
+    last_four: String,
+    limit_requests: Option<u32>,
+    limit_minutes: Option<u32>,
+    created_at: u64,
+}
+
+#[derive(SurrealValue)]
+pub(crate) struct SettingRecord {
+    pub text: String,
+}
+
+/// A row with the key it is stored under.
+#[derive(SurrealValue)]
+pub(crate) struct Keyed<T: SurrealValue> {
+    pub key: String,
+    pub row: T,
+}
+
+/// The answer to [`crate::load`]'s one statement.
+#[derive(SurrealValue)]
+pub(crate) struct StateRecord {
+    revision: u64,
+    admins: Vec<Keyed<AdminRecord>>,
+    sessions: Vec<Keyed<SessionRecord>>,
+    backends: Vec<Keyed<BackendRecord>>,
+    users: Vec<Keyed<UserRecord>>,
+    keys: Vec<Keyed<KeyRecord>>,
+    settings: Vec<Keyed<SettingRecord>>,
+}
+
+impl From<AdminRow> for AdminRecord {
+    fn from(row: AdminRow) -> Self {
+        Self { name: row.name, password_hash: row.password_hash, created_at: row.created_at }
+    }
+}
+
+impl From<SessionRow> for SessionRecord {
+    fn from(row: SessionRow) -> Self {
+        Self {
+            admin: row.admin.into(),
+            created_at: row.created_at,
+            last_seen_at: row.last_seen_at,
+            address: row.address,
+            user_agent: row.user_agent,
+        }
+    }
+}
+
+impl From<BackendRow> for BackendRecord {
+    fn from(row: BackendRow) -> Self {
+        Self {
+            name: row.name,
+            url: row.url,
+            enabled: row.enabled,
+            sealed_token: row.sealed_token.map(Bytes::from),
+            created_at: row.created_at,
+        }
+    }
+}
+
+impl From<UserRow> for UserRecord {
+    fn from(row: UserRow) -> Self {
+        let live_name = row.removed_at.is_none().then(|| row.name.clone());
+        Self { name: row.name, live_name, enabled: row.enabled, created_at: row.created_at, removed_at: row.removed_at }
+    }
+}
+
+impl From<KeyRow> for KeyRecord {
+    fn from(row: KeyRow) -> Self {
+        Self {
+            user: row.user.into(),
+            name: row.name,
+            status: status_name(row.status).to_owned(),
+            hash: row.hash.map(|hash| Bytes::from(hash.to_vec())),
+            last_four: row.last_four,
+            limit_requests: row.limit.map(|limit| limit.requests),
+            limit_minutes: row.limit.map(|limit| limit.minutes),
+            created_at: row.created_at,
+        }
+    }
+}
+
+impl TryFrom<StateRecord> for State {
+    type Error = StoreError;
+
+    fn try_from(record: StateRecord) -> Result<Self, StoreError> {
+        Ok(Self {
+            revision: record.revision,
+            admins: rows(record.admins, |key, row| {
+                Some(AdminRow {
+                    id: AdminId::new(key).ok()?,
+                    name: row.name,
+                    password_hash: row.password_hash,
+                    created_at: row.created_at,
+                })
+            })?,
+            sessions: rows(record.sessions, |key, row| {
+                Some(SessionRow {
+                    token_hash: from_hex(key)?,
+                    admin: AdminId::new(&row.admin).ok()?,
+                    created_at: row.created_at,
+                    last_seen_at: row.last_seen_at,
+                    address: row.address,
+                    user_agent: row.user_agent,
+                })
+            })?,
+            backends: rows(record.backends, |key, row| {
+                Some(BackendRow {
+                    id: BackendId::new(key).ok()?,
+                    name: row.name,
+                    url: row.url,
+                    enabled: row.enabled,
+                    sealed_token: row.sealed_token.map(|token| token.to_vec()),
+                    created_at: row.created_at,
+                })
+            })?,
+            users: rows(record.users, |key, row| {
+                Some(UserRow {
+                    id: UserId::new(key).ok()?,
+                    name: row.name,
+                    enabled: row.enabled,
+                    created_at: row.created_at,
+                    removed_at: row.removed_at,
+                })
+            })?,
+            keys: rows(record.keys, key_row)?,
+            settings: record.settings.into_iter().map(|Keyed { key, row }| (key, row.text)).collect(),
+        })
+    }
+}
+
+fn key_row(key: &str, row: KeyRecord) -> Option<KeyRow> {
+    Some(KeyRow {
+        id: KeyId::new(key).ok()?,
+        user: UserId::new(&row.user).ok()?,
+        name: row.name,
+        status: status_from(&row.status)?,
+        hash: match row.hash {
+            Some(hash) => Some(hash.as_ref().try_into().ok()?),
+            None => None,
+        },
+        last_four: row.last_four,
+        limit: match (row.limit_requests, row.limit_minutes) {
+            (None, None) => None,
+            // A limit that cannot be read must not become "no limit".
+            (requests, minutes) => Some(RateLimit::new(requests?, minutes?)?),
+        },
+        created_at: row.created_at,
+    })
+}
+
+fn rows<T: SurrealValue, R>(
+    records: Vec<Keyed<T>>,
+    convert: impl Fn(&str, T) -> Option<R>,
+) -> Result<Vec<R>, StoreError> {
+    records
+        .into_iter()
+        .map(|Keyed { key, row }| {
+            convert(&key, row).ok_or_else(|| StoreError::corrupt(format_args!("the row {key} makes no sense")))
+        })
+        .collect()
+}
+
+fn status_name(status: KeyStatus) -> &'static str {
+    match status {
+        KeyStatus::Active => "active",
+        KeyStatus::Disabled => "disabled",
+        KeyStatus::Revoked => "revoked",
+    }
+}
+
+fn status_from(name: &str) -> Option<KeyStatus> {
+    [KeyStatus::Active, KeyStatus::Disabled, KeyStatus::Revoked].into_iter().find(|&status| status_name(status) == name)
+}
+
+/// A session's record key. The digest of a token is no secret, and no use without the token.
+pub(crate) fn to_hex(digest: &[u8; 32]) -> String {
+    use std::fmt::Write;
+    digest.iter().fold(String::with_capacity(64), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let mut digest = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (at, byte) in digest.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
+    }
+    Some(digest)
+}

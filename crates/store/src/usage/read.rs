@@ -1,0 +1,149 @@
+//! Reading usage back.
+
+use std::{cmp::Reverse, collections::BTreeMap, ops::ControlFlow};
+
+use domain::{
+    id::KeyId,
+    usage::{MinutePoint, Outcome, UsageRecord},
+};
+use surrealdb::types::{Bytes, SurrealValue, Variables};
+
+use super::{Identified, rollup::RollupRecord, segment, segment_order};
+use crate::{
+    KeyTotals, StoreError,
+    engine::Handle,
+    row::{MinuteRow, RollupRow},
+};
+
+/// Segments read at a time.
+const PAGE: u64 = 32;
+const MINUTE: u64 = 60_000;
+
+const REACH: &str = "RETURN (SELECT VALUE reach FROM ONLY usage_state:one)";
+/// The keys run from the latest to the oldest, so the limit ends the scan; an ORDER BY would read the whole range first.
+const SEGMENTS: &str = "SELECT until, record::id(id)[1] AS tail, block
+    FROM usage_segment:[$begin, $tail]>..[$end] LIMIT $page";
+const ROLLUPS: &str = "SELECT id, $this AS row FROM usage_rollup:[$from]..[$to]";
+const TOTALS: &str = "SELECT record::id(id) AS key, requests, last_used_at FROM usage_key";
+
+#[derive(SurrealValue)]
+struct SegmentRecord {
+    until: u64,
+    tail: String,
+    block: Bytes,
+}
+
+#[derive(SurrealValue)]
+struct TotalsRecord {
+    key: String,
+    requests: u64,
+    last_used_at: Option<u64>,
+}
+
+/// Newest first, at most `limit`.
+pub(crate) async fn records(handle: &Handle, from: u64, to: u64, limit: usize) -> Result<Vec<UsageRecord>, StoreError> {
+    let mut found = Vec::<UsageRecord>::new();
+    if limit == 0 {
+        return Ok(found);
+    }
+    let order = |record: &UsageRecord| Reverse((record.at, record.request_id));
+    each_page(handle, from, to, |records, oldest_until| {
+        found.extend(records);
+        found.sort_by_key(order);
+        found.truncate(limit);
+        // No segment still to come holds anything later than `oldest_until`.
+        match found.last() {
+            Some(last) if found.len() == limit && last.at >= oldest_until => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        }
+    })
+    .await?;
+    Ok(found)
+}
+
+/// Oldest first; minutes without a request are left out.
+pub(crate) async fn minutes(handle: &Handle, from: u64, to: u64) -> Result<Vec<MinuteRow>, StoreError> {
+    let mut sums = BTreeMap::<u64, MinutePoint>::new();
+    each_page(handle, from, to, |records, _| {
+        for record in records {
+            let at = record.at - record.at % MINUTE;
+            let sum = sums.entry(at).or_insert_with(|| MinutePoint { at, ..MinutePoint::default() });
+            sum.requests += 1;
+            sum.errors += u64::from(record.status >= 400 || record.outcome == Outcome::UpstreamFailed);
+            sum.prompt_tokens = sum.prompt_tokens.saturating_add(record.prompt_tokens.unwrap_or_default());
+            sum.completion_tokens = sum.completion_tokens.saturating_add(record.completion_tokens.unwrap_or_default());
+        }
+        ControlFlow::Continue(())
+    })
+    .await?;
+    Ok(sums.into_values().collect())
+}
+
+/// Goes over the segments that may hold records of `from..to`, latest first, some at a time: hands over their records
+/// in that range, and the `until` of the last of them.
+async fn each_page(
+    handle: &Handle,
+    from: u64,
+    to: u64,
+    mut take: impl FnMut(Vec<UsageRecord>, u64) -> ControlFlow<()>,
+) -> Result<(), StoreError> {
+    let reach: Option<u64> = only(handle, REACH, Variables::new()).await?;
+    // A segment that begins before `to` ends before this.
+    let mut until = to.saturating_add(reach.unwrap_or_default());
+    let mut tail = String::new();
+    loop {
+        let mut parameters = Variables::new();
+        parameters.insert("begin", segment_order(until));
+        parameters.insert("tail", tail);
+        parameters.insert("end", segment_order(from).saturating_add(1));
+        parameters.insert("page", PAGE);
+        let page: Vec<SegmentRecord> = all(handle, SEGMENTS, parameters).await?;
+        let full = page.len() as u64 == PAGE;
+        let Some(last) = page.last() else { return Ok(()) };
+        (until, tail) = (last.until, last.tail.clone());
+        let mut records = Vec::new();
+        for segment in page {
+            records
+                .extend(segment::decode(&segment.block)?.into_iter().filter(|record| (from..to).contains(&record.at)));
+        }
+        if take(records, until).is_break() || !full {
+            return Ok(());
+        }
+    }
+}
+
+pub(crate) async fn rollups(handle: &Handle, from: u64, to: u64) -> Result<Vec<RollupRow>, StoreError> {
+    let mut parameters = Variables::new();
+    parameters.insert("from", from.min(i64::MAX as u64));
+    parameters.insert("to", to.min(i64::MAX as u64));
+    let rows: Vec<Identified<RollupRecord>> = all(handle, ROLLUPS, parameters).await?;
+    rows.into_iter().map(|Identified { id, row }| row.into_row(&id)).collect()
+}
+
+pub(crate) async fn key_totals(handle: &Handle) -> Result<Vec<(KeyId, KeyTotals)>, StoreError> {
+    let rows: Vec<TotalsRecord> = all(handle, TOTALS, Variables::new()).await?;
+    rows.into_iter()
+        .map(|TotalsRecord { key, requests, last_used_at }| {
+            let key = KeyId::new(&key).map_err(|_| StoreError::corrupt("the usage of a key without an id"))?;
+            Ok((key, KeyTotals { requests, last_used_at }))
+        })
+        .collect()
+}
+
+async fn all<T: SurrealValue>(
+    handle: &Handle,
+    text: &'static str,
+    parameters: Variables,
+) -> Result<Vec<T>, StoreError> {
+    let mut answer = handle.run(text, parameters).await?;
+    answer.take(0).map_err(|error| StoreError::corrupt(error.message()))
+}
+
+async fn only<T: SurrealValue>(
+    handle: &Handle,
+    text: &'static str,
+    parameters: Variables,
+) -> Result<Option<T>, StoreError> {
+    let mut answer = handle.run(text, parameters).await?;
+    answer.take(0).map_err(|error| StoreError::corrupt(error.message()))
+}

@@ -1,0 +1,261 @@
+//! A segment's block: the records as columns, names as numbers of a dictionary, behind one byte that says which form it
+//! is. Old forms stay readable for ever, so a form is never changed: add the next one.
+
+use std::collections::{BTreeSet, HashMap};
+
+use domain::{
+    endpoint::Endpoint,
+    id::{BackendId, KeyId, UserId},
+    usage::{Outcome, UsageRecord},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::StoreError;
+
+/// First byte of a block in the form of [`Columns`].
+const COLUMNS: u8 = 1;
+/// Distinct values a filter lists at most; a segment with more answers "perhaps" to every question.
+const FILTER_VALUES: usize = 64;
+
+/// What can be known of a segment without its block.
+pub(super) struct Summary {
+    pub start: u64,
+    pub until: u64,
+    pub keys: Option<Vec<String>>,
+    /// Requests without a model are listed as an empty name.
+    pub models: Option<Vec<String>>,
+    pub statuses: Option<Vec<u16>>,
+}
+
+pub(super) fn summarise(records: &[UsageRecord]) -> Summary {
+    let times = || records.iter().map(|record| record.at);
+    Summary {
+        start: times().min().unwrap_or_default(),
+        until: times().max().unwrap_or_default(),
+        keys: distinct(records.iter().map(|record| record.key.as_str())).map(owned),
+        models: distinct(records.iter().map(|record| record.model.as_deref().unwrap_or_default())).map(owned),
+        statuses: distinct(records.iter().map(|record| record.status)),
+    }
+}
+
+fn distinct<T: Ord>(values: impl Iterator<Item = T>) -> Option<Vec<T>> {
+    let mut set = BTreeSet::new();
+    for value in values {
+        set.insert(value);
+        if set.len() > FILTER_VALUES {
+            return None;
+        }
+    }
+    Some(set.into_iter().collect())
+}
+
+fn owned(values: Vec<&str>) -> Vec<String> {
+    values.into_iter().map(str::to_owned).collect()
+}
+
+/// All columns have the same length. Times are counted from `base`; a dictionary's number 0 is "none" where a record
+/// may go without.
+#[derive(Serialize, Deserialize)]
+struct Columns {
+    base: u64,
+    users: Vec<String>,
+    keys: Vec<String>,
+    models: Vec<String>,
+    backends: Vec<String>,
+    rows: usize,
+    request_id: Vec<u64>,
+    at: Vec<u64>,
+    user: Vec<u32>,
+    key: Vec<u32>,
+    model: Vec<u32>,
+    backend: Vec<u32>,
+    endpoint: Vec<u8>,
+    status: Vec<u16>,
+    outcome: Vec<u8>,
+    bytes_in: Vec<u64>,
+    bytes_out: Vec<u64>,
+    prompt_tokens: Vec<Option<u64>>,
+    completion_tokens: Vec<Option<u64>>,
+    tokens_estimated: Vec<bool>,
+    queue_us: Vec<u64>,
+    load_us: Vec<u64>,
+    ttft_us: Vec<Option<u64>>,
+    total_us: Vec<u64>,
+}
+
+#[derive(Default)]
+struct Dictionary<'a> {
+    numbers: HashMap<&'a str, u32>,
+    names: Vec<String>,
+}
+
+impl<'a> Dictionary<'a> {
+    /// Counted from 1.
+    fn number(&mut self, name: &'a str) -> u32 {
+        *self.numbers.entry(name).or_insert_with(|| {
+            self.names.push(name.to_owned());
+            u32::try_from(self.names.len()).unwrap_or(u32::MAX)
+        })
+    }
+}
+
+/// The block of `records`.
+pub(super) fn encode(records: &[UsageRecord]) -> Result<Vec<u8>, StoreError> {
+    let base = records.iter().map(|record| record.at).min().unwrap_or_default();
+    let (mut users, mut keys) = (Dictionary::default(), Dictionary::default());
+    let (mut models, mut backends) = (Dictionary::default(), Dictionary::default());
+    let columns = Columns {
+        base,
+        rows: records.len(),
+        request_id: column(records, |record| record.request_id),
+        at: column(records, |record| record.at - base),
+        user: column(records, |record| users.number(record.user.as_str())),
+        key: column(records, |record| keys.number(record.key.as_str())),
+        model: column(records, |record| record.model.as_deref().map_or(0, |name| models.number(name))),
+        backend: column(records, |record| record.backend.as_ref().map_or(0, |id| backends.number(id.as_str()))),
+        endpoint: column(records, |record| record.endpoint as u8),
+        status: column(records, |record| record.status),
+        outcome: column(records, |record| record.outcome as u8),
+        bytes_in: column(records, |record| record.bytes_in),
+        bytes_out: column(records, |record| record.bytes_out),
+        prompt_tokens: column(records, |record| record.prompt_tokens),
+        completion_tokens: column(records, |record| record.completion_tokens),
+        tokens_estimated: column(records, |record| record.tokens_estimated),
+        queue_us: column(records, |record| record.queue_us),
+        load_us: column(records, |record| record.load_us),
+        ttft_us: column(records, |record| record.ttft_us),
+        total_us: column(records, |record| record.total_us),
+        users: users.names,
+        keys: keys.names,
+        models: models.names,
+        backends: backends.names,
+    };
+    postcard::to_extend(&columns, vec![COLUMNS]).map_err(StoreError::other)
+}
+
+fn column<'a, T>(records: &'a [UsageRecord], value: impl FnMut(&'a UsageRecord) -> T) -> Vec<T> {
+    records.iter().map(value).collect()
+}
+
+/// The records of a block, in the order they were written.
+pub(super) fn decode(block: &[u8]) -> Result<Vec<UsageRecord>, StoreError> {
+    match block.split_first() {
+        Some((&COLUMNS, rest)) => {
+            let columns: Columns = postcard::from_bytes(rest)
+                .map_err(|error| StoreError::corrupt(format_args!("a usage segment: {error}")))?;
+            columns.records().ok_or_else(|| StoreError::corrupt("a usage segment contradicts itself"))
+        }
+        Some((form, _)) => Err(StoreError::corrupt(format_args!("a usage segment of unknown form {form}"))),
+        None => Err(StoreError::corrupt("an empty usage segment")),
+    }
+}
+
+impl Columns {
+    fn records(&self) -> Option<Vec<UsageRecord>> {
+        let users = ids(&self.users, UserId::new)?;
+        let keys = ids(&self.keys, KeyId::new)?;
+        let backends = ids(&self.backends, BackendId::new)?;
+        (0..self.rows)
+            .map(|row| {
+                Some(UsageRecord {
+                    request_id: *self.request_id.get(row)?,
+                    at: self.base.checked_add(*self.at.get(row)?)?,
+                    user: named(&users, *self.user.get(row)?)??,
+                    key: named(&keys, *self.key.get(row)?)??,
+                    model: named(&self.models, *self.model.get(row)?)?,
+                    backend: named(&backends, *self.backend.get(row)?)?,
+                    endpoint: Endpoint::from_code(*self.endpoint.get(row)?)?,
+                    status: *self.status.get(row)?,
+                    bytes_in: *self.bytes_in.get(row)?,
+                    bytes_out: *self.bytes_out.get(row)?,
+                    prompt_tokens: *self.prompt_tokens.get(row)?,
+                    completion_tokens: *self.completion_tokens.get(row)?,
+                    tokens_estimated: *self.tokens_estimated.get(row)?,
+                    queue_us: *self.queue_us.get(row)?,
+                    load_us: *self.load_us.get(row)?,
+                    ttft_us: *self.ttft_us.get(row)?,
+                    total_us: *self.total_us.get(row)?,
+                    outcome: Outcome::from_code(*self.outcome.get(row)?)?,
+                })
+            })
+            .collect()
+    }
+}
+
+fn ids<T, E>(names: &[String], new: impl Fn(&str) -> Result<T, E>) -> Option<Vec<T>> {
+    names.iter().map(|name| new(name).ok()).collect()
+}
+
+/// `Some(None)` for the number that means none, `None` for one the dictionary does not have.
+fn named<T: Clone>(names: &[T], number: u32) -> Option<Option<T>> {
+    match number.checked_sub(1) {
+        None => Some(None),
+        Some(at) => names.get(usize::try_from(at).ok()?).cloned().map(Some),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn any_id() -> impl Strategy<Value = String> {
+        prop_oneof!["[0-9A-Za-z]{12}", Just("000000000001".to_owned()), Just("000000000002".to_owned())]
+    }
+
+    prop_compose! {
+        fn any_record()(
+            (request_id, at, status, estimated) in (any::<u64>(), any::<u64>(), any::<u16>(), any::<bool>()),
+            (user, key, backend) in (any_id(), any_id(), proptest::option::of(any_id())),
+            model in proptest::option::of(".{0,40}"),
+            (endpoint, outcome) in (0..Endpoint::ALL.len(), 0_u8..5),
+            (bytes_in, bytes_out) in any::<(u64, u64)>(),
+            (prompt_tokens, completion_tokens, ttft_us) in any::<(Option<u64>, Option<u64>, Option<u64>)>(),
+            (queue_us, load_us, total_us) in any::<(u64, u64, u64)>(),
+        ) -> UsageRecord {
+            UsageRecord {
+                request_id, at, status, bytes_in, bytes_out, prompt_tokens, completion_tokens, ttft_us,
+                queue_us, load_us, total_us, model,
+                user: UserId::new(&user).unwrap(),
+                key: KeyId::new(&key).unwrap(),
+                backend: backend.map(|id| BackendId::new(&id).unwrap()),
+                endpoint: Endpoint::ALL[endpoint],
+                outcome: Outcome::from_code(outcome).unwrap(),
+                tokens_estimated: estimated,
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_is_decoded(records in proptest::collection::vec(any_record(), 0..40)) {
+            prop_assert_eq!(decode(&encode(&records).unwrap()).unwrap(), records);
+        }
+
+        #[test]
+        fn damaged_blocks_are_errors_and_never_panics(
+            records in proptest::collection::vec(any_record(), 1..5),
+            at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<prop::sample::Index>(),
+        ) {
+            let mut block = encode(&records).unwrap();
+            prop_assert!(decode(&block[..cut.index(block.len())]).is_err());
+            let at = at.index(block.len());
+            block[at] = byte;
+            // A changed number may decode to another record; only the absence of a panic is claimed.
+            let _ = decode(&block);
+        }
+    }
+
+    #[test]
+    fn an_unknown_form_is_refused() {
+        assert!(decode(&[2, 0, 0]).is_err());
+        assert!(decode(&[]).is_err());
+    }
+
+    #[test]
+    fn filters_list_what_is_there_up_to_their_bound() {
+        assert_eq!(distinct([3, 1, 3, 2].into_iter()), Some(vec![1, 2, 3]));
+        assert_eq!(distinct(0..=FILTER_VALUES), None);
+    }
+}

@@ -1,0 +1,11 @@
+//! The store through its public face, on real folders.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests fail loudly")]
+
+mod configuration;
+mod damage;
+mod durability;
+mod full_disk;
+mod schema;
+mod support;
+mod usage;

@@ -1,0 +1,74 @@
+//! Rows and folders the tests share.
+
+use domain::id::{AdminId, BackendId, KeyId, UserId};
+use store::{
+    Store, StoreConfig,
+    row::{AdminRow, BackendRow, KeyRow, SessionRow, UserRow},
+};
+
+pub fn folder_config(folder: &std::path::Path) -> StoreConfig {
+    StoreConfig { address: format!("surrealkv://{}", folder.join("db").display()) }
+}
+
+pub async fn memory() -> Store {
+    Store::open(&StoreConfig { address: "mem://".to_owned() }).await.unwrap()
+}
+
+/// Twelve characters out of a number.
+pub fn id(n: u64) -> String {
+    format!("{n:012}")
+}
+
+pub fn admin(n: u64) -> AdminRow {
+    AdminRow {
+        id: AdminId::new(&id(n)).unwrap(),
+        name: format!("admin{n}"),
+        password_hash: "$argon2id$x".to_owned(),
+        created_at: 1_000 + n,
+    }
+}
+
+pub fn session(n: u8) -> SessionRow {
+    SessionRow {
+        token_hash: [n; 32],
+        admin: admin(1).id,
+        created_at: 5,
+        last_seen_at: 6,
+        address: "127.0.0.1".to_owned(),
+        user_agent: "agent".to_owned(),
+    }
+}
+
+pub fn backend(n: u64) -> BackendRow {
+    BackendRow {
+        id: BackendId::new(&id(n)).unwrap(),
+        name: format!("backend{n}"),
+        url: format!("http://127.0.0.1:{n}"),
+        enabled: true,
+        sealed_token: Some(vec![0, 255, n as u8]),
+        created_at: 1_000 + n,
+    }
+}
+
+pub fn user(n: u64) -> UserRow {
+    UserRow {
+        id: UserId::new(&id(n)).unwrap(),
+        name: format!("user{n}"),
+        enabled: true,
+        created_at: 1_000 + n,
+        removed_at: None,
+    }
+}
+
+pub fn key(n: u64) -> KeyRow {
+    KeyRow {
+        id: KeyId::new(&id(n)).unwrap(),
+        user: user(1).id,
+        name: format!("key{n}"),
+        status: domain::key::KeyStatus::Active,
+        hash: Some([n as u8; 32]),
+        last_four: "abcd".to_owned(),
+        limit: None,
+        created_at: 1_000 + n,
+    }
+}

@@ -1,0 +1,153 @@
+//! Usage: what is appended is found again, newest first, and adds up.
+
+use std::collections::BTreeMap;
+
+use domain::{
+    endpoint::Endpoint,
+    usage::{Outcome, UsageRecord},
+};
+use store::{KeyTotals, Store};
+
+use crate::support::{backend, folder_config, key, memory, user};
+
+const SLOT: u64 = 900_000;
+const NOON: u64 = 1_800_000_000_000 - 1_800_000_000_000 % SLOT;
+
+pub fn record(n: u64, at: u64) -> UsageRecord {
+    UsageRecord {
+        request_id: 1_000_000 + n,
+        at,
+        user: user(1).id,
+        key: key(n % 2).id,
+        model: (!n.is_multiple_of(5)).then(|| format!("llama{}:latest", n % 3)),
+        backend: (!n.is_multiple_of(7)).then(|| backend(n % 2).id),
+        endpoint: if n.is_multiple_of(2) { Endpoint::Chat } else { Endpoint::OpenAiChat },
+        status: if n.is_multiple_of(10) { 429 } else { 200 },
+        bytes_in: n,
+        bytes_out: 2 * n,
+        prompt_tokens: (!n.is_multiple_of(4)).then_some(3),
+        completion_tokens: Some(n),
+        tokens_estimated: n.is_multiple_of(9),
+        queue_us: n,
+        load_us: 5,
+        ttft_us: (!n.is_multiple_of(10)).then_some(1_500),
+        total_us: 3_000 * n,
+        outcome: if n.is_multiple_of(13) { Outcome::UpstreamFailed } else { Outcome::Complete },
+    }
+}
+
+/// Appends of different size whose times overlap, one with a very long request.
+async fn filled(store: &Store) -> Vec<UsageRecord> {
+    let mut all = Vec::new();
+    for append in 0..80_u64 {
+        let mut records = (0..append % 7 + 1)
+            .map(|n| record(append * 10 + n, NOON + append * 40_000 - (n * 17_000) % 50_000))
+            .collect::<Vec<_>>();
+        if append == 70 {
+            records.push(record(7_777, NOON + 11));
+        }
+        store.append_usage(&records).await.unwrap();
+        all.extend(records);
+    }
+    all.sort_by_key(|record| std::cmp::Reverse((record.at, record.request_id)));
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_come_back_newest_first_within_any_range_and_limit() {
+    let store = memory().await;
+    let all = filled(&store).await;
+    assert_eq!(store.usage(0, u64::MAX, usize::MAX).await.unwrap(), all);
+    for limit in [0, 1, 10, 100, all.len()] {
+        assert_eq!(store.usage(0, u64::MAX, limit).await.unwrap(), all[..limit], "limit {limit}");
+    }
+    let ranges = [
+        (NOON, NOON + 12),
+        (NOON + 11, NOON + 12),
+        (NOON + 500_000, NOON + 1_500_000),
+        (NOON + 9_000_000, u64::MAX),
+        (5, 5),
+    ];
+    for (from, to) in ranges {
+        let expected = all.iter().filter(|record| (from..to).contains(&record.at)).cloned().collect::<Vec<_>>();
+        assert_eq!(store.usage(from, to, 1_000).await.unwrap(), expected, "{from}..{to}");
+        let three = expected.iter().take(3).cloned().collect::<Vec<_>>();
+        assert_eq!(store.usage(from, to, 3).await.unwrap(), three, "{from}..{to} at most 3");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rollups_minutes_and_totals_add_up_to_the_records() {
+    let store = memory().await;
+    let all = filled(&store).await;
+    let rollups = store.rollups(0, u64::MAX).await.unwrap();
+    let of_key = |n: u64| rollups.iter().filter(move |row| row.key == key(n).id);
+    for n in [0, 1] {
+        let mine = || all.iter().filter(|record| record.key == key(n).id);
+        assert_eq!(of_key(n).map(|row| row.requests).sum::<u64>(), mine().count() as u64);
+        assert_eq!(of_key(n).map(|row| row.bytes_out).sum::<u64>(), mine().map(|record| record.bytes_out).sum::<u64>());
+        assert_eq!(of_key(n).map(|row| row.errors).sum::<u64>(), mine().filter(|r| r.status >= 400).count() as u64);
+        let tokens = mine().filter_map(|record| record.prompt_tokens).sum::<u64>();
+        assert_eq!(of_key(n).map(|row| row.prompt_tokens).sum::<u64>(), tokens);
+    }
+    let histogram = |pick: fn(&store::row::RollupRow) -> &Vec<u32>| {
+        rollups.iter().flat_map(|row| pick(row).iter()).map(|&n| u64::from(n)).sum::<u64>()
+    };
+    assert_eq!(histogram(|row| &row.total_histogram), all.len() as u64);
+    assert_eq!(histogram(|row| &row.ttft_histogram), all.iter().filter(|r| r.ttft_us.is_some()).count() as u64);
+    assert!(rollups.iter().all(|row| row.at % SLOT == 0 && row.last_at - row.at < SLOT));
+    // One row for each combination seen, and no other.
+    let seen = all
+        .iter()
+        .map(|r| {
+            let backend = r.backend.as_ref().map(|id| id.as_str().to_owned());
+            (
+                (
+                    r.at - r.at % SLOT,
+                    r.key.as_str().to_owned(),
+                    r.model.clone(),
+                    backend,
+                    r.endpoint as u8,
+                    r.outcome as u8,
+                ),
+                (),
+            )
+        })
+        .collect::<BTreeMap<_, _>>();
+    assert_eq!(rollups.len(), seen.len());
+    // The range is over the slots' starts.
+    let one_slot = store.rollups(NOON + SLOT, NOON + SLOT + 1).await.unwrap();
+    assert!(!one_slot.is_empty() && one_slot.iter().all(|row| row.at == NOON + SLOT));
+
+    let minutes = store.minutes(NOON, u64::MAX).await.unwrap();
+    let since_noon = || all.iter().filter(|record| record.at >= NOON);
+    assert_eq!(minutes.iter().map(|minute| minute.requests).sum::<u64>(), since_noon().count() as u64);
+    let failed = since_noon().filter(|r| r.status >= 400 || r.outcome == Outcome::UpstreamFailed).count() as u64;
+    assert_eq!(minutes.iter().map(|minute| minute.errors).sum::<u64>(), failed);
+    assert!(minutes.is_sorted_by_key(|minute| minute.at) && minutes.iter().all(|minute| minute.at % 60_000 == 0));
+
+    let mut totals = store.key_totals().await.unwrap();
+    totals.sort_by(|a, b| a.0.cmp(&b.0));
+    let expected = [0, 1].map(|n| {
+        let mine = || all.iter().filter(|record| record.key == key(n).id);
+        let totals = KeyTotals { requests: mine().count() as u64, last_used_at: mine().map(|record| record.at).max() };
+        (key(n).id, totals)
+    });
+    assert_eq!(totals, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_append_larger_than_a_segment_is_whole_and_survives_closing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder_config(folder.path())).await.unwrap();
+    let records = (0..5_000).map(|n| record(n, NOON + n)).collect::<Vec<_>>();
+    store.append_usage(&records).await.unwrap();
+    store.append_usage(&[]).await.unwrap();
+    store.close().await.unwrap();
+    let store = Store::open(&folder_config(folder.path())).await.unwrap();
+    let mut found = store.usage(0, u64::MAX, usize::MAX).await.unwrap();
+    found.reverse();
+    assert_eq!(found, records);
+    assert_eq!(store.revision().await.unwrap(), 0, "usage does not count the revision up");
+    store.close().await.unwrap();
+}

@@ -1,0 +1,20 @@
+//! Formatting and lints, over the same set of packages as the tests, so that nothing is built twice for other features.
+
+use anyhow::Result;
+
+use crate::{
+    run::{cargo, run, step},
+    tools::WASM_TARGET,
+};
+
+/// Selects everything that is compiled for the server's side in one feature resolution. Selecting fewer packages would
+/// resolve other features and build SurrealDB again.
+pub const NATIVE: [&str; 5] = ["--workspace", "--exclude", "frontend", "--exclude", "xtask"];
+
+pub fn lint() -> Result<()> {
+    step("formatting", || run(cargo().args(["fmt", "--all", "--check"])))?;
+    step("lints", || run(cargo().arg("clippy").args(NATIVE).args(["--all-targets", "--quiet", "--", "-D", "warnings"])))?;
+    step("lints of the browser's half", || {
+        run(cargo().args(["clippy", "--package", "frontend", "--package", "domain", "--profile", "wasm", "--target", WASM_TARGET, "--quiet", "--", "-D", "warnings"]))
+    })
+}

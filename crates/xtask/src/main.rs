@@ -1,0 +1,71 @@
+//! `cargo xtask …`: everything the README's commands need. Building, testing and serving from a checkout; nothing here
+//! is part of the program.
+
+mod assets;
+#[cfg(test)]
+mod graph;
+mod lint;
+mod run;
+mod serve;
+mod test;
+mod tools;
+mod watch;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Build, serve and test Ollama Proxy Fortress from a checkout")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Set up what is missing, build everything and serve; on a first run it ends on the set-up link
+    Serve {
+        /// Use the quickly built development profile
+        #[arg(long)]
+        dev: bool,
+        /// Passed on to `ollama-fortress serve`
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
+    /// Build the browser's half and the binary without starting it
+    Build {
+        /// Use the quickly built development profile
+        #[arg(long)]
+        dev: bool,
+    },
+    /// Build the browser's half only, into target/site
+    Assets,
+    /// Build the fully optimised single binary for production (SurrealDB takes about 25 minutes on two cores)
+    Dist,
+    /// Rebuild, restart and reload the page whenever a file changes
+    Watch,
+    /// Run every test: formatting, lints, units, integration, browser, real clients
+    Test {
+        /// Run only these parts
+        #[arg(long, value_enum)]
+        only: Vec<test::Part>,
+    },
+    /// Formatting and lints
+    Lint,
+}
+
+fn main() {
+    let cli = Cli::parse();
+    let done = match cli.task {
+        Task::Serve { dev, args } => serve::serve(serve::profile(dev), &args),
+        Task::Build { dev } => serve::build(serve::profile(dev)).map(drop),
+        Task::Assets => assets::build(),
+        Task::Dist => serve::dist(),
+        Task::Watch => watch::watch(),
+        Task::Test { only } => test::test(&only),
+        Task::Lint => lint::lint(),
+    };
+    if let Err(error) = done {
+        eprintln!("xtask: {error:#}");
+        std::process::exit(1);
+    }
+}

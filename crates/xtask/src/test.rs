@@ -1,0 +1,93 @@
+//! Every test of the project in one command. What a test needs is installed first or named; a missing tool fails.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use crate::{
+    assets, lint,
+    run::{cargo, command, on_path, output, root, run, step, target},
+    tools,
+};
+
+/// One part of the test command.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// Formatting and lints
+    Lint,
+    /// Rust unit and integration tests
+    Rust,
+    /// Playwright in Chromium
+    Browser,
+    /// Real clients from PyPI and npm
+    Clients,
+}
+
+pub fn test(only: &[Part]) -> Result<()> {
+    let wanted = |part| only.is_empty() || only.contains(&part);
+    assets::build()?;
+    if wanted(Part::Rust) {
+        rust()?;
+    } else {
+        step("binaries", || run(cargo().arg("build").args(lint::NATIVE)))?;
+    }
+    if wanted(Part::Clients) {
+        clients()?;
+    }
+    if wanted(Part::Browser) {
+        browser()?;
+    }
+    if wanted(Part::Lint) {
+        lint::lint()?;
+    }
+    eprintln!("==> every part passed");
+    Ok(())
+}
+
+fn rust() -> Result<()> {
+    step("build tool's own tests", || run(cargo().args(["test", "--quiet", "--package", "xtask"])))?;
+    step("Rust tests", || {
+        let nextest = output(cargo().args(["nextest", "--version"])).is_ok();
+        let runner: &[&str] = if nextest { &["nextest", "run", "--no-fail-fast"] } else { &["test", "--no-fail-fast"] };
+        run(cargo().args(runner).args(lint::NATIVE))
+    })
+}
+
+fn browser() -> Result<()> {
+    let folder = root().join("end2end");
+    let chromium = step("Chromium", tools::ensure_chromium)?;
+    step("npm packages of the browser tests", || tools::ensure_npm(&folder))?;
+    step("browser tests", || {
+        run(with_binaries(command("npx").current_dir(&folder).args(["playwright", "test"]).env("CHROMIUM", &chromium)))
+    })
+}
+
+fn clients() -> Result<()> {
+    let folder = root().join("end2end/clients");
+    let python = step("Python client packages", || tools::ensure_python(&folder.join("requirements.txt")))?;
+    step("npm client packages", || tools::ensure_npm(&root().join("end2end")))?;
+    step("Python clients", || run(with_binaries(command(python).args(["-m", "pytest", "-q"]).arg(&folder))))?;
+    step("JavaScript clients", || {
+        let node = on_path("node").unwrap_or_else(|| "node".into());
+        run(with_binaries(command(node).current_dir(root().join("end2end")).arg("--test").args(files(&folder, ".test.mjs")?)))
+    })
+}
+
+/// The files of a folder whose names end in `suffix`; Node 20 and later ones disagree on what a folder means. None is an
+/// error: a runner without files would pass.
+fn files(folder: &Path, suffix: &str) -> Result<Vec<PathBuf>> {
+    let paths = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    let found: Vec<_> = paths.into_iter().filter(|path| path.to_string_lossy().ends_with(suffix)).collect();
+    anyhow::ensure!(!found.is_empty(), "no *{suffix} in {}", folder.display());
+    Ok(found)
+}
+
+/// Tells a runner which binaries to start.
+fn with_binaries(command: &mut std::process::Command) -> &mut std::process::Command {
+    let built = target().join("debug");
+    command.env("FORTRESS_BIN", built.join("ollama-fortress")).env("FAKE_OLLAMA_BIN", built.join("fake-ollama"))
+}

@@ -1,0 +1,76 @@
+//! Sets up what a build or a test needs and the machine lacks: the WASM target, npm packages, Chromium, Python
+//! packages. What cannot be installed is named in one line with how to get it; nothing is skipped.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::run::{command, on_path, output, root, run};
+
+/// The Rust target of the browser's half.
+pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
+
+pub fn ensure_wasm_target() -> Result<()> {
+    let sysroot = output(command("rustc").args(["--print", "sysroot"]))?;
+    if Path::new(sysroot.trim()).join("lib/rustlib").join(WASM_TARGET).is_dir() {
+        return Ok(());
+    }
+    if on_path("rustup").is_none() {
+        bail!("the Rust target {WASM_TARGET} is missing: install rustup (https://rustup.rs), or your distribution's package for it");
+    }
+    run(command("rustup").args(["target", "add", WASM_TARGET]))
+}
+
+/// `npm ci` in `folder` unless its lock file is the one installed already.
+pub fn ensure_npm(folder: &Path) -> Result<()> {
+    let Some(npm) = on_path("npm") else {
+        bail!("npm is missing: install Node.js 20 or newer (https://nodejs.org, or `apt install nodejs npm`)")
+    };
+    let lock = fs::read_to_string(folder.join("package-lock.json")).context("package-lock.json")?;
+    let stamp = folder.join("node_modules/.installed-lock");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == lock) {
+        return Ok(());
+    }
+    run(command(npm).current_dir(folder).args(["ci", "--no-audit", "--no-fund"]))?;
+    fs::write(stamp, lock)?;
+    Ok(())
+}
+
+/// Path of a Chromium: `CHROMIUM`, one on the PATH, or the one that apt installs here.
+pub fn ensure_chromium() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("CHROMIUM") {
+        return Ok(path.into());
+    }
+    let find = || ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"].into_iter().find_map(on_path);
+    if let Some(path) = find() {
+        return Ok(path);
+    }
+    if on_path("apt-get").is_some() && output(command("id").arg("-u"))?.trim() == "0" {
+        run(command("apt-get").args(["update", "-q"]))?;
+        run(command("apt-get").args(["install", "-q", "-y", "--no-install-recommends", "chromium"]).env("DEBIAN_FRONTEND", "noninteractive"))?;
+    }
+    find().context("Chromium is missing: `sudo apt install chromium`, or set CHROMIUM to the path of a Chrome or Chromium")
+}
+
+/// Python of a virtual environment in `.tools/venv` that has the packages of `requirements`.
+pub fn ensure_python(requirements: &Path) -> Result<PathBuf> {
+    let venv = root().join(".tools/venv");
+    let python = venv.join("bin/python");
+    let wanted = fs::read_to_string(requirements).with_context(|| requirements.display().to_string())?;
+    let stamp = venv.join("installed-requirements");
+    if python.is_file() && fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(python);
+    }
+    let Some(system) = on_path("python3") else {
+        bail!("Python 3.10 or newer is missing: `sudo apt install python3 python3-venv`")
+    };
+    fs::create_dir_all(root().join(".tools"))?;
+    run(command(system).args(["-m", "venv", "--clear"]).arg(&venv))
+        .context("no virtual environment can be made: `sudo apt install python3-venv`")?;
+    run(command(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(requirements))?;
+    fs::write(stamp, wanted)?;
+    Ok(python)
+}

@@ -1,0 +1,37 @@
+import { expect, type Page } from "@playwright/test";
+
+/** Waits until the page is alive: its event handlers are attached, so that clicks do not send plain forms. */
+export async function alive(page: Page) {
+  // The switch of light and dark shows once its script runs.
+  await expect(page.getByRole("button", { name: "Light / dark", includeHidden: true }).first()).not.toHaveClass(/\bhidden\b/);
+}
+
+/** The frame of all pages behind the sign-in. */
+export class App {
+  constructor(private page: Page) {}
+
+  async open(path = "/admin", base = "") {
+    await this.page.goto(base + path);
+    await alive(this.page);
+  }
+
+  /** Follows a link of the navigation and waits for its page's heading. */
+  async go(name: string) {
+    await this.page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name, exact: true }).click();
+    await this.expectPage(name);
+  }
+
+  async expectPage(heading: string) {
+    await expect(this.page.getByRole("heading", { level: 1, name: heading, exact: true })).toBeVisible();
+    await expect(this.page).toHaveTitle(`${heading} · Ollama Proxy Fortress`);
+  }
+
+  /** Marks the document, so that {@link expectSameDocument} can tell whether it was ever loaded again. */
+  async mark() {
+    await this.page.evaluate(() => Object.assign(window, { marked: true }));
+  }
+
+  async expectSameDocument() {
+    expect(await this.page.evaluate(() => "marked" in window), "the document was not loaded again").toBe(true);
+  }
+}

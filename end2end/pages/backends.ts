@@ -1,0 +1,49 @@
+import { expect, type Locator, type Page } from "@playwright/test";
+
+/** The list of backends. */
+export class BackendsPage {
+  readonly form: Locator;
+
+  constructor(private page: Page) {
+    this.form = page.getByRole("region", { name: "Add a backend" });
+  }
+
+  /** One backend, by its name. */
+  row(name: string) {
+    return this.page.getByRole("listitem", { name, exact: true });
+  }
+
+  /** Fills the form in and sends it; does not wait for what follows. */
+  async send(name: string, url: string, token = "") {
+    await this.form.getByLabel("Name", { exact: true }).fill(name);
+    await this.form.getByLabel("URL", { exact: true }).fill(url);
+    await this.form.getByLabel("Token", { exact: true }).fill(token);
+    await this.form.getByRole("button", { name: "Add backend" }).click();
+  }
+
+  async add(name: string, url: string, token = "") {
+    await this.send(name, url, token);
+    await expect(this.row(name)).toBeVisible();
+    return this.row(name);
+  }
+
+  /** Tests a backend now; what it found, as a sentence. */
+  async test(name: string, finding: string | RegExp) {
+    await this.row(name).getByRole("button", { name: "Test now" }).click();
+    await expect(this.row(name).getByRole("status")).toContainText(finding);
+  }
+
+  /** Changes a backend's members, those given. */
+  async edit(name: string, changes: Record<string, string>) {
+    const row = this.row(name);
+    await row.getByText("Edit", { exact: true }).click();
+    for (const [label, value] of Object.entries(changes)) await row.getByLabel(label, { exact: true }).fill(value);
+    await row.getByRole("button", { name: "Save backend" }).click();
+  }
+
+  async remove(name: string) {
+    await this.row(name).getByText("Remove", { exact: true }).click();
+    await this.row(name).getByRole("button", { name: "Remove backend" }).click();
+    await expect(this.row(name)).toHaveCount(0);
+  }
+}

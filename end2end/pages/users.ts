@@ -1,0 +1,86 @@
+import { expect, type Locator, type Page } from "@playwright/test";
+
+/** The list of users. */
+export class UsersPage {
+  readonly form: Locator;
+
+  constructor(private page: Page) {
+    this.form = page.getByRole("region", { name: "Add a user" });
+  }
+
+  row(name: string) {
+    return this.page.getByRole("table", { name: "Users" }).getByRole("row").filter({ has: this.page.getByRole("link", { name, exact: true }) });
+  }
+
+  async add(name: string) {
+    await this.form.getByLabel("Name", { exact: true }).fill(name);
+    await this.form.getByRole("button", { name: "Add user" }).click();
+    await expect(this.row(name)).toBeVisible();
+  }
+
+  async openUser(name: string) {
+    await this.row(name).getByRole("link", { name, exact: true }).click();
+    await expect(this.page.getByRole("heading", { level: 1, name, exact: true })).toBeVisible();
+  }
+
+  async remove(name: string) {
+    await this.row(name).getByText("Remove", { exact: true }).click();
+    await this.row(name).getByRole("button", { name: "Remove user" }).click();
+    await expect(this.row(name)).toHaveCount(0);
+  }
+}
+
+/** One user with its keys. */
+export class UserPage {
+  readonly form: Locator;
+
+  constructor(private page: Page) {
+    this.form = page.getByRole("region", { name: "Create a key" });
+  }
+
+  /** Fills the form in and sends it; does not wait for what follows. */
+  async send(name: string, requests = "", minutes = "") {
+    await this.form.getByLabel("Name", { exact: true }).fill(name);
+    await this.form.getByLabel("Requests", { exact: true }).fill(requests);
+    await this.form.getByLabel("Window (Minutes)", { exact: true }).fill(minutes);
+    await this.form.getByRole("button", { name: "Create key" }).click();
+  }
+
+  /** The new key as shown, once. */
+  async create(name: string, requests = "", minutes = "") {
+    await this.send(name, requests, minutes);
+    await expect(this.form.getByRole("heading", { name: `Key ${name}` })).toBeVisible();
+    const key = await this.form.getByTestId("new-key").textContent();
+    expect(key).toMatch(/^op_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}$/);
+    return key!;
+  }
+
+  /** One key, by its name. */
+  key(name: string) {
+    return this.page.getByRole("listitem", { name, exact: true });
+  }
+
+  async disable(name: string) {
+    await this.key(name).getByRole("button", { name: "Disable", exact: true }).click();
+    await expect(this.key(name)).toContainText("Disabled");
+  }
+
+  async enable(name: string) {
+    await this.key(name).getByRole("button", { name: "Enable", exact: true }).click();
+    await expect(this.key(name)).toContainText("Active");
+  }
+
+  async setLimit(name: string, requests: string, minutes: string) {
+    const key = this.key(name);
+    await key.getByText("Change limit", { exact: true }).click();
+    await key.getByLabel("Requests", { exact: true }).fill(requests);
+    await key.getByLabel("Window (Minutes)", { exact: true }).fill(minutes);
+    await key.getByRole("button", { name: "Save limit" }).click();
+  }
+
+  async revoke(name: string) {
+    await this.key(name).getByText("Revoke", { exact: true }).click();
+    await this.key(name).getByRole("button", { name: "Revoke key" }).click();
+    await expect(this.key(name)).toContainText("Revoked");
+  }
+}

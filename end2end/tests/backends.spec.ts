@@ -1,0 +1,76 @@
+// Backends: added, tested, changed, switched and removed, and what a wrong address says.
+
+import { expect, test } from "../fixtures.ts";
+import { App } from "../pages/app.ts";
+import { BackendsPage } from "../pages/backends.ts";
+
+test.beforeEach(({ page }) => new App(page).open("/admin/backends"));
+
+test("a backend is added, tested, changed, disabled, enabled and removed", async ({ page, startFake, fortress }) => {
+  const fake = await startFake("--models", "qwen3:4b,gemma3", "--version", "0.9.9");
+  const backends = new BackendsPage(page);
+  const row = await backends.add("box one", fake.url);
+  await expect(row).toContainText("2 models");
+  await expect(row).toContainText("Version 0.9.9");
+  await expect(row).toContainText("Up");
+  await backends.test("box one", "Ollama 0.9.9 answers with 2 models");
+
+  await backends.edit("box one", { Name: "box 1" });
+  await expect(backends.row("box 1")).toContainText(fake.url);
+  await expect(backends.row("box one")).toHaveCount(0);
+
+  await backends.row("box 1").getByRole("button", { name: "Disable", exact: true }).click();
+  await expect(backends.row("box 1")).toContainText("Disabled");
+  await backends.row("box 1").getByRole("button", { name: "Enable", exact: true }).click();
+  await expect(backends.row("box 1").getByRole("button", { name: "Disable", exact: true })).toBeVisible();
+  await expect(backends.row("box 1")).toContainText("Up");
+  expect(await fortress.run("backend", "list")).toContain("box 1");
+
+  await backends.remove("box 1");
+  expect(await fortress.run("backend", "list")).not.toContain("box 1");
+});
+
+test("a token is sent, kept and never shown", async ({ page, startFake }) => {
+  const fake = await startFake("--token", "backend-secret");
+  const backends = new BackendsPage(page);
+  const row = await backends.add("guarded", fake.url);
+  await backends.test("guarded", "wants a (different) token");
+  await backends.edit("guarded", { Token: "backend-secret" });
+  await expect(row).toContainText("A token is stored");
+  await backends.test("guarded", "answers with 2 models");
+  expect(await page.content()).not.toContain("backend-secret");
+  await backends.edit("guarded", { URL: fake.url });
+  await backends.test("guarded", "answers with 2 models");
+  await backends.remove("guarded");
+});
+
+test("a wrong address says what is wrong with it", async ({ page, startFake }) => {
+  const gone = await startFake();
+  await gone.stop();
+  const other = await startFake();
+  await other.script({ fault: { status_body: [200, "<html>a printer</html>"] } });
+  const silent = await startFake();
+  await silent.script({ fault: "hang_before_headers" });
+  const backends = new BackendsPage(page);
+  for (const [name, url, finding] of [
+    ["refused", gone.url, "Connection refused: nothing listens at this port"],
+    ["printer", other.url, "Something answers, but it is not an Ollama"],
+    ["silent", silent.url, "Timed out"],
+    // A label of more than 63 characters is refused by the resolver itself, so no query leaves this machine.
+    ["nowhere", `http://${"x".repeat(64)}.invalid:11434`, "The host name does not resolve (DNS)"],
+  ] as const) {
+    await backends.add(name, url);
+    await backends.test(name, finding);
+    await backends.remove(name);
+  }
+});
+
+test("faults of the form stand beside their fields and keep what was typed", async ({ page, problems }) => {
+  problems.allow(/Failed to load resource/);
+  const backends = new BackendsPage(page);
+  await backends.send("broken", "not an address");
+  const url = backends.form.getByLabel("URL", { exact: true });
+  await expect(url).toHaveAttribute("aria-invalid", "true");
+  await expect(url).toHaveValue("not an address");
+  await expect(backends.row("broken")).toHaveCount(0);
+});

@@ -1,0 +1,75 @@
+// The dashboard follows what happens without being loaded again.
+
+import { expect, generate, test } from "../fixtures.ts";
+import { App } from "../pages/app.ts";
+import { DashboardPage } from "../pages/dashboard.ts";
+
+test("charts are drawn, and they and the numbers follow a request", async ({ page, key, fortress }) => {
+  const app = new App(page);
+  const dashboard = new DashboardPage(page);
+  await app.open();
+  await app.mark();
+  await dashboard.expectLive();
+  for (const title of ["Requests", "Tokens"]) await expect.poll(() => dashboard.drawn(title), title).toBeGreaterThan(500);
+
+  const number = async (title: string) => Number((await dashboard.total(title).textContent())!.replaceAll(",", ""));
+  const [requests, tokens, picture] = [await number("Requests"), await number("Tokens"), await dashboard.picture("Tokens")];
+  expect(await generate(fortress.url, key, "a prompt of five words")).toBe(200);
+  // At least: what the test before this one asked for may be counted only now.
+  await expect.poll(() => number("Requests")).toBeGreaterThan(requests);
+  await expect.poll(() => number("Tokens"), "five words in, five out").toBeGreaterThanOrEqual(tokens + 10);
+  await expect.poll(() => dashboard.picture("Tokens")).not.toBe(picture);
+  expect(await dashboard.liveCharts(), "charts are changed in place").toBe(2);
+  await app.expectSameDocument();
+});
+
+test("a request that streams counts as in flight until its end", async ({ page, key, fortress, fake }) => {
+  const dashboard = new DashboardPage(page);
+  await new App(page).open();
+  await dashboard.expectLive();
+  await fake.hold();
+  try {
+    const call = generate(fortress.url, key);
+    await expect(dashboard.total("In flight")).toHaveText("1");
+    await fake.open();
+    expect(await call).toBe(200);
+    await expect(dashboard.total("In flight")).toHaveText("0");
+  } finally {
+    await fake.open();
+  }
+});
+
+test("a backend that is added or disabled elsewhere appears by itself", async ({ page, fortress, startFake }) => {
+  const fake = await startFake("--models", "qwen3:4b", "--version", "0.9.9");
+  const dashboard = new DashboardPage(page);
+  await new App(page).open();
+  await dashboard.expectLive();
+  await fortress.run("backend", "add", "--name", "late", "--url", fake.url);
+  await expect(dashboard.backend("late")).toContainText("0.9.9");
+  await expect(dashboard.backend("late")).toContainText("Up");
+  await fortress.run("backend", "disable", "late");
+  await expect(dashboard.backend("late")).toContainText("Disabled");
+  await fortress.run("backend", "remove", "late");
+  await expect(dashboard.backend("late")).toHaveCount(0);
+});
+
+test("leaving the page destroys its charts and closes its one event stream", async ({ page }) => {
+  const streams: string[] = [];
+  page.on("request", (request) => request.url().endsWith("/admin/live") && streams.push(request.url()));
+  const app = new App(page);
+  const dashboard = new DashboardPage(page);
+  await app.open();
+  await dashboard.expectLive();
+  await expect.poll(() => dashboard.liveCharts()).toBe(2);
+  expect(streams).toHaveLength(1);
+
+  const closed = page.waitForEvent("requestfailed", (request) => request.url().endsWith("/admin/live"));
+  await app.go("Users");
+  await closed;
+  expect(await dashboard.liveCharts()).toBe(0);
+
+  await app.go("Dashboard");
+  await dashboard.expectLive();
+  await expect.poll(() => dashboard.liveCharts()).toBe(2);
+  expect(streams).toHaveLength(2);
+});

@@ -1,0 +1,70 @@
+// A picture of every page, wide and narrow, light and dark, for people to look at; and that no page is wider than its window.
+
+import { copyFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { MODELS, NOBODY, expect, generate, test } from "../fixtures.ts";
+import { alive, App } from "../pages/app.ts";
+import { DashboardPage } from "../pages/dashboard.ts";
+import { SetupPage } from "../pages/setup.ts";
+
+const FOLDER = resolve(import.meta.dirname, "../test-results/screenshots");
+const SIZES = { wide: { width: 1440, height: 900 }, narrow: { width: 390, height: 844 } };
+const PAGES = { dashboard: "/admin", backends: "/admin/backends", users: "/admin/users", settings: "/admin/settings", help: "/admin/help" };
+
+for (const [size, viewport] of Object.entries(SIZES)) {
+  for (const colorScheme of ["light", "dark"] as const) {
+    test.describe(`${size}, ${colorScheme}`, () => {
+      test.use({ viewport, colorScheme });
+
+      test("pages behind the sign-in", async ({ page, fortress, key }) => {
+        for (let call = 0; call < 5; call += 1) await generate(fortress.url, key, "Why is the sky blue?");
+        const id = JSON.parse(await fortress.run("user", "list", "--json"))[0].id;
+        for (const [name, path] of Object.entries({ ...PAGES, user: `/admin/users/${id}` })) {
+          await new App(page).open(path);
+          if (name === "dashboard") await drawn(page);
+          await shoot(page, `${name}-${size}-${colorScheme}`);
+        }
+        if (size === "wide" && colorScheme === "light" && process.env.UPDATE_SCREENSHOTS === "1") {
+          await copyFile(`${FOLDER}/dashboard-wide-light.png`, resolve(import.meta.dirname, "../../docs/dashboard.png"));
+        }
+      });
+
+      test.describe("without a session", () => {
+        test.use({ storageState: NOBODY });
+
+        test("sign-in and set-up", async ({ page, start, fake }) => {
+          await page.goto("/admin/login");
+          await alive(page);
+          await shoot(page, `login-${size}-${colorScheme}`);
+          const fortress = await start({ OLLAMA_SERVERS: fake.url });
+          const setup = new SetupPage(page);
+          await setup.open(await fortress.setupLink());
+          await alive(page);
+          await shoot(page, `setup-1-${size}-${colorScheme}`);
+          await setup.createAdmin("a long enough password");
+          await expect(setup.offer(fake.url)).toContainText(MODELS[0]);
+          await shoot(page, `setup-2-${size}-${colorScheme}`);
+          await setup.takeOffer(fake.url);
+          await shoot(page, `setup-3-${size}-${colorScheme}`);
+          await setup.createKey();
+          await expect(page.getByRole("radio", { name: "curl" })).toBeVisible();
+          await shoot(page, `setup-4-${size}-${colorScheme}`);
+        });
+      });
+    });
+  }
+}
+
+/** The charts hold the calls just made. */
+async function drawn(page: import("@playwright/test").Page) {
+  const dashboard = new DashboardPage(page);
+  await dashboard.expectLive();
+  await expect(dashboard.total("Requests")).not.toHaveText("0");
+  await expect.poll(() => dashboard.drawn("Requests")).toBeGreaterThan(500);
+}
+
+async function shoot(page: import("@playwright/test").Page, name: string) {
+  await page.screenshot({ path: `${FOLDER}/${name}.png`, fullPage: true });
+  const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  expect(content, `${name} is not wider than its window`).toBeLessThanOrEqual(window);
+}

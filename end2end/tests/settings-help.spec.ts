@@ -1,0 +1,99 @@
+// Settings are validated, saved and in force; the Help page tells the truth about this very gateway.
+
+import { ADMIN, MODELS, NOBODY, expect, generate, test } from "../fixtures.ts";
+import { alive, App } from "../pages/app.ts";
+import { LoginPage } from "../pages/login.ts";
+import { SettingsPage } from "../pages/settings.ts";
+
+const SECTIONS = [
+  "How to use the gateway",
+  "What the gateway does with a request",
+  "Keys: limits and status",
+  "Examples",
+  "Close the way around the gateway",
+  "Redis (optional)",
+  "Credits",
+];
+
+test.describe("settings", () => {
+  // A gateway of its own: settings hold for all its tests.
+  test.use({ storageState: NOBODY });
+
+  test("are validated, saved all together, in force at once, and survive a restart", async ({ page, start, fake, problems }) => {
+    problems.allow(/Failed to load resource/);
+    const fortress = await start({
+      OLLAMA_SERVERS: fake.url,
+      ADMIN_USER: ADMIN.name,
+      ADMIN_PASSWORD: ADMIN.password,
+      RATE_LIMIT_REQUESTS: "50",
+      RATE_LIMIT_WINDOW_MINUTES: "1",
+    });
+    const key = await fortress.key();
+    await fortress.waitForModel(MODELS[0], key);
+    const settings = new SettingsPage(page);
+    await page.goto(`${fortress.url}/admin/settings`);
+    await new LoginPage(page).send(ADMIN.name, ADMIN.password);
+    await new App(page).expectPage("Settings");
+    await alive(page);
+    await expect(settings.field("Requests")).toHaveValue("50");
+    await expect(settings.field("Requests")).toHaveAccessibleDescription(/Set by the environment/);
+    await expect(page.getByText("Not in use yet: this gateway counts limits in its own memory")).toBeVisible();
+
+    await settings.save({ "Catalogue interval (seconds)": "soon", "Stall time-out (seconds)": "99" });
+    await expect(settings.field("Catalogue interval (seconds)")).toHaveAttribute("aria-invalid", "true");
+    await expect(settings.saved).toHaveCount(0);
+
+    await settings.save({ "Catalogue interval (seconds)": "60", Requests: "2", "Window (Minutes)": "10" });
+    await expect(settings.saved).toBeVisible();
+    await expect(settings.field("Requests")).toHaveAccessibleDescription(/overrides the environment/);
+    // A key that was never used: what another was admitted before counts against it.
+    const fresh = await fortress.createKey("clients", "fresh");
+    const call = () => generate(fortress.url, fresh);
+    expect([await call(), await call(), await call()]).toEqual([200, 200, 429]);
+
+    await fortress.halt();
+    await fortress.boot();
+    await page.goto(`${fortress.url}/admin/settings`);
+    await expect(settings.field("Catalogue interval (seconds)"), "the session survives too").toHaveValue("60");
+    await expect(settings.field("Stall time-out (seconds)")).toHaveValue("99");
+    await expect(settings.field("Requests")).toHaveValue("2");
+  });
+
+  test("a Redis address is tried and its state said honestly", async ({ page, start, startFake }) => {
+    const gone = await startFake();
+    await gone.stop();
+    const fortress = await start({ ADMIN_USER: ADMIN.name, ADMIN_PASSWORD: ADMIN.password });
+    const settings = new SettingsPage(page);
+    await page.goto(`${fortress.url}/admin/settings`);
+    await new LoginPage(page).send(ADMIN.name, ADMIN.password);
+    await new App(page).expectPage("Settings");
+    await alive(page);
+    const test = () => page.getByRole("button", { name: "Test the saved address" }).click();
+    await test();
+    await expect(page.getByText("No address is saved.")).toBeVisible();
+    await settings.save({ "Redis address": gone.url.replace("http", "redis") });
+    await expect(settings.saved).toBeVisible();
+    await test();
+    await expect(page.getByRole("status").filter({ hasText: /refused/i })).toBeVisible();
+  });
+});
+
+test("the Help page has every section, live values and working copy buttons", async ({ page, key, fortress, context }) => {
+  void key; // The worker's gateway lists its models by now.
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await new App(page).open("/admin/help");
+  for (const section of SECTIONS) await expect(page.getByRole("heading", { level: 2, name: section })).toBeVisible();
+  const calls = page.locator("#calls");
+  await expect(calls).toContainText(`${fortress.url}/api/tags`);
+  await expect(calls).toContainText(MODELS[0]);
+  await expect(page.locator("#routing")).toContainText("30 seconds");
+  await expect(page.locator("#keys")).toContainText("no limit");
+  await expect(page.locator("#port")).toContainText("11434");
+  await expect(page.locator("#credits")).toContainText("ParisNeo");
+
+  const block = calls.locator("div.relative").first();
+  await block.getByRole("button", { name: "Copy" }).click();
+  await expect(block.getByRole("button", { name: "Copied" })).toBeVisible();
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  expect(copied).toBe(await block.locator("pre").textContent());
+});

@@ -1,0 +1,113 @@
+//! The bridge to the admin plane. Pages, password hashing and the database run on a runtime of their own, so that
+//! whatever they do, the data plane's threads stay free: a request is handed over whole, and its answer comes back
+//! frame by frame over a short channel.
+
+mod bridge;
+
+use axum::{Router, extract::Request as AdminRequest, response::IntoResponse, routing::get};
+use control::{Client, Control};
+use gateway::Body;
+use http::{Request, Response, StatusCode, header};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use leptos::config::LeptosOptions;
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use crate::{
+    assets, live,
+    middleware::{self, guard::Guard},
+    reply,
+};
+use bridge::Bridge;
+
+/// Frames of an answer that may wait for a slow reader.
+const FRAMES: usize = 8;
+
+/// The run-time options of Leptos; the file in the tree is their source.
+pub const LEPTOS_TOML: &str = include_str!("../../Leptos.toml");
+
+/// The admin app on its runtime; cheap to clone.
+#[derive(Clone)]
+pub struct AdminPlane {
+    runtime: Handle,
+    router: Router,
+}
+
+impl AdminPlane {
+    /// Puts the app behind its middleware. `stopping` ends open event streams.
+    pub fn new(runtime: Handle, control: Control, stopping: CancellationToken) -> Result<Self, toml::de::Error> {
+        let guard = Guard::new(control.clone());
+        let pages = match assets::manifest() {
+            Some(assets) => {
+                let options: LeptosOptions = toml::from_str(LEPTOS_TOML)?;
+                app::ssr::router(app::ssr::AppState { control: control.clone(), options, assets })
+            }
+            None => Router::new().fallback(without_assets),
+        };
+        let live = Router::new().route("/admin/live", get(live::live)).with_state(live::Live { control, stopping });
+        Ok(Self { runtime, router: middleware::around(live.merge(pages), guard) })
+    }
+
+    /// Answers one request. What was begun is finished even if the caller goes away: half an admin action is worse than
+    /// one nobody waited for. Only the body of the answer ends with its reader.
+    pub async fn call(&self, request: Request<Incoming>, client: Client) -> Response<Body> {
+        let (head, answer) = oneshot::channel();
+        let (frames, body) = mpsc::channel(FRAMES);
+        let mut request: AdminRequest = request.map(axum::body::Body::new);
+        request.extensions_mut().insert(client);
+        let service = self.router.clone();
+        self.runtime.spawn(async move {
+            let Ok(response) = service.oneshot(request).await;
+            let (parts, mut body) = response.into_parts();
+            if head.send(parts).is_err() {
+                return;
+            }
+            loop {
+                let frame = tokio::select! {
+                    frame = body.frame() => frame,
+                    () = frames.closed() => return,
+                };
+                let ended = frame.is_none();
+                let frame = frame.map(|frame| frame.map_err(Into::into));
+                if frames.send(frame).await.is_err() || ended {
+                    return;
+                }
+            }
+        });
+        match answer.await {
+            Ok(parts) => Response::from_parts(parts, Bridge::new(body).boxed_unsync()),
+            // The task panicked; the runtime's panic hook has told where.
+            Err(_) => {
+                tracing::error!("answering a request of the admin pages panicked");
+                reply::refuse(StatusCode::INTERNAL_SERVER_ERROR, "internal server error")
+            }
+        }
+    }
+}
+
+async fn without_assets() -> axum::response::Response {
+    let sentence = "this binary was built without the admin pages: build it with `cargo xtask build`";
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], sentence).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LEPTOS_TOML;
+
+    #[test]
+    fn leptos_options_are_the_same_for_build_and_run() {
+        let cargo: toml::Table = toml::from_str(include_str!("../../Cargo.toml")).unwrap();
+        let built = &cargo["workspace"]["metadata"]["leptos"][0];
+        let run: toml::Table = toml::from_str(LEPTOS_TOML).unwrap();
+        for name in ["output-name", "site-root", "site-pkg-dir", "site-addr", "reload-port"] {
+            assert_eq!(run.get(name), built.get(name), "{name}");
+        }
+        assert_eq!(run.len(), 5, "a name that nobody compares");
+        toml::from_str::<leptos::config::LeptosOptions>(LEPTOS_TOML).unwrap();
+    }
+}

@@ -1,0 +1,96 @@
+//! Opening store and control plane, for the server and for a command that finds no server running.
+
+use std::{fmt, path::PathBuf};
+
+use control::{
+    Control, ControlConfig, OpenError,
+    command::{Command, Reply},
+};
+use domain::error::AdminError;
+use gateway::Gateway;
+use store::{Store, StoreConfig, StoreError};
+
+use super::{files, runtimes};
+use crate::config::Config;
+
+/// Why the program cannot start. One line that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("{0}")]
+    Other(String),
+}
+
+impl StartError {
+    pub fn other(error: impl fmt::Display) -> Self {
+        Self::Other(error.to_string())
+    }
+}
+
+impl From<OpenError> for StartError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Store(error) => Self::Store(error),
+            other => Self::other(other),
+        }
+    }
+}
+
+/// What opening takes of the configuration.
+pub struct Parts {
+    data_dir: PathBuf,
+    store: StoreConfig,
+    control: ControlConfig,
+}
+
+impl Parts {
+    pub fn of(config: &Config) -> Self {
+        Self {
+            data_dir: config.data_dir.clone(),
+            store: StoreConfig { address: config.database.clone() },
+            control: config.control(),
+        }
+    }
+}
+
+/// The control plane over an open store.
+pub struct Opened {
+    pub control: Control,
+    /// Set if the disk is full and nothing can be written: why.
+    pub read_only: Option<String>,
+}
+
+/// Opens the store (read-only where the disk is full), loads everything and publishes the first snapshot.
+pub async fn open(parts: Parts, gateway: Gateway) -> Result<Opened, StartError> {
+    files::make_data_dir(&parts.data_dir).map_err(|error| {
+        StartError::Other(format!("cannot make the data folder {}: {error}", parts.data_dir.display()))
+    })?;
+    let store = match Store::open(&parts.store).await {
+        Err(StoreError::Full { detail }) => {
+            tracing::error!(%detail, "the disk is full: starting read-only");
+            Store::open_read_only(&parts.store).await?
+        }
+        opened => opened?,
+    };
+    let read_only = store.read_only();
+    let control = Control::open(parts.control, store, gateway).await?;
+    Ok(Opened { control, read_only })
+}
+
+/// Carries out one command on the store itself.
+pub fn offline(config: &Config, command: Command) -> Result<Result<Reply, AdminError>, StartError> {
+    let runtime = runtimes::admin().map_err(StartError::other)?;
+    let parts = Parts::of(config);
+    let work = runtime.spawn(async move {
+        // Nothing is served: the gateway is only where the snapshot goes.
+        let (gateway, _records) = Gateway::new(1);
+        let control = open(parts, gateway).await?.control;
+        let answer = control.execute(command).await;
+        control.close().await?;
+        Ok(answer)
+    });
+    let result = runtime.block_on(work).map_err(StartError::other)?;
+    runtime.shutdown_background();
+    result
+}

@@ -1,0 +1,98 @@
+//! The command line: `serve`, `check`, and the administrative commands, which ask a running server over its socket or
+//! open the store themselves. Exit codes: 0, 1 for a failure, 64 for a fault in configuration or arguments.
+
+mod arguments;
+mod output;
+mod password;
+mod remote;
+
+use std::{
+    fmt,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::Parser;
+
+use crate::{
+    application,
+    config::{Config, Fault, Faults, Layered, RawConfig},
+};
+use arguments::{Arguments, Verb};
+
+/// Exit code for faults in configuration or arguments (sysexits' EX_USAGE).
+const EXIT_USAGE: u8 = 64;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub enum Failure {
+    Config(Faults),
+    /// One line that says what to do.
+    Other(String),
+}
+
+impl Failure {
+    pub fn new(message: impl fmt::Display) -> Self {
+        Self::Other(message.to_string())
+    }
+}
+
+impl From<Faults> for Failure {
+    fn from(faults: Faults) -> Self {
+        Self::Config(faults)
+    }
+}
+
+/// Reads the arguments, does what they say, reports a failure on stderr.
+pub fn run() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are "errors" to clap; a closed terminal is nobody's fault.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    match dispatch(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => report(&failure),
+    }
+}
+
+fn dispatch(arguments: Arguments) -> Result<(), Failure> {
+    match arguments.verb.unwrap_or(Verb::Serve) {
+        Verb::Serve => application::serve(Config::load()?).map_err(Failure::new),
+        Verb::Check => check(arguments.json),
+        Verb::Ask(ask) => {
+            let config = Config::load()?;
+            let reply = remote::ask(&config, ask.into_command()?)?;
+            output::print(reply, arguments.json)
+                .map_err(|error| Failure::new(format_args!("cannot print the result: {error}")))
+        }
+    }
+}
+
+/// Prints the configuration with secrets hidden, then says whether it is valid.
+fn check(json: bool) -> Result<(), Failure> {
+    let raw = RawConfig::read(&Layered::load()?)?;
+    output::print_config(&raw.list(), json).map_err(|error| Failure::new(format_args!("cannot print: {error}")))?;
+    Config::try_from(raw)?;
+    Ok(())
+}
+
+fn report(failure: &Failure) -> ExitCode {
+    let mut stderr = io::stderr().lock();
+    // If stderr is gone there is nobody left to tell.
+    match failure {
+        Failure::Config(Faults(faults)) => {
+            for Fault { name, message } in faults {
+                let _ = writeln!(stderr, "ollama-fortress: {name}: {message}");
+            }
+            ExitCode::from(EXIT_USAGE)
+        }
+        Failure::Other(message) => {
+            let _ = writeln!(stderr, "ollama-fortress: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

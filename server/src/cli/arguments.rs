@@ -1,0 +1,288 @@
+//! The arguments, and what each asks of the control plane. Names follow the pages.
+
+use std::io::{self, Read};
+
+use clap::{Args, Parser, Subcommand};
+use control::command::Command;
+
+use super::{Failure, password};
+
+/// Longest secret taken from standard input.
+const MAX_STDIN: u64 = 16 * 1024;
+
+/// The one door in front of your Ollama servers.
+#[derive(Parser)]
+#[command(name = "ollama-fortress", version, about, subcommand_required = false)]
+pub struct Arguments {
+    /// Print arrays of objects with the field names of the pages.
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+}
+
+#[derive(Subcommand)]
+pub enum Verb {
+    /// Run the gateway and its admin pages (the default).
+    Serve,
+    /// Validate the configuration and print it, secrets hidden; exits 64 with every fault named.
+    Check,
+    #[command(flatten)]
+    Ask(Ask),
+}
+
+/// Commands that work on a running server and on a stopped one.
+#[derive(Subcommand)]
+pub enum Ask {
+    /// Administrators.
+    #[command(subcommand)]
+    Admin(Admin),
+    /// Backends: the Ollama servers behind the gateway.
+    #[command(subcommand)]
+    Backend(Backend),
+    /// Users: the owners of API keys.
+    #[command(subcommand)]
+    User(User),
+    /// API keys.
+    #[command(subcommand)]
+    Key(Key),
+}
+
+#[derive(Subcommand)]
+pub enum Admin {
+    /// Create an administrator.
+    Create(Credentials),
+    /// Set a new password; ends the administrator's sessions.
+    ResetPassword(Credentials),
+}
+
+#[derive(Args)]
+pub struct Credentials {
+    /// The administrator's name.
+    #[arg(required_unless_present = "named", conflicts_with = "named")]
+    name: Option<String>,
+    /// The same, as an option.
+    #[arg(long = "name", value_name = "NAME", id = "named")]
+    named: Option<String>,
+    /// Read the password from standard input instead of asking for it.
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+#[derive(Subcommand)]
+pub enum Backend {
+    /// Add a backend; it is stored without being reached.
+    Add {
+        #[arg(long)]
+        name: String,
+        /// For example http://127.0.0.1:11434
+        #[arg(long)]
+        url: String,
+        /// Read the backend's bearer token from standard input.
+        #[arg(long)]
+        token_stdin: bool,
+    },
+    /// List backends.
+    List,
+    /// Send requests to it again.
+    Enable {
+        /// Name or id.
+        backend: String,
+    },
+    /// Send it no more requests.
+    Disable {
+        /// Name or id.
+        backend: String,
+    },
+    /// Forget it.
+    Remove {
+        /// Name or id.
+        backend: String,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum User {
+    /// Add a user.
+    Add { name: String },
+    /// List users.
+    List,
+    /// Accept its keys again.
+    Enable {
+        /// Name or id.
+        user: String,
+    },
+    /// Refuse all its keys until it is enabled again.
+    Disable {
+        /// Name or id.
+        user: String,
+    },
+    /// Remove it and revoke all its keys; its usage is kept.
+    Remove {
+        /// Name or id.
+        user: String,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum Key {
+    /// Create a key and print it, this once, alone on standard output.
+    Create {
+        /// Name or id of the user it belongs to.
+        #[arg(long)]
+        user: String,
+        /// What the key is for.
+        #[arg(long)]
+        name: String,
+        #[command(flatten)]
+        limit: OwnLimit,
+    },
+    /// List keys.
+    List {
+        /// Only those of this user (name or id).
+        #[arg(long)]
+        user: Option<String>,
+    },
+    /// Refuse the key until it is enabled again.
+    Disable {
+        /// op_<id>
+        key: String,
+    },
+    /// Accept a disabled key again.
+    Enable {
+        /// op_<id>
+        key: String,
+    },
+    /// Refuse the key for ever.
+    Revoke {
+        /// op_<id>
+        key: String,
+    },
+    /// Give the key a limit of its own; without numbers, the default limit applies again.
+    Limit {
+        /// op_<id>
+        key: String,
+        #[command(flatten)]
+        limit: OwnLimit,
+    },
+}
+
+/// At most `requests` in every `minutes`; both or neither.
+#[derive(Args)]
+pub struct OwnLimit {
+    /// Requests in every window.
+    #[arg(long, requires = "minutes")]
+    requests: Option<u32>,
+    /// Length of the window.
+    #[arg(long, requires = "requests")]
+    minutes: Option<u32>,
+}
+
+impl Ask {
+    /// Reads what has to be read (a password, a token) and says what is asked.
+    pub fn into_command(self) -> Result<Command, Failure> {
+        Ok(match self {
+            Self::Admin(Admin::Create(credentials)) => {
+                let (name, password) = credentials.read()?;
+                Command::AdminCreate { name, password }
+            }
+            Self::Admin(Admin::ResetPassword(credentials)) => {
+                let (name, password) = credentials.read()?;
+                Command::AdminResetPassword { name, password }
+            }
+            Self::Backend(Backend::Add { name, url, token_stdin }) => {
+                let token = token_stdin.then(|| secret_from_stdin("token")).transpose()?;
+                Command::BackendAdd { name, url, token }
+            }
+            Self::Backend(Backend::List) => Command::BackendList,
+            Self::Backend(Backend::Enable { backend }) => Command::BackendSetEnabled { backend, enabled: true },
+            Self::Backend(Backend::Disable { backend }) => Command::BackendSetEnabled { backend, enabled: false },
+            Self::Backend(Backend::Remove { backend }) => Command::BackendRemove { backend },
+            Self::User(User::Add { name }) => Command::UserAdd { name },
+            Self::User(User::List) => Command::UserList,
+            Self::User(User::Enable { user }) => Command::UserSetEnabled { user, enabled: true },
+            Self::User(User::Disable { user }) => Command::UserSetEnabled { user, enabled: false },
+            Self::User(User::Remove { user }) => Command::UserRemove { user },
+            Self::Key(Key::Create { user, name, limit }) => {
+                Command::KeyCreate { user, name, requests: limit.requests, minutes: limit.minutes }
+            }
+            Self::Key(Key::List { user }) => Command::KeyList { user },
+            Self::Key(Key::Enable { key }) => Command::KeySetEnabled { key, enabled: true },
+            Self::Key(Key::Disable { key }) => Command::KeySetEnabled { key, enabled: false },
+            Self::Key(Key::Revoke { key }) => Command::KeyRevoke { key },
+            Self::Key(Key::Limit { key, limit }) => {
+                Command::KeyLimit { key, requests: limit.requests, minutes: limit.minutes }
+            }
+        })
+    }
+}
+
+impl Credentials {
+    fn read(self) -> Result<(String, String), Failure> {
+        let name = self.name.or(self.named).unwrap_or_default();
+        let password = if self.password_stdin { secret_from_stdin("password")? } else { password::prompt()? };
+        Ok((name, password))
+    }
+}
+
+/// All of standard input without its last line break, so that `echo` and a file of one line both work.
+fn secret_from_stdin(what: &str) -> Result<String, Failure> {
+    let mut text = String::new();
+    io::stdin()
+        .take(MAX_STDIN)
+        .read_to_string(&mut text)
+        .map_err(|error| Failure::new(format_args!("cannot read the {what} from standard input: {error}")))?;
+    let secret = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+    if secret.is_empty() {
+        return Err(Failure::new(format_args!("no {what} on standard input")));
+    }
+    Ok(secret.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Arguments, clap::error::ErrorKind> {
+        Arguments::try_parse_from(line.split(' ')).map_err(|error| error.kind())
+    }
+
+    fn command(line: &str) -> serde_json::Value {
+        let Some(Verb::Ask(ask)) = parse(line).unwrap().verb else { panic!("{line}") };
+        serde_json::to_value(ask.into_command().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        <Arguments as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn serve_is_the_default() {
+        assert!(parse("f").unwrap().verb.is_none());
+        assert!(matches!(parse("f serve").unwrap().verb, Some(Verb::Serve)));
+    }
+
+    #[test]
+    fn json_may_stand_anywhere() {
+        assert!(parse("f --json user list").unwrap().json);
+        assert!(parse("f user list --json").unwrap().json);
+    }
+
+    #[test]
+    fn commands_are_the_ones_of_control() {
+        assert_eq!(command("f user add ada")["command"], "user_add");
+        assert_eq!(command("f backend add --name b --url http://x")["token"], serde_json::Value::Null);
+        assert_eq!(command("f backend disable b")["enabled"], false);
+        assert_eq!(command("f key create --user u --name n --requests 5 --minutes 2")["requests"], 5);
+        assert_eq!(command("f key limit op_0123456789ab")["command"], "key_limit");
+        assert_eq!(command("f key revoke op_0123456789ab")["key"], "op_0123456789ab");
+    }
+
+    #[test]
+    fn a_limit_is_both_numbers_or_none() {
+        use clap::error::ErrorKind::MissingRequiredArgument;
+        assert_eq!(parse("f key create --user u --name n --requests 5").err(), Some(MissingRequiredArgument));
+        assert_eq!(parse("f key limit op_x --minutes 5").err(), Some(MissingRequiredArgument));
+    }
+}

@@ -1,0 +1,130 @@
+//! What a command prints: a table for people, or an array of objects with `--json`. A new key is printed alone, so that
+//! `KEY=$(ollama-fortress key create …)` works.
+
+use std::io::{self, Write};
+
+use control::command::Reply;
+use domain::{
+    backend::{BackendState, BackendView},
+    key::{CreatedKey, KeyStatus, KeyView},
+    limit::RateLimit,
+    user::UserView,
+};
+use serde::Serialize;
+
+use crate::config::Listed;
+
+/// Prints the reply of a command on standard output.
+pub fn print(reply: Reply, json: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match reply {
+        Reply::Done if json => array::<()>(&mut out, &[]),
+        Reply::Done => Ok(()),
+        Reply::Backends(rows) => {
+            list(&mut out, &rows, json, &["NAME", "ID", "URL", "STATE", "TOKEN", "MODELS"], backend)
+        }
+        Reply::Users(rows) => list(&mut out, &rows, json, &["NAME", "ID", "STATE", "KEYS", "REQUESTS"], user),
+        Reply::Keys(rows) => list(&mut out, &rows, json, &["KEY", "USER", "NAME", "STATE", "LIMIT", "REQUESTS"], key),
+        Reply::CreatedKey(created) if json => array(&mut out, &[Created::from(created)]),
+        Reply::CreatedKey(created) => writeln!(out, "{}", created.token),
+    }?;
+    out.flush()
+}
+
+/// Prints the configuration that `check` found.
+pub fn print_config(rows: &[Listed], json: bool) -> io::Result<()> {
+    let cells = |row: &Listed| vec![row.name.to_owned(), row.value.clone(), row.source.to_owned()];
+    list(&mut io::stdout().lock(), rows, json, &["NAME", "VALUE", "FROM"], cells)
+}
+
+/// A new key as `--json` shows it: the key's fields, and its text.
+#[derive(Serialize)]
+struct Created {
+    token: String,
+    #[serde(flatten)]
+    view: KeyView,
+}
+
+impl From<CreatedKey> for Created {
+    fn from(created: CreatedKey) -> Self {
+        Self { token: created.token, view: created.view }
+    }
+}
+
+fn list<T: Serialize>(
+    out: &mut impl Write,
+    rows: &[T],
+    json: bool,
+    head: &[&str],
+    cells: impl Fn(&T) -> Vec<String>,
+) -> io::Result<()> {
+    if json { array(out, rows) } else { table(out, head, &rows.iter().map(cells).collect::<Vec<_>>()) }
+}
+
+fn array<T: Serialize>(out: &mut impl Write, rows: &[T]) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, rows)?;
+    writeln!(out)
+}
+
+fn table(out: &mut impl Write, head: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
+    let width = |column: usize| {
+        rows.iter().map(|row| row[column].chars().count()).chain([head[column].len()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let mut line = |cells: &mut dyn Iterator<Item = &str>| {
+        let padded: Vec<String> = cells.zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        writeln!(out, "{}", padded.join("  ").trim_end())
+    };
+    line(&mut head.iter().copied())?;
+    for row in rows {
+        line(&mut row.iter().map(String::as_str))?;
+    }
+    Ok(())
+}
+
+fn backend(row: &BackendView) -> Vec<String> {
+    let state = match row.state {
+        BackendState::Disabled => "disabled",
+        // Nothing looks at backends while the server is stopped.
+        BackendState::Unknown => "enabled",
+        BackendState::Up => "up",
+        BackendState::Down => "down",
+    };
+    let models = if row.models.is_empty() { "-".to_owned() } else { row.models.join(", ") };
+    let token = if row.has_token { "yes" } else { "no" };
+    vec![row.name.clone(), row.id.to_string(), row.url.clone(), state.into(), token.into(), models]
+}
+
+fn user(row: &UserView) -> Vec<String> {
+    let state = if row.enabled { "enabled" } else { "disabled" };
+    vec![row.name.clone(), row.id.to_string(), state.into(), row.keys.to_string(), row.requests.to_string()]
+}
+
+fn key(row: &KeyView) -> Vec<String> {
+    let state = match row.status {
+        KeyStatus::Active => "active",
+        KeyStatus::Disabled => "disabled",
+        KeyStatus::Revoked => "revoked",
+    };
+    let limit = row.limit.map_or_else(|| "default".to_owned(), |limit: RateLimit| limit.to_string());
+    vec![format!("op_{}", row.id), row.user.clone(), row.name.clone(), state.into(), limit, row.requests.to_string()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_and_lines_end_clean() {
+        let mut out = Vec::new();
+        table(&mut out, &["NAME", "X"], &[vec!["é".into(), String::new()], vec!["longer".into(), "1".into()]]).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "NAME    X\né\nlonger  1\n");
+    }
+
+    #[test]
+    fn nothing_is_an_empty_array() {
+        let mut out = Vec::new();
+        list(&mut out, &Vec::<UserView>::new(), true, &["NAME"], user).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "[]\n");
+    }
+}

@@ -1,0 +1,17 @@
+//! Asking for a password on the terminal, without echo, twice.
+
+use super::Failure;
+
+/// Asks until both entries agree; fails where there is no terminal.
+pub fn prompt() -> Result<String, Failure> {
+    let ask = |text: &str| {
+        rpassword::prompt_password(text).map_err(|error| {
+            Failure::new(format_args!("cannot ask for a password here ({error}): use --password-stdin"))
+        })
+    };
+    let first = ask("Password: ")?;
+    if first != ask("Again: ")? {
+        return Err(Failure::new("the two entries differ"));
+    }
+    Ok(first)
+}

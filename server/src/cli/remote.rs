@@ -1,0 +1,79 @@
+//! Carrying a command to where it is done: a running server's socket, or, where none listens, the store itself.
+
+use std::{
+    io::{BufRead, BufReader, ErrorKind, Read, Write},
+    os::unix::net::UnixStream,
+    thread,
+    time::{Duration, Instant},
+};
+
+use control::command::{Command, Reply};
+use domain::error::AdminError;
+use store::StoreError;
+
+use super::Failure;
+use crate::{application, config::Config, logging, tasks::socket_path::SocketPath};
+
+/// How long a store that is locked while no socket answers is waited for: a server is just starting or stopping.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// How often it is looked at meanwhile.
+const PAUSE: Duration = Duration::from_millis(100);
+/// Longest answer; lists of many thousand keys stay far below.
+const MAX_ANSWER: u64 = 64 << 20;
+
+/// Has `command` carried out; it is in force when this returns.
+pub fn ask(config: &Config, command: Command) -> Result<Reply, Failure> {
+    // A warning of the store belongs on the terminal, its details do not.
+    logging::start(&logging::quiet(&config.log));
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(stream) = connect(config)? {
+            match over_socket(stream, &command)? {
+                Some(answer) => return answer.map_err(Failure::new),
+                // The server went away before it took the command.
+                None => continue,
+            }
+        }
+        match application::offline(config, command.clone()) {
+            Ok(answer) => return answer.map_err(Failure::new),
+            Err(application::StartError::Store(StoreError::Locked)) if Instant::now() < deadline => {
+                thread::sleep(PAUSE)
+            }
+            Err(error) => return Err(Failure::new(error)),
+        }
+    }
+}
+
+/// The socket of a running server; `None` where there is none or its owner is dead.
+fn connect(config: &Config) -> Result<Option<UnixStream>, Failure> {
+    let path = config.socket();
+    let connected = SocketPath::new(&path).and_then(|short| UnixStream::connect(short.as_path()));
+    match connected {
+        Ok(stream) => Ok(Some(stream)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => Ok(None),
+        Err(error) => Err(Failure::new(format_args!(
+            "cannot open {}: {error}; the command line must run as the user the server runs as",
+            path.display()
+        ))),
+    }
+}
+
+/// One line each way. `None` if the server hung up without having read the command.
+fn over_socket(mut stream: UnixStream, command: &Command) -> Result<Option<Result<Reply, AdminError>>, Failure> {
+    let broken = |error: std::io::Error| {
+        Failure::new(format_args!("the running server broke off: {error}; look whether the change was made"))
+    };
+    let mut line = serde_json::to_vec(command).map_err(Failure::new)?;
+    line.push(b'\n');
+    if stream.write_all(&line).is_err() {
+        return Ok(None);
+    }
+    let mut answer = String::new();
+    BufReader::new(stream.take(MAX_ANSWER)).read_line(&mut answer).map_err(broken)?;
+    if answer.is_empty() {
+        return Err(Failure::new("the running server ended before it answered: look whether the change was made"));
+    }
+    serde_json::from_str(&answer).map(Some).map_err(|error| {
+        Failure::new(format_args!("the running server answered something else ({error}): is it another version?"))
+    })
+}

@@ -1,0 +1,89 @@
+//! What the server is told from outside: defaults, then `.env`, then the environment. Everything is validated before
+//! anything is opened, and all faults are reported together. Settings saved in the admin pages are `control`'s.
+
+mod parse;
+mod raw;
+mod strings;
+
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
+
+use control::{ControlConfig, EnvironmentSettings};
+use ipnet::IpNet;
+use url::Url;
+
+pub use raw::{Listed, RawConfig};
+pub use strings::{Layered, Strings};
+
+/// One fault of the configuration: the name of the variable, and what to do. Never the value of a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: {message}")]
+pub struct Fault {
+    pub name: String,
+    pub message: String,
+}
+
+impl Fault {
+    pub fn new(name: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { name: name.into(), message: message.into() }
+    }
+}
+
+/// Every fault that was found, at least one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Faults(pub Vec<Fault>);
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+/// The validated configuration. No Debug: it holds secrets.
+pub struct Config {
+    /// The one port; 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Absolute.
+    pub data_dir: PathBuf,
+    /// A SurrealDB address.
+    pub database: String,
+    pub secret_key: Option<String>,
+    pub admin: Option<(String, String)>,
+    pub ollama_servers: Vec<Url>,
+    pub environment: EnvironmentSettings,
+    pub trusted_proxies: Vec<IpNet>,
+    pub log: LogConfig,
+    /// How long running requests may take to end once the server was asked to stop.
+    pub drain: Duration,
+}
+
+/// How much is logged, and in which form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogConfig {
+    /// Directives of tracing-subscriber's `EnvFilter`.
+    pub filter: String,
+    pub json: bool,
+}
+
+impl Config {
+    /// Reads `.env` in the working directory and the process's environment.
+    pub fn load() -> Result<Self, Faults> {
+        RawConfig::read(&Layered::load()?)?.try_into()
+    }
+
+    /// Where the command line finds a running server.
+    pub fn socket(&self) -> PathBuf {
+        self.data_dir.join("control.sock")
+    }
+
+    /// The part of it that `control` takes.
+    pub fn control(&self) -> ControlConfig {
+        ControlConfig {
+            data_dir: self.data_dir.clone(),
+            secret_key: self.secret_key.clone(),
+            admin: self.admin.clone(),
+            ollama_servers: self.ollama_servers.clone(),
+            environment: self.environment.clone(),
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! From text to a validated [`Config`]: every rule of every name, all faults collected.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use control::EnvironmentSettings;
+use domain::limit::{MAX_REQUESTS, MAX_WINDOW_MINUTES, RateLimit};
+use ipnet::IpNet;
+use url::Url;
+
+use super::{Config, Faults, LogConfig, RawConfig, raw::Collector};
+
+impl TryFrom<RawConfig> for Config {
+    type Error = Faults;
+
+    fn try_from(raw: RawConfig) -> Result<Self, Faults> {
+        let mut faults = Collector::default();
+        not_yet(&raw, &mut faults);
+        let data_dir = data_dir(&raw, &mut faults);
+        let config = Self {
+            listen: SocketAddr::new(
+                host(&raw, &mut faults),
+                number(&raw, "PROXY_PORT", 0, u16::MAX.into(), &mut faults) as u16,
+            ),
+            database: database(&raw, &data_dir, &mut faults),
+            data_dir,
+            secret_key: secret_key(&raw, &mut faults),
+            admin: admin(&raw, &mut faults),
+            ollama_servers: ollama_servers(&raw, &mut faults),
+            environment: environment(&raw, &mut faults),
+            trusted_proxies: networks(&raw, &mut faults),
+            log: log(&raw, &mut faults),
+            drain: Duration::from_secs(number(&raw, "DRAIN_SECONDS", 0, 3600, &mut faults).into()),
+        };
+        if faults.0.is_empty() { Ok(config) } else { Err(Faults(faults.0)) }
+    }
+}
+
+/// Names whose function comes with a later release. Starting in spite of them would pretend a protection.
+fn not_yet(raw: &RawConfig, faults: &mut Collector) {
+    for name in ["ALLOWED_IPS", "DENIED_IPS"] {
+        if raw.given(name).is_some() {
+            faults.push(name, "address lists are enforced from the next release on; this one would ignore the list, so it does not start with it: remove it, and keep the addresses out with a firewall");
+        }
+    }
+    if raw.given("ADMIN_LISTEN").is_some() {
+        faults.push("ADMIN_LISTEN", "a listener of its own for the admin pages comes with a later release: remove it; the pages are under /admin of the one port");
+    }
+    let balance = raw.text("BALANCE");
+    if balance != "round-robin" {
+        faults.push(
+            "BALANCE",
+            format!("{balance:?} is not in this release: other strategies than round-robin come with a later one"),
+        );
+    }
+}
+
+fn host(raw: &RawConfig, faults: &mut Collector) -> IpAddr {
+    let text = raw.text("PROXY_HOST");
+    if text.eq_ignore_ascii_case("localhost") {
+        return Ipv4Addr::LOCALHOST.into();
+    }
+    text.trim_start_matches('[').trim_end_matches(']').parse().unwrap_or_else(|_| {
+        faults.push(
+            "PROXY_HOST",
+            format!("{text:?} is not an IP address: give 127.0.0.1 for this machine only, or 0.0.0.0 for the network"),
+        );
+        Ipv4Addr::LOCALHOST.into()
+    })
+}
+
+fn number(raw: &RawConfig, name: &'static str, min: u32, max: u32, faults: &mut Collector) -> u32 {
+    let text = raw.text(name);
+    match text.parse::<u32>() {
+        Ok(value) if (min..=max).contains(&value) => value,
+        _ => {
+            faults.push(name, format!("{text:?} is not a whole number from {min} to {max}"));
+            min
+        }
+    }
+}
+
+fn data_dir(raw: &RawConfig, faults: &mut Collector) -> PathBuf {
+    let given = Path::new(raw.text("DATA_DIR"));
+    let path = std::path::absolute(given).unwrap_or_else(|error| {
+        faults.push("DATA_DIR", format!("cannot be made an absolute path: {error}"));
+        given.to_owned()
+    });
+    if path.exists() && !path.is_dir() {
+        faults.push("DATA_DIR", format!("{} is not a folder", path.display()));
+    }
+    path
+}
+
+fn database(raw: &RawConfig, data_dir: &Path, faults: &mut Collector) -> String {
+    let Some(address) = raw.given("DATABASE_URL") else {
+        return format!("surrealkv://{}", data_dir.join("db").display());
+    };
+    let scheme = address.split_once("://").map_or(address, |(scheme, _)| scheme);
+    match scheme {
+        "surrealkv" | "ws" | "wss" | "mem" => {}
+        "rocksdb" if cfg!(feature = "rocksdb") => {}
+        "rocksdb" => faults.push("DATABASE_URL", "this binary was built without RocksDB (cargo feature `rocksdb`): use surrealkv://path"),
+        sql if ["sqlite", "postgres", "mysql"].iter().any(|name| sql.starts_with(name)) => faults.push(
+            "DATABASE_URL",
+            "this is a database of the predecessor's kind; Ollama Proxy Fortress keeps its own: remove the line for the built-in one in DATA_DIR, or give surrealkv://path or ws://host:port",
+        ),
+        _ => faults.push("DATABASE_URL", "give surrealkv://path, ws://host:port or wss://host:port, or remove it for the built-in database"),
+    }
+    address.to_owned()
+}
+
+fn secret_key(raw: &RawConfig, faults: &mut Collector) -> Option<String> {
+    if raw.is_empty("SECRET_KEY") {
+        faults.push(
+            "SECRET_KEY",
+            "is set but empty: remove it to have one made and kept, or give at least 32 random characters",
+        );
+    }
+    let secret = raw.given("SECRET_KEY")?;
+    if let Err(message) = control::check_secret_key(secret) {
+        faults.push("SECRET_KEY", message.trim_start_matches("SECRET_KEY "));
+    }
+    Some(secret.to_owned())
+}
+
+fn admin(raw: &RawConfig, faults: &mut Collector) -> Option<(String, String)> {
+    match (raw.given("ADMIN_USER"), raw.given("ADMIN_PASSWORD")) {
+        (None, None) => None,
+        (Some(_), None) => {
+            faults.push("ADMIN_PASSWORD", "is missing or empty though ADMIN_USER is set: give both, or neither");
+            None
+        }
+        (None, Some(_)) => {
+            faults.push("ADMIN_USER", "is missing or empty though ADMIN_PASSWORD is set: give both, or neither");
+            None
+        }
+        (Some(user), Some(password)) => {
+            if let Err(message) = control::check_password(password) {
+                faults.push("ADMIN_PASSWORD", message);
+            }
+            Some((user.to_owned(), password.to_owned()))
+        }
+    }
+}
+
+fn ollama_servers(raw: &RawConfig, faults: &mut Collector) -> Vec<Url> {
+    let mut servers = Vec::new();
+    for (index, text) in items(raw.given("OLLAMA_SERVERS")).enumerate() {
+        // A bare `host:port` is what OLLAMA_HOST takes, so people write it here too.
+        let text = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+        match Url::parse(&text) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
+                if !url.username().is_empty()
+                    || url.password().is_some()
+                    || url.query().is_some()
+                    || url.fragment().is_some()
+                {
+                    faults.push("OLLAMA_SERVERS", format!("entry {}: no user name, password, query or fragment, please; a token is stored with `backend add --token-stdin`", index + 1));
+                } else {
+                    servers.push(url);
+                }
+            }
+            _ => faults.push("OLLAMA_SERVERS", format!("entry {} is not an address like http://host:11434", index + 1)),
+        }
+    }
+    servers
+}
+
+fn environment(raw: &RawConfig, faults: &mut Collector) -> EnvironmentSettings {
+    let optional =
+        |name, min, max, faults: &mut Collector| raw.given(name).map(|_| number(raw, name, min, max, faults));
+    let requests = optional("RATE_LIMIT_REQUESTS", 0, MAX_REQUESTS, faults);
+    let minutes = optional("RATE_LIMIT_WINDOW_MINUTES", 1, MAX_WINDOW_MINUTES, faults).unwrap_or(1);
+    let redis_url = raw.given("REDIS_URL").map(str::to_owned);
+    if let Some(text) = &redis_url
+        && !Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "redis" | "rediss") && url.has_host())
+    {
+        faults.push("REDIS_URL", "is not an address like redis://host:6379/0");
+    }
+    EnvironmentSettings {
+        default_limit: requests.map(|requests| RateLimit::new(requests, minutes)),
+        redis_url,
+        max_body_mb: optional("MAX_BODY_MB", 1, 1024, faults),
+        public_url: public_url(raw, faults),
+    }
+}
+
+/// A list of origins, each written as browsers write it.
+fn public_url(raw: &RawConfig, faults: &mut Collector) -> Option<String> {
+    let mut origins = Vec::new();
+    for text in items(raw.given("PUBLIC_URL")) {
+        match Url::parse(text) {
+            Ok(url)
+                if matches!(url.scheme(), "http" | "https")
+                    && url.has_host()
+                    && url.path() == "/"
+                    && url.query().is_none()
+                    && url.username().is_empty() =>
+            {
+                origins.push(url.origin().ascii_serialization());
+            }
+            _ => faults.push(
+                "PUBLIC_URL",
+                format!(
+                    "{text:?} is not an origin like https://llm.example.org: scheme, host and perhaps a port, no path"
+                ),
+            ),
+        }
+    }
+    (!origins.is_empty()).then(|| origins.join(","))
+}
+
+fn networks(raw: &RawConfig, faults: &mut Collector) -> Vec<IpNet> {
+    let parse = |text: &str| text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+    let mut networks = Vec::new();
+    for text in items(raw.given("TRUSTED_PROXIES")) {
+        match parse(text) {
+            Some(network) => networks.push(network.trunc()),
+            None => faults.push("TRUSTED_PROXIES", format!("{text:?} is not an address or network like 10.0.0.0/8")),
+        }
+    }
+    networks
+}
+
+fn log(raw: &RawConfig, faults: &mut Collector) -> LogConfig {
+    let text = raw.text("LOG_LEVEL");
+    let level = match text.to_ascii_lowercase().as_str() {
+        "critical" | "fatal" | "error" => Some("error"),
+        "warning" | "warn" => Some("warn"),
+        "info" => Some("info"),
+        "debug" => Some("debug"),
+        "trace" => Some("trace"),
+        _ => None,
+    };
+    let filter = match level {
+        // The engine is loud, and hyper's details help nobody who did not ask for them by name.
+        Some(level) => format!(
+            "{level},surrealdb=warn,surrealdb_core=warn,surrealkv=warn,hyper=warn,hyper_util=warn,h2=warn,rustls=warn"
+        ),
+        None if text.contains('=') && tracing_subscriber::EnvFilter::try_new(text).is_ok() => text.to_owned(),
+        None => {
+            faults.push("LOG_LEVEL", format!("{text:?} is not one of error, warning, info, debug, trace"));
+            "info".into()
+        }
+    };
+    let format = raw.text("LOG_FORMAT");
+    if !matches!(format, "text" | "json") {
+        faults.push("LOG_FORMAT", format!("{format:?} is not text or json"));
+    }
+    LogConfig { filter, json: format == "json" }
+}
+
+fn items(list: Option<&str>) -> impl Iterator<Item = &str> {
+    list.unwrap_or_default().split(',').map(str::trim).filter(|item| !item.is_empty())
+}
+
+#[cfg(test)]
+#[path = "parse/tests.rs"]
+mod tests;

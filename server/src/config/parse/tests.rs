@@ -1,0 +1,132 @@
+//! What the configuration accepts, and what it says when it does not.
+
+use std::collections::BTreeMap;
+
+use super::*;
+
+const SECRET: &str = "Zk3v9QmT7rXw2LpB8nYc5HdJ6sGf4aEu";
+
+fn parse(pairs: &[(&str, &str)]) -> Result<Config, Vec<String>> {
+    let strings: BTreeMap<String, String> =
+        pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    let raw = RawConfig::read(&strings).map_err(|_| Vec::new())?;
+    Config::try_from(raw).map_err(|faults| faults.0.into_iter().map(|fault| fault.name).collect())
+}
+
+fn config(pairs: &[(&str, &str)]) -> Config {
+    parse(pairs).map_err(|names| format!("{names:?}")).unwrap_or_else(|names| panic!("{names}"))
+}
+
+fn faults(pairs: &[(&str, &str)]) -> Vec<String> {
+    parse(pairs).err().unwrap_or_default()
+}
+
+#[test]
+fn nothing_given_serves_this_machine_from_a_folder_beside_it() {
+    let config = config(&[]);
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert!(config.data_dir.is_absolute() && config.data_dir.ends_with("data"));
+    assert!(config.database.starts_with("surrealkv:///") && config.database.ends_with("/data/db"));
+    assert_eq!(config.environment, EnvironmentSettings::default());
+    assert!(config.admin.is_none() && config.secret_key.is_none() && config.ollama_servers.is_empty());
+    assert_eq!(config.drain, Duration::from_secs(30));
+}
+
+#[test]
+fn all_faults_are_found_together() {
+    let names = faults(&[
+        ("PROXY_PORT", "70000"),
+        ("PROXY_HOST", "example.org"),
+        ("SECRET_KEY", ""),
+        ("ADMIN_USER", "root"),
+        ("DATABASE_URL", "sqlite+aiosqlite:///./ollama_proxy.db"),
+        ("OLLAMA_SERVERS", "http://ok:1, ftp://bad"),
+        ("REDIS_URL", "localhost"),
+        ("RATE_LIMIT_REQUESTS", "many"),
+        ("RATE_LIMIT_WINDOW_MINUTES", "0"),
+        ("ALLOWED_IPS", "10.0.0.1"),
+        ("DENIED_IPS", "10.0.0.2"),
+        ("LOG_LEVEL", "loud"),
+        ("LOG_FORMAT", "xml"),
+        ("PUBLIC_URL", "https://a.example/path"),
+        ("ADMIN_LISTEN", "127.0.0.1:9"),
+        ("TRUSTED_PROXIES", "10.0.0.0/99"),
+        ("BALANCE", "fastest"),
+        ("MAX_BODY_MB", "0"),
+        ("DRAIN_SECONDS", "x"),
+    ]);
+    let mut expected = [
+        "PROXY_PORT",
+        "PROXY_HOST",
+        "SECRET_KEY",
+        "ADMIN_PASSWORD",
+        "DATABASE_URL",
+        "OLLAMA_SERVERS",
+        "REDIS_URL",
+        "RATE_LIMIT_REQUESTS",
+        "RATE_LIMIT_WINDOW_MINUTES",
+        "ALLOWED_IPS",
+        "DENIED_IPS",
+        "LOG_LEVEL",
+        "LOG_FORMAT",
+        "PUBLIC_URL",
+        "ADMIN_LISTEN",
+        "TRUSTED_PROXIES",
+        "BALANCE",
+        "MAX_BODY_MB",
+        "DRAIN_SECONDS",
+    ];
+    let mut names = names;
+    names.sort();
+    expected.sort_unstable();
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn weak_secrets_are_refused_and_never_repeated() {
+    for weak in ["k3v9QmT7", "changeme-changeme-changeme-changeme"] {
+        let strings: BTreeMap<String, String> = [("SECRET_KEY".to_owned(), weak.to_owned())].into();
+        let faults = RawConfig::read(&strings).and_then(Config::try_from).err().unwrap();
+        assert_eq!(faults.0[0].name, "SECRET_KEY");
+        assert!(!faults.to_string().contains(weak));
+    }
+    assert_eq!(config(&[("SECRET_KEY", SECRET)]).secret_key.as_deref(), Some(SECRET));
+}
+
+#[test]
+fn an_admin_takes_a_name_and_a_password_of_its_own() {
+    assert_eq!(faults(&[("ADMIN_PASSWORD", "long enough")]), ["ADMIN_USER"]);
+    assert_eq!(faults(&[("ADMIN_USER", "admin"), ("ADMIN_PASSWORD", "")]), ["ADMIN_PASSWORD"]);
+    assert_eq!(faults(&[("ADMIN_USER", "admin"), ("ADMIN_PASSWORD", "changeme")]), ["ADMIN_PASSWORD"]);
+    assert!(config(&[("ADMIN_USER", "admin"), ("ADMIN_PASSWORD", "long enough")]).admin.is_some());
+}
+
+#[test]
+fn zero_requests_is_no_limit_said_explicitly() {
+    let limit = |pairs: &[(&str, &str)]| config(pairs).environment.default_limit;
+    assert_eq!(limit(&[]), None);
+    assert_eq!(limit(&[("RATE_LIMIT_REQUESTS", "0"), ("RATE_LIMIT_WINDOW_MINUTES", "5")]), Some(None));
+    assert_eq!(limit(&[("RATE_LIMIT_REQUESTS", "9")]), Some(RateLimit::new(9, 1)));
+    assert_eq!(limit(&[("RATE_LIMIT_REQUESTS", "9"), ("RATE_LIMIT_WINDOW_MINUTES", "5")]), Some(RateLimit::new(9, 5)));
+}
+
+#[test]
+fn lists_are_read_item_by_item() {
+    let config = config(&[
+        ("OLLAMA_SERVERS", "http://a:11434, b:1 ,"),
+        ("PUBLIC_URL", "https://LLM.example:443/, http://10.0.0.5:8080"),
+        ("TRUSTED_PROXIES", "10.1.2.3/8, ::1"),
+    ]);
+    let servers: Vec<&str> = config.ollama_servers.iter().map(Url::as_str).collect();
+    assert_eq!(servers, ["http://a:11434/", "http://b:1/"]);
+    assert_eq!(config.environment.public_url.as_deref(), Some("https://llm.example,http://10.0.0.5:8080"));
+    let networks: Vec<String> = config.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(networks, ["10.0.0.0/8", "::1/128"]);
+}
+
+#[test]
+fn log_levels_of_the_predecessor_are_understood() {
+    assert!(config(&[("LOG_LEVEL", "WARNING")]).log.filter.starts_with("warn,"));
+    assert!(config(&[("LOG_LEVEL", "CRITICAL")]).log.filter.starts_with("error,"));
+    assert_eq!(config(&[("LOG_LEVEL", "gateway=trace,info")]).log.filter, "gateway=trace,info");
+}

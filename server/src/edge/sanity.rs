@@ -1,0 +1,86 @@
+//! Requests that are refused whoever they are for: too large in their head, ambiguous about their host, or asking for
+//! something that is no plain HTTP/1 exchange. hyper has already refused bad framing: `Transfer-Encoding` in HTTP/1.0,
+//! unknown codings and contradicting lengths get 400, and of `Transfer-Encoding` beside `Content-Length` it takes the
+//! former, forgets the latter and closes the connection.
+
+use http::{HeaderMap, Method, Request, StatusCode, Version, header, uri::Authority};
+
+/// Longest request target.
+const MAX_TARGET: usize = 8 * 1024;
+/// Largest sum of header names and values.
+const MAX_HEADERS: usize = 32 * 1024;
+
+/// Status and sentence of the refusal, if there is one.
+pub fn fault<B>(request: &Request<B>) -> Option<(StatusCode, &'static str)> {
+    let (uri, headers) = (request.uri(), request.headers());
+    if uri.path_and_query().map_or(0, |target| target.as_str().len()) > MAX_TARGET {
+        return Some((StatusCode::URI_TOO_LONG, "the address is longer than 8 KiB"));
+    }
+    if headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>() > MAX_HEADERS {
+        return Some((StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "the headers are larger than 32 KiB"));
+    }
+    if *request.method() == Method::CONNECT || uri.authority().is_some() {
+        return Some((StatusCode::BAD_REQUEST, "this is no forward proxy: send a path, not a whole address"));
+    }
+    if headers.contains_key(header::UPGRADE) && !is_harmless_upgrade(headers) {
+        return Some((StatusCode::BAD_REQUEST, "upgrades are not offered here"));
+    }
+    if !host_is_sound(request.version(), headers) {
+        return Some((StatusCode::BAD_REQUEST, "one valid Host header is needed"));
+    }
+    None
+}
+
+/// An offer of HTTP/2 over plain TCP, which curl and Java's client make by default, is ignored as HTTP allows.
+fn is_harmless_upgrade(headers: &HeaderMap) -> bool {
+    headers.get_all(header::UPGRADE).iter().all(|value| value.as_bytes().eq_ignore_ascii_case(b"h2c"))
+}
+
+fn host_is_sound(version: Version, headers: &HeaderMap) -> bool {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) => version == Version::HTTP_10,
+        (Some(host), None) => {
+            let authority = host.to_str().ok().and_then(|text| text.parse::<Authority>().ok());
+            authority.is_some_and(|authority| !authority.as_str().contains('@') && !authority.host().is_empty())
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(build: impl FnOnce(http::request::Builder) -> http::request::Builder) -> Option<u16> {
+        let request = build(Request::builder().uri("/api/tags")).body(()).unwrap();
+        fault(&request).map(|(status, _)| status.as_u16())
+    }
+
+    #[test]
+    fn exactly_one_sound_host() {
+        assert_eq!(status(|r| r.header("host", "a:1")), None);
+        assert_eq!(status(|r| r.header("host", "[::1]:8080")), None);
+        assert_eq!(status(|r| r), Some(400));
+        assert_eq!(status(|r| r.version(Version::HTTP_10)), None);
+        assert_eq!(status(|r| r.header("host", "a").header("host", "a")), Some(400));
+        for host in ["a/?", "a#", "x@a", "", "a b"] {
+            assert_eq!(status(|r| r.header("host", host)), Some(400), "{host}");
+        }
+    }
+
+    #[test]
+    fn heads_are_bounded() {
+        let long = format!("/api/{}", "a".repeat(MAX_TARGET));
+        assert_eq!(status(|r| r.uri(long).header("host", "a")), Some(414));
+        assert_eq!(status(|r| r.header("host", "a").header("x", "a".repeat(MAX_HEADERS))), Some(431));
+    }
+
+    #[test]
+    fn nothing_but_plain_requests() {
+        assert_eq!(status(|r| r.uri("http://evil.test/api/tags").header("host", "a")), Some(400));
+        assert_eq!(status(|r| r.method("CONNECT").uri("a:1").header("host", "a")), Some(400));
+        assert_eq!(status(|r| r.header("host", "a").header("upgrade", "websocket")), Some(400));
+        assert_eq!(status(|r| r.header("host", "a").header("upgrade", "h2c")), None);
+    }
+}

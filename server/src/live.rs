@@ -1,0 +1,92 @@
+//! `GET /admin/live`: the live status as server-sent events. The present status at once, then every change, until the
+//! session ends, the browser goes away, or the process stops.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use axum::{
+    Extension,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{
+        IntoResponse, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
+};
+use control::{Actor, Client, Control};
+use domain::live::LiveStatus;
+use futures_util::{Stream, stream};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// A comment goes out after this silence, so that proxies keep the connection and dead browsers are noticed.
+const PING: Duration = Duration::from_secs(15);
+/// How often a silent stream asks whether its session is still valid.
+const CHECK: Duration = Duration::from_secs(3);
+
+/// What the stream needs.
+#[derive(Clone)]
+pub struct Live {
+    pub control: Control,
+    pub stopping: CancellationToken,
+}
+
+/// Opens the stream; 401 without a session.
+pub async fn live(State(live): State<Live>, Extension(client): Extension<Client>, headers: HeaderMap) -> Response {
+    let token = app::ssr::session_token(&headers, client.https);
+    let Some(actor) = token.and_then(|token| live.control.authenticate(token)) else {
+        return (StatusCode::UNAUTHORIZED, "sign in to go on").into_response();
+    };
+    let ping = KeepAlive::new().interval(PING).text("ping");
+    let mut response = Sse::new(events(live, actor)).keep_alive(ping).into_response();
+    // nginx in front would hold events back.
+    response.headers_mut().insert("x-accel-buffering", axum::http::HeaderValue::from_static("no"));
+    response
+}
+
+struct Reader {
+    live: Live,
+    actor: Actor,
+    status: watch::Receiver<Arc<LiveStatus>>,
+    first: bool,
+}
+
+fn events(live: Live, actor: Actor) -> impl Stream<Item = Result<Event, Infallible>> {
+    let status = live.control.live(&actor);
+    stream::unfold(Reader { live, actor, status, first: true }, |mut reader| async move {
+        reader.next().await.map(|event| (Ok(event), reader))
+    })
+}
+
+impl Reader {
+    /// The next event; `None` ends the stream.
+    async fn next(&mut self) -> Option<Event> {
+        if !std::mem::take(&mut self.first) {
+            self.change().await?;
+        }
+        let status = Arc::clone(&self.status.borrow_and_update());
+        Event::default()
+            .id(status.sequence.to_string())
+            .json_data(status.as_ref())
+            .inspect_err(|error| tracing::error!(%error, "the live status cannot be written as JSON"))
+            .ok()
+    }
+
+    /// Waits for a change; `None` where there will be none for this reader.
+    async fn change(&mut self) -> Option<()> {
+        let mut check = tokio::time::interval(CHECK);
+        loop {
+            tokio::select! {
+                () = self.live.stopping.cancelled() => return None,
+                changed = self.status.changed() => {
+                    changed.ok()?;
+                    return self.live.control.is_live(&self.actor).then_some(());
+                }
+                _ = check.tick() => {
+                    if !self.live.control.is_live(&self.actor) {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Ollama Proxy Fortress, the binary: command line, configuration, and the composition of data plane, control plane and
+//! admin app. Nothing here decides anything about requests, keys or pages; it plugs together what does.
+
+mod accept;
+mod admin_plane;
+mod application;
+mod assets;
+mod cli;
+mod config;
+mod edge;
+mod first_line;
+mod live;
+mod logging;
+mod middleware;
+mod proxies;
+mod reply;
+mod shutdown;
+mod supervisor;
+mod tasks;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

@@ -1,0 +1,22 @@
+//! What stands around everything under `/admin`, whoever answers it. From outside in: security headers, a request id,
+//! the guard (host, then origin), the time and size of a request body.
+
+pub mod body;
+pub mod csrf;
+pub mod guard;
+pub mod host;
+pub mod request_id;
+pub mod security_headers;
+
+use axum::{Router, middleware::from_fn, middleware::from_fn_with_state};
+
+use guard::Guard;
+
+/// Puts the layers around `router`.
+pub fn around(router: Router, guard: Guard) -> Router {
+    router
+        .layer(from_fn(body::limit))
+        .layer(from_fn_with_state(guard, guard::check))
+        .layer(from_fn(request_id::add))
+        .layer(from_fn(security_headers::add))
+}

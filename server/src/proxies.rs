@@ -1,0 +1,107 @@
+//! Who is really calling when a trusted proxy stands in front. Headers count only if the connection comes from such a
+//! proxy, and then only as far as the chain is trusted.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::{HeaderMap, HeaderName};
+use ipnet::IpNet;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// The networks of `TRUSTED_PROXIES`.
+#[derive(Debug, Clone, Default)]
+pub struct TrustedProxies(Vec<IpNet>);
+
+impl TrustedProxies {
+    pub fn new(networks: Vec<IpNet>) -> Self {
+        Self(networks)
+    }
+
+    /// The client's address: the right-most one in `X-Forwarded-For` that is no trusted proxy, or the peer itself. Keeps
+    /// the peer's port, which means nothing then.
+    pub fn client(&self, peer: SocketAddr, headers: &HeaderMap) -> SocketAddr {
+        // IPv4 callers of a dual-stack listener are still IPv4 callers.
+        let mut address = peer.ip().to_canonical();
+        if self.trusts(address) {
+            let lines: Vec<&str> =
+                headers.get_all(FORWARDED_FOR).iter().filter_map(|line| line.to_str().ok()).collect();
+            let hops = lines.iter().rev().flat_map(|line| line.rsplit(',')).map(str::trim);
+            for hop in hops {
+                // Text that is no address ends the chain: what stands left of it was not written by somebody we trust.
+                let Some(next) = parse(hop) else { break };
+                address = next;
+                if !self.trusts(address) {
+                    break;
+                }
+            }
+        }
+        SocketAddr::new(address, peer.port())
+    }
+
+    /// A trusted proxy says that the client's side of the connection is TLS.
+    pub fn https(&self, peer: SocketAddr, headers: &HeaderMap) -> bool {
+        let said = headers.get_all(FORWARDED_PROTO).iter().next_back().and_then(|value| value.to_str().ok());
+        let last = said.and_then(|text| text.rsplit(',').next()).map(str::trim);
+        self.trusts(peer.ip().to_canonical()) && last.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(&address))
+    }
+}
+
+/// An address as proxies write it: bare, with a port, or in brackets.
+fn parse(hop: &str) -> Option<IpAddr> {
+    let bare = || hop.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
+    bare().or_else(|| hop.parse::<SocketAddr>().ok().map(|address| address.ip())).map(|address| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn client(trusted: &[&str], peer: &str, forwarded: &[&'static str]) -> String {
+        let proxies = TrustedProxies::new(trusted.iter().map(|text| text.parse().unwrap()).collect());
+        let mut headers = HeaderMap::new();
+        for line in forwarded {
+            headers.append(FORWARDED_FOR, HeaderValue::from_static(line));
+        }
+        proxies.client(SocketAddr::new(peer.parse().unwrap(), 1), &headers).ip().to_string()
+    }
+
+    #[test]
+    fn strangers_are_not_believed() {
+        assert_eq!(client(&[], "203.0.113.9", &["10.0.0.1"]), "203.0.113.9");
+        assert_eq!(client(&["10.0.0.0/8"], "203.0.113.9", &["10.0.0.1"]), "203.0.113.9");
+    }
+
+    #[test]
+    fn the_right_most_untrusted_address_is_the_client() {
+        let proxies = ["10.0.0.0/8"];
+        assert_eq!(client(&proxies, "10.0.0.1", &["198.51.100.7"]), "198.51.100.7");
+        assert_eq!(client(&proxies, "10.0.0.1", &["1.1.1.1, 198.51.100.7, 10.0.0.2"]), "198.51.100.7");
+        assert_eq!(client(&proxies, "10.0.0.1", &["1.1.1.1", "198.51.100.7"]), "198.51.100.7");
+        assert_eq!(client(&proxies, "10.0.0.1", &["1.1.1.1, unknown, 10.0.0.2"]), "10.0.0.2");
+        assert_eq!(client(&proxies, "10.0.0.1", &[]), "10.0.0.1");
+    }
+
+    #[test]
+    fn ports_and_brackets_are_understood() {
+        let proxies = ["::1/128"];
+        assert_eq!(client(&proxies, "::1", &["198.51.100.7:4711"]), "198.51.100.7");
+        assert_eq!(client(&proxies, "::1", &["[2001:db8::1]"]), "2001:db8::1");
+        assert_eq!(client(&proxies, "::1", &["[2001:db8::1]:80"]), "2001:db8::1");
+        assert_eq!(client(&["127.0.0.0/8"], "::ffff:127.0.0.1", &["::ffff:198.51.100.7"]), "198.51.100.7");
+    }
+
+    #[test]
+    fn tls_is_believed_of_trusted_proxies_only() {
+        let proxies = TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap()]);
+        let headers = HeaderMap::from_iter([(FORWARDED_PROTO, HeaderValue::from_static("https"))]);
+        assert!(proxies.https("10.0.0.1:1".parse().unwrap(), &headers));
+        assert!(!proxies.https("203.0.113.9:1".parse().unwrap(), &headers));
+    }
+}

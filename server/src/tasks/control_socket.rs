@@ -1,0 +1,109 @@
+//! The command line's way into a running server: a Unix socket in the data folder, one JSON line each way. Whoever may
+//! open it may do everything; its mode and the folder's see to who that is.
+
+use std::{
+    fs, io,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use control::{
+    Control,
+    command::{Command, Reply},
+};
+use domain::error::AdminError;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{UnixListener, UnixStream},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::socket_path::SocketPath;
+
+/// Longest command.
+const MAX_COMMAND: u64 = 64 * 1024;
+/// Longest time a client may take to say what it wants.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The bound socket; its file goes when this is dropped.
+pub struct ControlSocket {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl ControlSocket {
+    /// Binds the socket, in place of one that a killed server left behind. Call it only while holding the store: then
+    /// no living server of this folder can be using the old one.
+    pub fn bind(path: &Path) -> io::Result<Self> {
+        let fresh = path.with_extension("sock.new");
+        let remove = |path: &Path| match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        };
+        remove(&fresh)?;
+        let listener = UnixListener::bind(SocketPath::new(&fresh)?.as_path())?;
+        // Under its final name it is never open to others, and a client never finds it missing.
+        fs::set_permissions(&fresh, fs::Permissions::from_mode(0o600))?;
+        fs::rename(&fresh, path)?;
+        Ok(Self { listener, path: path.to_owned() })
+    }
+
+    /// Carries out commands until `stop`; those already begun are finished.
+    pub async fn run(self, control: Control, stop: CancellationToken) {
+        let commands = TaskTracker::new();
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                () = stop.cancelled() => break,
+            };
+            match accepted {
+                Ok((stream, _)) => {
+                    let control = control.clone();
+                    commands.spawn(async move {
+                        if let Err(error) = answer(stream, control).await {
+                            tracing::debug!(%error, "a client of the control socket went away");
+                        }
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the control socket cannot accept");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+        drop(self);
+        commands.close();
+        commands.wait().await;
+    }
+}
+
+impl Drop for ControlSocket {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(&self.path) {
+            tracing::debug!(%error, "the control socket is gone already");
+        }
+    }
+}
+
+async fn answer(stream: UnixStream, control: Control) -> io::Result<()> {
+    let (read, mut write) = stream.into_split();
+    let mut line = String::new();
+    let mut read = BufReader::new(read.take(MAX_COMMAND));
+    tokio::time::timeout(PATIENCE, read.read_line(&mut line)).await.map_err(io::Error::other)??;
+    let result: Result<Reply, AdminError> = match serde_json::from_str::<Command>(&line) {
+        Ok(command) => control.execute(command).await,
+        Err(error) => {
+            // The line may hold a password: position and kind of the fault, never its text.
+            let message = format!(
+                "the running server does not know this command ({:?}): is it another version?",
+                error.classify()
+            );
+            Err(AdminError::Conflict { message })
+        }
+    };
+    let mut answer = serde_json::to_vec(&result).map_err(io::Error::other)?;
+    answer.push(b'\n');
+    write.write_all(&answer).await?;
+    write.shutdown().await
+}

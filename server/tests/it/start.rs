@@ -1,0 +1,115 @@
+//! Starting, and the ways it is refused: one line that says what to do, an exit code, nothing lost.
+
+use std::{fs, net::TcpListener};
+
+use crate::harness::{Home, Outcome};
+
+/// One line of the program itself, besides log lines of a level that is always told.
+fn refusal(outcome: &Outcome) -> &str {
+    let lines: Vec<&str> = outcome.stderr.lines().filter(|line| line.starts_with("ollama-fortress: ")).collect();
+    assert_eq!(lines.len(), 1, "{outcome:?}");
+    lines[0]
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let outcome = Home::new().with("PROXY_PORT", &port).run(&["serve"]);
+    assert_eq!(outcome.code, Some(1));
+    let line = refusal(&outcome);
+    assert!(line.contains(&port) && line.contains("in use") && line.contains("PROXY_PORT"), "{line}");
+}
+
+#[test]
+fn a_store_that_is_held_by_a_living_process_is_left_alone() {
+    let home = Home::new();
+    home.ok(&["user", "add", "ada"]);
+    let server = home.start();
+    let outcome = home.run(&["serve"]);
+    assert_eq!(outcome.code, Some(1));
+    assert!(refusal(&outcome).contains("in use by another process"), "{outcome:?}");
+    assert_eq!(home.names(&["user", "list"]), ["ada"], "the first one still answers");
+    server.stop();
+}
+
+#[test]
+fn a_store_that_is_no_database_is_left_as_it_is() {
+    let home = Home::new();
+    home.ok(&["user", "add", "ada"]);
+    let files = |home: &Home| {
+        let mut files: Vec<_> = walk(&home.data().join("db"));
+        files.sort();
+        files
+    };
+    for path in files(&home) {
+        fs::write(path, b"this is no database").unwrap();
+    }
+    let outcome = home.run(&["serve"]);
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(refusal(&outcome).contains("cannot be read"), "{outcome:?}");
+}
+
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn all_faults_of_a_configuration_are_named_together() {
+    let home = Home::new()
+        .with("PROXY_PORT", "eighty")
+        .with("SECRET_KEY", "")
+        .with("ADMIN_USER", "root")
+        .with("DATABASE_URL", "sqlite+aiosqlite:///./ollama_proxy.db")
+        .with("DENIED_IPS", "10.0.0.1");
+    for verb in ["serve", "check"] {
+        let outcome = home.run(&[verb]);
+        assert_eq!(outcome.code, Some(64), "{outcome:?}");
+        for name in ["PROXY_PORT", "SECRET_KEY", "ADMIN_PASSWORD", "DATABASE_URL", "DENIED_IPS"] {
+            assert!(outcome.stderr.contains(&format!("ollama-fortress: {name}: ")), "{name}: {outcome:?}");
+        }
+    }
+    assert!(!home.data().exists());
+}
+
+#[test]
+fn check_prints_the_configuration_without_its_secrets() {
+    let secret = "Zk3v9QmT7rXw2LpB8nYc5HdJ6sGf4aEu";
+    let home = Home::new().with("SECRET_KEY", secret);
+    fs::write(home.path().join(".env"), "PROXY_HOST=0.0.0.0\nREDIS_URL=redis://me:hunter2@cache:6379/0\n").unwrap();
+    let outcome = home.run(&["check"]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(outcome.stdout.contains("0.0.0.0") && outcome.stdout.contains(".env"), "{outcome:?}");
+    for hidden in [secret, "hunter2"] {
+        assert!(!outcome.stdout.contains(hidden) && !outcome.stderr.contains(hidden), "{outcome:?}");
+    }
+    let port = home.json(&["check"]).into_iter().find(|row| row["name"] == "PROXY_PORT").unwrap();
+    assert_eq!((&port["value"], &port["source"]), (&"0".into(), &"environment".into()));
+}
+
+#[test]
+fn an_unreadable_env_file_is_one_line() {
+    let home = Home::new();
+    let file = home.path().join(".env");
+    fs::create_dir(&file).unwrap();
+    for arguments in [&["serve"][..], &["check"], &["user", "list"]] {
+        let outcome = home.run(arguments);
+        assert_eq!(outcome.code, Some(64), "{outcome:?}");
+        assert!(refusal(&outcome).contains(".env"), "{outcome:?}");
+    }
+    fs::remove_dir(&file).unwrap();
+    fs::write(&file, "PROXY_HOST=127.0.0.1\nADMIN_PASSWORD hunter2\n").unwrap();
+    let outcome = home.run(&["serve"]);
+    assert!(refusal(&outcome).contains("line 2") && !outcome.stderr.contains("hunter2"), "{outcome:?}");
+}
+
+#[test]
+fn an_admin_from_the_environment_takes_the_place_of_the_link() {
+    let home = Home::new().with("ADMIN_USER", "root").with("ADMIN_PASSWORD", "correct horse battery");
+    let server = home.start();
+    assert!(!server.log().contains("correct horse"), "{}", server.log());
+    server.stop();
+    let reset = home.run_with("another horse battery", &["admin", "reset-password", "root", "--password-stdin"]);
+    assert_eq!(reset.code, Some(0), "{reset:?}");
+}
