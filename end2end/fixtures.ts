@@ -46,12 +46,14 @@ export const test = base.extend<Test, Worker>({
   // Signed in once a worker; every test gets a context of its own with that cookie.
   session: [
     async ({ browser, fortress }, use) => {
-      const context = await browser.newContext({ baseURL: fortress.url });
+      const problems = new Problems();
+      const context = await problems.newContext(browser, { baseURL: fortress.url });
       const login = new LoginPage(await context.newPage());
       await login.open();
       await login.signIn(ADMIN.name, ADMIN.password);
       const session = await context.storageState();
       await context.close();
+      problems.check();
       await use(session);
     },
     { scope: "worker", timeout: 60_000 },

@@ -1,7 +1,7 @@
 // What goes wrong inside a page without any test looking: console errors and warnings (hydration's among them), uncaught
 // exceptions, violations of the content security policy, and requests that leave loopback.
 
-import { type BrowserContext, expect } from "@playwright/test";
+import { type Browser, type BrowserContext, type BrowserContextOptions, expect } from "@playwright/test";
 
 export class Problems {
   private seen: string[] = [];
@@ -10,6 +10,13 @@ export class Problems {
   /** Provoked on purpose by this test, for example the network message of a refused form. */
   allow(...patterns: RegExp[]) {
     this.allowed.push(...patterns);
+  }
+
+  /** A further context, watched as the test's own is. Every context of a test comes from here. */
+  async newContext(browser: Browser, options?: BrowserContextOptions) {
+    const context = await browser.newContext(options);
+    await this.watch(context);
+    return context;
   }
 
   async watch(context: BrowserContext) {

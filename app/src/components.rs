@@ -10,6 +10,7 @@ pub mod copy_button;
 pub mod disclosure;
 pub mod fault;
 pub mod field;
+pub mod form;
 pub mod icon;
 pub mod listing;
 pub mod page;

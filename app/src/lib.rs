@@ -15,6 +15,7 @@ mod rendering;
 pub mod session;
 #[cfg(feature = "ssr")]
 pub mod ssr;
+pub mod typed;
 pub mod visit;
 
 use leptos::prelude::*;
@@ -40,6 +41,8 @@ pub struct Assets {
     pub wasm: String,
     pub css: String,
     pub chart_js: String,
+    /// Reloads the page after a rebuild; only in builds of the live-reload loop.
+    pub reload_js: Option<String>,
 }
 
 /// The root component. Every page is rendered whole before it is sent, so that it works without JavaScript.

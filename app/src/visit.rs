@@ -4,6 +4,8 @@
 use domain::key::CreatedKey;
 use leptos::prelude::*;
 
+use crate::error::AppError;
+
 /// Colours of the pages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Theme {
@@ -51,6 +53,18 @@ pub fn is_unencrypted() -> bool {
         Some(visit) => visit.unencrypted,
         None => document().document_element().is_some_and(|element| element.has_attribute("data-unencrypted")),
     }
+}
+
+/// Puts the HTTP status of `error` on the page that is being drawn. Does nothing in the browser, where no answer is due.
+pub fn answer_with(error: &AppError) {
+    #[cfg(feature = "ssr")]
+    if let (Some(response), Ok(status)) =
+        (use_context::<leptos_axum::ResponseOptions>(), axum::http::StatusCode::from_u16(error.0.status()))
+    {
+        response.set_status(status);
+    }
+    #[cfg(not(feature = "ssr"))]
+    let _ = error;
 }
 
 /// The key that a plain form has just created. Always `None` in the browser, where keys come as answers of actions.

@@ -124,9 +124,9 @@ export class Fortress {
     return fortress;
   }
 
-  /** Starts the process in the folder it has; a second time after {@link halt}. */
-  async boot() {
-    this.child = new Child(this.binary, [], { env: this.environment, cwd: this.folder });
+  /** Starts the process in the folder it has; a second time after {@link halt}, on another port unless told. */
+  async boot(port = this.environment.PROXY_PORT) {
+    this.child = new Child(this.binary, [], { env: { ...this.environment, PROXY_PORT: port }, cwd: this.folder });
     this.url = await this.child.find(ADDRESS);
     await until(async () => (await fetch(`${this.url}/readyz`).catch(() => undefined))?.ok, "ready");
   }

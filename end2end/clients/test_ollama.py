@@ -1,7 +1,10 @@
 """The official Python client of Ollama."""
 
+import json
+
 import ollama
 import pytest
+from fortress import until
 
 TEXT = "The sky is blue because"
 
@@ -51,9 +54,18 @@ def test_embed_gives_one_vector_a_text(client):
     assert (len(answer.embeddings), answer.prompt_eval_count) == (2, 3)
 
 
-def test_ps_lists_loaded_models(client):
+def test_ps_lists_the_models_that_the_backend_has_loaded(client, fortress, fake):
+    def loaded(client):
+        return [(model.model, model.size_vram, model.context_length) for model in client.ps().models]
+
     client.generate("llama3.2", "load it")
-    assert "models" in client.ps().model_dump()
+    direct = loaded(ollama.Client(host=fake.url))
+    assert "llama3.2:latest" in [model for model, *_ in direct]
+    # A backend that is enabled is looked at, at once and not when the interval has passed.
+    backend = json.loads(fortress.run("backend", "list", "--json"))[0]["name"]
+    for command in ("disable", "enable"):
+        fortress.run("backend", command, backend)
+    until(lambda: loaded(client) == direct, "what the backend itself lists")
 
 
 def test_an_unknown_model_is_the_error_ollama_gives(client, fake):

@@ -41,6 +41,14 @@ export class BackendsPage {
     await row.getByRole("button", { name: "Save backend" }).click();
   }
 
+  async forgetToken(name: string) {
+    const row = this.row(name);
+    await row.getByText("Edit", { exact: true }).click();
+    await row.getByLabel("Forget the stored token").check();
+    await row.getByRole("button", { name: "Save backend" }).click();
+    await expect(row).toContainText("No token");
+  }
+
   async remove(name: string) {
     await this.row(name).getByText("Remove", { exact: true }).click();
     await this.row(name).getByRole("button", { name: "Remove backend" }).click();

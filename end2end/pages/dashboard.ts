@@ -4,8 +4,13 @@ import { expect, type Page } from "@playwright/test";
 export class DashboardPage {
   constructor(private page: Page) {}
 
+  /** The state of the connection, in one word. */
+  connection(word: "Live" | "Reconnecting") {
+    return this.page.getByRole("status").filter({ hasText: new RegExp(`^${word}$`) });
+  }
+
   async expectLive() {
-    await expect(this.page.getByRole("status").filter({ hasText: /^Live$/ })).toBeVisible();
+    await expect(this.connection("Live")).toBeVisible();
   }
 
   /** The number under a title at the top. */
@@ -27,6 +32,12 @@ export class DashboardPage {
       const { data } = canvas.getContext("2d")!.getImageData(0, 0, canvas.width, canvas.height);
       return data.filter((value, at) => at % 4 === 3 && value > 0).length;
     });
+  }
+
+  /** The colour of a chart's labels, as Chart.js has it now. */
+  colour(title: string) {
+    type Drawn = { Chart: { getChart(canvas: Element): { options: { scales: { x: { ticks: { color: string } } } } } } };
+    return this.chart(title).evaluate((canvas) => (window as unknown as Drawn).Chart.getChart(canvas).options.scales.x.ticks.color);
   }
 
   picture(title: string) {

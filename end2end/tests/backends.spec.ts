@@ -39,9 +39,12 @@ test("a token is sent, kept and never shown", async ({ page, startFake }) => {
   await expect(row).toContainText("A token is stored");
   await backends.test("guarded", "answers with 2 models");
   expect(await page.content()).not.toContain("backend-secret");
-  await backends.edit("guarded", { URL: fake.url });
-  await backends.test("guarded", "answers with 2 models");
-  await backends.remove("guarded");
+  await expect(row.getByLabel("Token", { exact: true }), "a second save does not send it again").toHaveValue("");
+  await backends.edit("guarded", { Name: "guarded 2", URL: fake.url });
+  await backends.test("guarded 2", "answers with 2 models");
+  await backends.forgetToken("guarded 2");
+  await backends.test("guarded 2", "wants a (different) token");
+  await backends.remove("guarded 2");
 });
 
 test("a wrong address says what is wrong with it", async ({ page, startFake }) => {

@@ -1,8 +1,9 @@
 // The dashboard follows what happens without being loaded again.
 
-import { expect, generate, test } from "../fixtures.ts";
-import { App } from "../pages/app.ts";
+import { ADMIN, NOBODY, expect, generate, test } from "../fixtures.ts";
+import { alive, App } from "../pages/app.ts";
 import { DashboardPage } from "../pages/dashboard.ts";
+import { LoginPage } from "../pages/login.ts";
 
 test("charts are drawn, and they and the numbers follow a request", async ({ page, key, fortress }) => {
   const app = new App(page);
@@ -72,4 +73,68 @@ test("leaving the page destroys its charts and closes its one event stream", asy
   await dashboard.expectLive();
   await expect.poll(() => dashboard.liveCharts()).toBe(2);
   expect(streams).toHaveLength(2);
+});
+
+test("charts change their colours with the theme", async ({ page }) => {
+  const dashboard = new DashboardPage(page);
+  await new App(page).open();
+  await dashboard.expectLive();
+  await expect.poll(() => dashboard.liveCharts()).toBe(2);
+  const colour = () => dashboard.colour("Requests");
+  const [before, picture] = [await colour(), await dashboard.picture("Requests")];
+  await page.getByRole("button", { name: "Light / dark" }).click();
+  await expect.poll(colour, "the colours of the other theme").not.toBe(before);
+  await expect.poll(() => dashboard.picture("Requests"), "drawn in them").not.toBe(picture);
+  await page.getByRole("button", { name: "Light / dark" }).click();
+  await expect.poll(colour, "and back").toBe(before);
+  expect(await dashboard.liveCharts(), "charts are changed in place").toBe(2);
+});
+
+test.describe("on a gateway of its own", () => {
+  test.use({ storageState: NOBODY });
+
+  test("a session that ends on the server leads to the sign-in page and back", async ({ page, browser, context, fortress, problems }) => {
+    problems.allow(/status of 401/);
+    const login = new LoginPage(page);
+    const dashboard = new DashboardPage(page);
+    await login.open();
+    await alive(page);
+    await login.signIn(ADMIN.name, ADMIN.password);
+    await dashboard.expectLive();
+
+    // The same session elsewhere.
+    const elsewhere = await problems.newContext(browser, { baseURL: fortress.url, storageState: await context.storageState() });
+    const other = await elsewhere.newPage();
+    await new App(other).open("/admin/users");
+    await other.getByRole("button", { name: "Sign out" }).click();
+    await new LoginPage(other).expectShown();
+    await elsewhere.close();
+
+    await login.expectShown();
+    await login.signIn(ADMIN.name, ADMIN.password);
+    await dashboard.expectLive();
+    await expect.poll(() => dashboard.liveCharts()).toBe(2);
+  });
+
+  test("a restart of the gateway is said, and the page recovers by itself", async ({ page, start, fake, problems }) => {
+    problems.allow(/Failed to load resource/, /ERR_CONNECTION|ERR_INCOMPLETE|ERR_EMPTY/);
+    const fortress = await start({ OLLAMA_SERVERS: fake.url, ADMIN_USER: ADMIN.name, ADMIN_PASSWORD: ADMIN.password });
+    const app = new App(page);
+    const dashboard = new DashboardPage(page);
+    await page.goto(`${fortress.url}/admin/login`);
+    await alive(page);
+    await new LoginPage(page).signIn(ADMIN.name, ADMIN.password);
+    await dashboard.expectLive();
+    await app.mark();
+
+    await fortress.halt();
+    await expect(dashboard.connection("Reconnecting")).toBeVisible();
+    await fortress.boot(new URL(fortress.url).port);
+    await expect(dashboard.connection("Live")).toBeVisible({ timeout: 30_000 });
+
+    await fortress.run("backend", "add", "--name", "after the restart", "--url", fake.url.replace("127.0.0.1", "localhost"));
+    await expect(dashboard.backend("after the restart"), "what is shown is of now").toBeVisible();
+    expect(await dashboard.liveCharts()).toBe(2);
+    await app.expectSameDocument();
+  });
 });

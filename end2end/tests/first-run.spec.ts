@@ -1,6 +1,7 @@
 // From the set-up link to the first streamed answer, with everything typed and clicked counted.
 
 import { execFile } from "node:child_process";
+import { mkdir, writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { MODELS, NOBODY, expect, test } from "../fixtures.ts";
 import { SetupPage } from "../pages/setup.ts";
@@ -27,6 +28,8 @@ test("where an Ollama answers, two fields and three clicks lead to a streamed an
   for (const title of EXAMPLES) {
     const code = await setup.example(title);
     for (const part of [fortress.url, key, MODELS[0]]) expect(code, title).toContain(part);
+    const printed = await runExample(title, code);
+    expect(printed, `what the example of ${title} prints`).toContain(title === "curl" ? '"response":" because"' : "The sky is blue because");
   }
 
   // What the page shows is pasted as it is; the answer comes while the backend still holds the rest of it.
@@ -42,6 +45,24 @@ test("where an Ollama answers, two fields and three clicks lead to a streamed an
   expect(lines).toHaveLength(6);
   expect(lines[5]).toMatchObject({ done: true, eval_count: 5 });
 });
+
+/** Runs an example as it is pasted, with the client it names; what it prints. An exit other than 0 is an error. */
+async function runExample(title: string, code: string) {
+  const home = test.info().outputPath("home");
+  await mkdir(home, { recursive: true });
+  const options = { env: { PATH: process.env.PATH, HOME: home }, cwd: home, timeout: 60_000 };
+  const run = async (command: string, ...args: string[]) => (await promisify(execFile)(command, args, options)).stdout;
+  if (title === "curl") return run("sh", "-c", code);
+  if (title === "ollama (JavaScript)") {
+    // Below end2end, so that its node_modules are found.
+    const file = test.info().outputPath("example.mjs");
+    await writeFile(file, code);
+    return run(process.execPath, file);
+  }
+  const python = process.env.FORTRESS_PYTHON;
+  if (!python) throw new Error("FORTRESS_PYTHON must name a Python with the packages of clients/requirements.txt; `cargo xtask test` sets it");
+  return run(python, "-c", code);
+}
 
 test("where none answers, a typed address does, within five fields and six clicks", async ({ page, start, startFake, problems }) => {
   problems.allow(/Failed to load resource/);
@@ -73,8 +94,7 @@ test("a used link is refused and says how to get another", async ({ page, browse
   const link = await fortress.setupLink();
   const setup = new SetupPage(page);
   await setup.open(link);
-  const stranger = await browser.newContext();
-  await problems.watch(stranger);
+  const stranger = await problems.newContext(browser);
   const other = await stranger.newPage();
   await other.goto(link);
   await expect(other.getByText("This set-up link is not valid any more.")).toBeVisible();

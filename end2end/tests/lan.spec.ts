@@ -3,23 +3,20 @@
 
 import { madeUpHost } from "../chromium.ts";
 import { NOBODY, expect, test } from "../fixtures.ts";
-import { Problems } from "../problems.ts";
 import { SetupPage } from "../pages/setup.ts";
 
 const HOST = "gateway.lan";
 
 test.use({ storageState: NOBODY });
 
-test("the whole first run and its copy button work without a secure context", async ({ playwright, start, startFake }) => {
+test("the whole first run and its copy button work without a secure context", async ({ playwright, problems, start, startFake }) => {
   const fake = await startFake("--chunks", "5");
   const fortress = await start({ OLLAMA_SERVERS: fake.url });
   const address = fortress.url.replace("127.0.0.1", HOST);
   const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
   const browser = await playwright.chromium.launch({ executablePath, args: madeUpHost(HOST) });
   try {
-    const context = await browser.newContext();
-    const problems = new Problems();
-    await problems.watch(context);
+    const context = await problems.newContext(browser);
     const page = await context.newPage();
     const setup = new SetupPage(page);
     await setup.open((await fortress.setupLink()).replace("127.0.0.1", HOST));
@@ -39,7 +36,6 @@ test("the whole first run and its copy button work without a secure context", as
     expect(cookie).toMatchObject({ secure: false, httpOnly: true, domain: HOST });
     await page.getByRole("link", { name: "Go to the dashboard" }).click();
     await expect(page.getByRole("heading", { level: 1, name: "Dashboard" })).toBeVisible();
-    problems.check();
   } finally {
     await browser.close();
   }

@@ -34,8 +34,11 @@ test("five failures lock the account, and the right password does not help then"
     await login.send(ADMIN.name, "a wrong password");
     await answered;
   }
+  const refused = page.waitForResponse((answer) => answer.url().includes("/admin/fn/session/login"));
   await login.send(ADMIN.name, ADMIN.password);
+  expect((await refused).status()).toBe(401);
   await expect(page.getByRole("alert")).toContainText(/minute/);
+  await page.goto(`${fortress.url}/admin`);
   await login.expectShown();
 });
 

@@ -1,6 +1,6 @@
 // The app is a single-page app after its first page: the document is never loaded again.
 
-import { ADMIN, expect, test } from "../fixtures.ts";
+import { ADMIN, NOBODY, expect, test } from "../fixtures.ts";
 import { alive, App } from "../pages/app.ts";
 import { LoginPage } from "../pages/login.ts";
 import { UsersPage } from "../pages/users.ts";
@@ -55,6 +55,17 @@ test("an unknown page says so", async ({ page, problems }) => {
   await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
 });
 
+test("an unknown user is not found, by its address and by a link", async ({ page, problems }) => {
+  problems.allow(/status of 404/);
+  for (const id of ["0123456789ab", "no-id"]) {
+    const answer = await page.goto(`/admin/users/${id}`);
+    expect(answer?.status(), id).toBe(404);
+    await expect(page.getByRole("alert")).toHaveText("User not found.");
+    await alive(page);
+    await new App(page).go("Users");
+  }
+});
+
 test("an expired session leads to the sign-in page and back", async ({ page, context, problems }) => {
   problems.allow(/status of 401/);
   const app = new App(page);
@@ -78,9 +89,9 @@ test("a page opened without a session leads to the sign-in page and back", async
   await new App(page).expectPage("Users");
 });
 
-test("signing out ends the session", async ({ page, browser, fortress }) => {
+test("signing out ends the session", async ({ browser, fortress, problems }) => {
   // A session of its own: the worker's must live on.
-  const context = await browser.newContext({ baseURL: fortress.url, storageState: { cookies: [], origins: [] } });
+  const context = await problems.newContext(browser, { baseURL: fortress.url, storageState: NOBODY });
   const own = await context.newPage();
   const login = new LoginPage(own);
   await login.open();
@@ -93,5 +104,4 @@ test("signing out ends the session", async ({ page, browser, fortress }) => {
   await own.goto("/admin/users");
   await login.expectShown();
   await context.close();
-  void page;
 });

@@ -1,6 +1,7 @@
 // Sign-in, set-up, users and keys work where JavaScript does not.
 
 import { ADMIN, NOBODY, expect, generate, test } from "../fixtures.ts";
+import { BackendsPage } from "../pages/backends.ts";
 import { LoginPage } from "../pages/login.ts";
 import { SetupPage } from "../pages/setup.ts";
 import { UserPage, UsersPage } from "../pages/users.ts";
@@ -26,6 +27,12 @@ test.describe("without a session", () => {
     const fortress = await start({ OLLAMA_SERVERS: fake.url });
     const setup = new SetupPage(page);
     await setup.open(await fortress.setupLink());
+    await setup.type("Name", "the operator");
+    await setup.type("Password", "short");
+    await setup.click("Continue");
+    await expect(page.getByLabel("Password", { exact: true })).toHaveAttribute("aria-invalid", "true");
+    await expect(page.getByLabel("Name", { exact: true }), "what was typed stays").toHaveValue("the operator");
+    expect(page.url(), "but for the secret").not.toContain("short");
     await setup.createAdmin("a long enough password");
     await setup.takeOffer(fake.url);
     const key = await setup.createKey();
@@ -37,6 +44,10 @@ test("users are added, disabled, enabled and removed", async ({ page }) => {
   const users = new UsersPage(page);
   await page.goto("/admin/users");
   await users.add("plain user");
+  await users.form.getByLabel("Name", { exact: true }).fill("plain user");
+  await users.form.getByRole("button", { name: "Add user" }).click();
+  await expect(users.form.getByLabel("Name", { exact: true })).toHaveAttribute("aria-invalid", "true");
+  await expect(users.form.getByLabel("Name", { exact: true }), "what was typed stays").toHaveValue("plain user");
   await users.row("plain user").getByRole("button", { name: "Disable", exact: true }).click();
   await expect(users.row("plain user")).toContainText("Disabled");
   await users.row("plain user").getByRole("button", { name: "Enable", exact: true }).click();
@@ -53,6 +64,11 @@ test("a key is created, limited, disabled, enabled and revoked, with faults show
   await users.openUser("plain keys");
   await user.send("half", "5", "");
   await expect(page.getByText(/window in minutes too, or leave both empty/i)).toBeVisible();
+  for (const [label, typed] of Object.entries({ Name: "half", Requests: "5", "Window (Minutes)": "" })) {
+    await expect(user.form.getByLabel(label, { exact: true }), "what was typed stays").toHaveValue(typed);
+  }
+  await user.send("", "6", "");
+  await expect(user.form.getByLabel("Requests", { exact: true }), "of the last form that was sent").toHaveValue("6");
 
   await user.send("plain", "1", "10");
   const key = (await page.getByTestId("new-key").textContent())!;
@@ -65,4 +81,16 @@ test("a key is created, limited, disabled, enabled and revoked, with faults show
   await user.enable("plain");
   await user.revoke("plain");
   expect(await generate(fortress.url, key)).toBe(401);
+});
+
+test("a backend is added, changed, loses its token and is removed", async ({ page, startFake }) => {
+  const fake = await startFake("--token", "backend-secret");
+  const backends = new BackendsPage(page);
+  await page.goto("/admin/backends");
+  const row = await backends.add("plain box", fake.url, "backend-secret");
+  await expect(row).toContainText("2 models");
+  await backends.edit("plain box", { Name: "plain box 2" });
+  await expect(backends.row("plain box 2")).toContainText("A token is stored");
+  await backends.forgetToken("plain box 2");
+  await backends.remove("plain box 2");
 });

@@ -17,8 +17,8 @@ use crate::edge::Edge;
 const BACKLOG: u32 = 1024;
 /// Longest time from the connection, or the previous answer, to the end of a request's head.
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);
-/// Most headers; more get 431.
-const MAX_HEADERS: usize = 100;
+/// Most headers that are read; more get a bare 431. Above what `edge` allows, which refuses in words.
+const MAX_HEADERS: usize = 256;
 /// A connection's buffer. Heads that do not fit get 431; above the 32 KiB that `edge` allows, so that a long address can
 /// be told from large headers.
 const BUFFER: usize = 72 * 1024;

@@ -21,8 +21,9 @@ use crate::{
     proxies::TrustedProxies,
     shutdown::Signals,
     supervisor::Supervisor,
-    tasks::{control_socket::ControlSocket, usage},
+    tasks::control_socket::ControlSocket,
 };
+use files::{DataDirLock, make_data_dir};
 use open::open;
 pub use open::{StartError, offline};
 
@@ -69,14 +70,18 @@ pub struct Application {
     admin: Handle,
     stopping: CancellationToken,
     drain: Duration,
+    /// Freed last, when the store is closed.
+    _data_dir: DataDirLock,
 }
 
 impl Application {
-    /// Binds the port, opens the store, loads everything, starts the background tasks. Database and hashing run on
+    /// Binds the port, takes the data folder, opens the store, loads everything, starts the background tasks. Database and hashing run on
     /// `admin`.
     pub async fn build(config: Config, admin: Handle) -> Result<Self, StartError> {
         let listener = accept::bind(config.listen).map_err(StartError::Other)?;
         let address = listener.local_addr().map_err(StartError::other)?;
+        make_data_dir(&config.data_dir)?;
+        let data_dir = DataDirLock::take(&config.data_dir)?;
         let (gateway, records) = Gateway::new(USAGE_CAPACITY);
         let opened = {
             let (parts, gateway) = (open::Parts::of(&config), gateway.clone());
@@ -114,6 +119,7 @@ impl Application {
             admin,
             stopping,
             drain: config.drain,
+            _data_dir: data_dir,
         })
     }
 
@@ -191,10 +197,8 @@ fn start_tasks(
 ) {
     let catalogue = gateway.clone();
     supervisor.spawn("catalogue", |stop| async move { catalogue.run_catalogue(stop).await });
-    let (records, relay) = usage::relay(records);
-    supervisor.spawn("usage relay", relay);
     let writer = control.clone();
-    supervisor.spawn("usage writer", |_| async move { writer.run_usage_writer(records).await });
+    supervisor.spawn("usage writer", |stop| async move { writer.run_usage_writer(records, stop).await });
     let housekeeping = control.clone();
     supervisor.spawn("housekeeping", |stop| async move { housekeeping.run_housekeeping(stop).await });
 }

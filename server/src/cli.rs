@@ -13,6 +13,7 @@ use std::{
 };
 
 use clap::Parser;
+use control::command::Reply;
 
 use crate::{
     application,
@@ -65,10 +66,21 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Verb::Check => check(arguments.json),
         Verb::Ask(ask) => {
             let config = Config::load()?;
-            let reply = remote::ask(&config, ask.into_command()?)?;
-            output::print(reply, arguments.json)
-                .map_err(|error| Failure::new(format_args!("cannot print the result: {error}")))
+            show(remote::ask(&config, ask.into_command()?)?, arguments.json)
         }
+    }
+}
+
+/// Prints a reply. A reader that has seen enough (`| head -1`) is no failure, unless what it did not read was a key.
+fn show(reply: Reply, json: bool) -> Result<(), Failure> {
+    let key = if let Reply::CreatedKey(created) = &reply { Some(created.view.id.clone()) } else { None };
+    match (output::print(reply, json), key) {
+        (Ok(()), _) => Ok(()),
+        (Err(error), Some(id)) => Err(Failure::new(format_args!(
+            "the key was made but could not be shown ({error}): `ollama-fortress key revoke op_{id}`, then make another"
+        ))),
+        (Err(error), None) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        (Err(error), None) => Err(Failure::new(format_args!("cannot print the result: {error}"))),
     }
 }
 

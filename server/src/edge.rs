@@ -52,14 +52,14 @@ impl Edge {
             Ok(response) => response,
             Err(_) => {
                 tracing::error!(path, "handling a request panicked");
-                reply::internal_fault(&path)
+                self.refuse(&path, StatusCode::INTERNAL_SERVER_ERROR, "internal server error")
             }
         }
     }
 
     async fn dispatch(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         if let Some((status, sentence)) = sanity::fault(&request) {
-            return reply::refuse(status, sentence);
+            return self.refuse(request.uri().path(), status, sentence);
         }
         match Route::of(request.method(), request.uri().path(), request.headers()) {
             Route::Gateway => {
@@ -82,6 +82,14 @@ impl Edge {
             }
             Route::Nothing => reply::text(StatusCode::NOT_FOUND, "404 page not found"),
         }
+    }
+
+    /// An error as clients of `path` understand it. The connection ends with it: what follows on it cannot be trusted.
+    fn refuse(&self, path: &str, status: StatusCode, sentence: &'static str) -> Response<Body> {
+        if route::is_api(path) {
+            return reply::closing(self.gateway.refuse(path, status, sentence));
+        }
+        reply::refuse(status, sentence)
     }
 
     fn client(&self, request: &Request<Incoming>, peer: SocketAddr) -> Client {

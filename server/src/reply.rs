@@ -23,7 +23,11 @@ pub fn text(status: StatusCode, sentence: &'static str) -> Response<Body> {
 
 /// As [`text`], and the connection ends with it: what follows on it cannot be trusted.
 pub fn refuse(status: StatusCode, sentence: &'static str) -> Response<Body> {
-    let mut response = text(status, sentence);
+    closing(text(status, sentence))
+}
+
+/// The answer, and the connection ends with it.
+pub fn closing(mut response: Response<Body>) -> Response<Body> {
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }
@@ -33,21 +37,5 @@ pub fn see_admin() -> Response<Body> {
     let mut response = text(StatusCode::FOUND, "the admin pages are under /admin");
     response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/admin"));
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
-    response
-}
-
-/// What the API answers when handling a request panicked, in the form that clients of `path` understand.
-pub fn internal_fault(path: &str) -> Response<Body> {
-    let json = if path.starts_with("/v1/messages") {
-        r#"{"type":"error","error":{"type":"api_error","message":"internal server error"}}"#
-    } else if path.starts_with("/v1/") {
-        r#"{"error":{"message":"internal server error","type":"api_error","param":null,"code":null}}"#
-    } else if path.starts_with("/api/") {
-        r#"{"error":"internal server error"}"#
-    } else {
-        return refuse(StatusCode::INTERNAL_SERVER_ERROR, "internal server error");
-    };
-    let mut response = refuse(StatusCode::INTERNAL_SERVER_ERROR, json);
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

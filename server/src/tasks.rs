@@ -2,4 +2,3 @@
 
 pub mod control_socket;
 pub mod socket_path;
-pub mod usage;

@@ -11,7 +11,10 @@ pub async fn create_key(input: CreateKey) -> Result<CreatedKey, AppError> {
     let request = crate::ssr::Request::current()?;
     let actor = request.actor()?;
     let page = format!("/admin/users/{}", input.user_id);
-    let key = request.control().create_key(&actor, input).await?;
+    let CreateKey { name, requests, minutes, .. } = input.clone();
+    let key = request.control().create_key(&actor, input).await.map_err(AppError);
+    let typed = [("name", name.as_str()), ("requests", &requests), ("minutes", &minutes)];
+    let key = crate::typed::keep_typed::<CreateUserKey, _>(key, &typed)?;
     if request.is_form() {
         request.show_key_on(&page, &actor, &key);
     }

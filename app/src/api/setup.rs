@@ -22,7 +22,9 @@ pub async fn create_first_admin(input: Private<CreateFirstAdmin>) -> Result<(), 
     let request = crate::ssr::Request::current()?;
     let setup = request.setup_session().ok_or_else(crate::ssr::needs_setup_link)?;
     let origin = request.header("origin");
-    let session = request.control().create_first_admin(&setup, input.0, &request.client(), origin.as_deref()).await?;
+    let name = input.0.name.clone();
+    let session = request.control().create_first_admin(&setup, input.0, &request.client(), origin.as_deref()).await;
+    let session = crate::typed::keep_typed::<CreateAdmin, _>(session.map_err(AppError), &[("name", &name)])?;
     request.open_session(&session.token);
     request.close_setup();
     Ok(())
@@ -73,7 +75,9 @@ pub async fn use_backend(input: Private<ProbeAddress>) -> Result<(), AppError> {
 pub async fn create_first_key(input: CreateFirstKey) -> Result<SetupResult, AppError> {
     let request = crate::ssr::Request::current()?;
     let actor = request.actor()?;
-    let result = request.control().create_first_key(&actor, input).await?;
+    let CreateFirstKey { user, key } = input.clone();
+    let result = request.control().create_first_key(&actor, input).await.map_err(AppError);
+    let result = crate::typed::keep_typed::<CreateSetupKey, _>(result, &[("user", &user), ("key", &key)])?;
     if request.is_form() {
         request.show_key_on("/admin/setup", &actor, &result.key);
     }

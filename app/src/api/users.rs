@@ -21,7 +21,9 @@ pub async fn get_user(input: UserRef) -> Result<UserDetail, AppError> {
 #[server(name = CreateUser, prefix = "/admin/fn", endpoint = "users/add")]
 pub async fn add_user(input: AddUser) -> Result<UserView, AppError> {
     let (control, actor) = crate::ssr::signed_in()?;
-    Ok(control.add_user(&actor, input).await?)
+    let name = input.name.clone();
+    let user = control.add_user(&actor, input).await.map_err(AppError);
+    crate::typed::keep_typed::<CreateUser, _>(user, &[("name", &name)])
 }
 
 #[server(name = SwitchUser, prefix = "/admin/fn", endpoint = "users/enabled")]

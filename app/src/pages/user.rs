@@ -30,6 +30,7 @@ use crate::{
     },
     error::AppError,
     format::{number, plural},
+    visit,
 };
 
 #[component]
@@ -55,7 +56,7 @@ pub fn UserPage() -> impl IntoView {
 }
 
 async fn read(id: String) -> Result<UserDetail, AppError> {
-    let id = UserId::new(&id).map_err(|_| AppError(AdminError::NotFound { what: "this user".into() }))?;
+    let id = UserId::new(&id).map_err(|_| AppError(AdminError::NotFound { what: "user".into() }))?;
     get_user(UserRef { id }).await
 }
 
@@ -63,14 +64,16 @@ async fn read(id: String) -> Result<UserDetail, AppError> {
 #[component]
 fn Found(user: Resource<Result<UserDetail, AppError>>, refresh: RwSignal<u32>) -> impl IntoView {
     let detail = Signal::derive(move || user.get().and_then(Result::ok));
-    let first =
-        Memo::new(move |_| user.get().map(|user| user.map(|detail| detail.user.id).map_err(|error| error.to_string())));
+    let first = Memo::new(move |_| user.get().map(|user| user.map(|detail| detail.user.id)));
     move || match first.get() {
         None => EitherOf3::A(()),
-        Some(Err(fault)) => EitherOf3::B(view! {
-            <PageHeader title="User" />
-            <Fault fault=Some(fault) />
-        }),
+        Some(Err(error)) => {
+            visit::answer_with(&error);
+            EitherOf3::B(view! {
+                <PageHeader title="User" />
+                <Fault fault=Some(error.to_string()) />
+            })
+        }
         Some(Ok(_)) => EitherOf3::C(detail.get_untracked().map(|first| view! { <Detail first detail refresh /> })),
     }
 }

@@ -5,19 +5,21 @@ mod row;
 pub(super) use self::row::SwitchUserForm;
 
 use domain::user::UserView;
-use leptos::{html, prelude::*};
+use leptos::prelude::*;
 
 use self::row::UserRow;
 use crate::{
     api::users::{CreateUser, RemoveUser, SwitchUser, list_users},
     components::{
-        action::{SubmitButton, on_success, plain_fault, refresh_after},
+        action::{SubmitButton, plain_fault},
         fault::{Fault, field_fault, form_fault},
         field::Field,
+        form::{FormCard, emptied_after},
         listing::Listing,
         page::PageHeader,
         rows::Rows,
     },
+    typed::typed,
 };
 
 #[component]
@@ -64,31 +66,22 @@ fn UserTable(users: Signal<Vec<UserView>>, refresh: RwSignal<u32>) -> impl IntoV
 #[component]
 fn AddUserForm(refresh: RwSignal<u32>) -> impl IntoView {
     let action = ServerAction::<CreateUser>::new();
-    let form = NodeRef::<html::Form>::new();
-    refresh_after(action, refresh);
-    on_success(action, move || {
-        if let Some(form) = form.get_untracked() {
-            form.reset();
-        }
-    });
+    let form = emptied_after(action, refresh);
     view! {
-        <section aria-labelledby="add-user" class="card card-border border-base-300 bg-base-100">
-            <div class="card-body">
-                <h2 id="add-user" class="card-title">"Add a user"</h2>
-                <ActionForm action node_ref=form>
-                    <Fault fault=form_fault(action, &["name"]) />
-                    <div class="flex max-w-md flex-col gap-3">
-                        <Field
-                            label="Name" name="name" id="new-user-name" required=true fault=field_fault(action, "name")
-                            hint="A person, a team or a program. Users do not sign in here; they call the API with their keys."
-                        />
-                        <div>
-                            <SubmitButton label="Add user" pending=action.pending() />
-                        </div>
+        <FormCard id="add-user" title="Add a user">
+            <ActionForm action node_ref=form>
+                <Fault fault=form_fault(action, &["name"]) />
+                <div class="flex max-w-md flex-col gap-3">
+                    <Field
+                        label="Name" name="name" id="new-user-name" required=true value={typed::<CreateUser>("name")} fault=field_fault(action, "name")
+                        hint="A person, a team or a program. Users do not sign in here; they call the API with their keys."
+                    />
+                    <div>
+                        <SubmitButton label="Add user" pending=action.pending() />
                     </div>
-                </ActionForm>
-            </div>
-        </section>
+                </div>
+            </ActionForm>
+        </FormCard>
     }
     .into_any()
 }

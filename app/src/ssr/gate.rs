@@ -55,7 +55,9 @@ async fn admit(state: &AppState, mut request: Request) -> Result<Request, Box<Re
     if let Some(trimmed) = path.strip_suffix('/').filter(|_| request.method() == Method::GET) {
         return Err(Box::new(Redirect::permanent(trimmed).into_response()));
     }
+    // Only a visit redeems the link: previews ask with HEAD first.
     if path == "/admin/setup"
+        && request.method() == Method::GET
         && let Some(token) = setup_token(request.uri().query().unwrap_or_default())
     {
         return Err(Box::new(redeem(state, token)));

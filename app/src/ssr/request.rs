@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use axum::http::{HeaderName, HeaderValue, header, request::Parts};
 use control::{Actor, Client, Control, SetupSession};
-use domain::{error::AdminError, key::CreatedKey};
+use domain::{error::AdminError, host::is_loopback, key::CreatedKey};
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 use leptos_router::location::RequestUrl;
@@ -122,30 +122,6 @@ impl Request {
     fn append_cookie(&self, value: Option<HeaderValue>) {
         if let Some(value) = value {
             self.response.append_header(header::SET_COOKIE, value);
-        }
-    }
-}
-
-/// The host part names this machine.
-fn is_loopback(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_names_of_this_machine_are_loopback() {
-        for host in ["localhost", "LOCALHOST:8080", "127.0.0.1:8080", "[::1]:8080", "127.8.8.8"] {
-            assert!(is_loopback(host), "{host}");
-        }
-        for host in ["", "gateway.lan:8080", "localhost.evil.example", "192.168.1.2", "[fe80::1]:8080"] {
-            assert!(!is_loopback(host), "{host}");
         }
     }
 }

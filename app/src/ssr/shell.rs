@@ -8,7 +8,8 @@ use crate::{App, Assets, visit::Visit};
 /// The whole document. A page that shows a key once is not hydrated: the key then is in this HTML and nowhere else.
 pub(super) fn shell(assets: Assets) -> impl IntoView {
     let visit = use_context::<Visit>().unwrap_or_default();
-    let Assets { js, wasm, css, chart_js } = assets;
+    let Assets { js, wasm, css, chart_js, reload_js } = assets;
+    let reload = reload_js.map(|src| view! { <script defer src=src nonce=use_nonce()></script> });
     let hydrate = visit.key.is_none().then(|| {
         let start = format!(
             "import init, {{ hydrate }} from {js:?}; init({{ module_or_path: {wasm:?} }}).then(() => hydrate());"
@@ -30,6 +31,7 @@ pub(super) fn shell(assets: Assets) -> impl IntoView {
                 <link rel="icon" type="image/svg+xml" href="/pkg/favicon.svg"/>
                 <link rel="stylesheet" href=css/>
                 {hydrate}
+                {reload}
                 <MetaTags/>
             </head>
             <body>

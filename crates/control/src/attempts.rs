@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use domain::address::network;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
@@ -42,7 +43,7 @@ struct Inner {
 impl Attempts {
     /// Counts a try of `account` from `address`; `None` while either is locked out.
     pub fn reserve(&self, account: &str, address: IpAddr, now: Instant) -> Option<Reservation> {
-        let (account, address) = (account.trim().to_lowercase(), prefix(address));
+        let (account, address) = (account.trim().to_lowercase(), network(address).to_string());
         let visit = counter(&["visit", &account, &address]);
         let mut inner = lock(&self.0);
         let of_account = if inner.known.contains(&visit) { visit } else { counter(&["account", &account]) };
@@ -115,17 +116,6 @@ impl Inner {
             let oldest = self.failures.iter().min_by_key(|(_, times)| (times.len() >= FAILURES, times.last().copied()));
             let Some(counter) = oldest.map(|(counter, _)| *counter) else { return };
             self.failures.remove(&counter);
-        }
-    }
-}
-
-/// IPv4 whole, also when it is written as IPv6; IPv6 by its /64, which is what one customer gets.
-fn prefix(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
         }
     }
 }

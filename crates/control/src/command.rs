@@ -145,20 +145,20 @@ impl Control {
         }
     }
 
-    /// A backend by name or id; a name wins.
+    /// A backend by id or name. The id wins: nobody can take its meaning away by naming another backend like it.
     fn backend_called(&self, text: &str) -> Result<BackendId, AdminError> {
-        let state = self.state();
+        let (state, text) = (self.state(), text.trim());
         let rows = &state.rows.backends;
-        let by_name = rows.iter().find(|row| name::same(&row.name, text.trim()));
-        let found = by_name.or_else(|| rows.iter().find(|row| row.id.as_str() == text.trim()));
+        let by_id = rows.iter().find(|row| row.id.as_str() == text);
+        let found = by_id.or_else(|| rows.iter().find(|row| name::same(&row.name, text)));
         found.map(|row| row.id.clone()).ok_or_else(|| fault::not_found("backend"))
     }
 
-    /// A user that is not removed, by name or id; a name wins.
+    /// A user that is not removed, by id or name; the id wins, as above.
     fn user_called(&self, text: &str) -> Result<UserId, AdminError> {
-        let state = self.state();
-        let by_name = state.users().find(|row| name::same(&row.name, text.trim()));
-        let found = by_name.or_else(|| state.users().find(|row| row.id.as_str() == text.trim()));
+        let (state, text) = (self.state(), text.trim());
+        let by_id = state.users().find(|row| row.id.as_str() == text);
+        let found = by_id.or_else(|| state.users().find(|row| name::same(&row.name, text)));
         found.map(|row| row.id.clone()).ok_or_else(|| fault::not_found("user"))
     }
 

@@ -5,6 +5,7 @@ pub mod command;
 
 mod attempts;
 mod backends;
+mod check;
 mod clock;
 mod fault;
 mod flash;
@@ -42,6 +43,7 @@ use tokio::sync::Mutex;
 #[cfg(test)]
 use tokio_util::sync::CancellationToken;
 
+pub use check::{check_admin, check_public_url, check_redis_url};
 pub use password::check_password;
 pub use secrets::root::check_secret_key;
 
@@ -60,13 +62,26 @@ pub struct ControlConfig {
 }
 
 /// Settings as the environment gives them; `None` where it is silent.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct EnvironmentSettings {
     /// `RATE_LIMIT_REQUESTS` and `RATE_LIMIT_WINDOW_MINUTES`; `Some(None)` is "no limit" said explicitly.
     pub default_limit: Option<Option<domain::limit::RateLimit>>,
     pub redis_url: Option<String>,
     pub max_body_mb: Option<u32>,
     pub public_url: Option<String>,
+}
+
+/// The Redis address carries a password, so only its presence is told.
+impl std::fmt::Debug for EnvironmentSettings {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("EnvironmentSettings")
+            .field("default_limit", &self.default_limit)
+            .field("redis_url", &self.redis_url.as_ref().map(|_| "(hidden)"))
+            .field("max_body_mb", &self.max_body_mb)
+            .field("public_url", &self.public_url)
+            .finish()
+    }
 }
 
 /// Where a request of the admin app comes from.

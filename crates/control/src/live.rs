@@ -108,7 +108,7 @@ impl Control {
     }
 
     /// Ends what has lapsed and writes when sessions were last used.
-    async fn tidy(&self, now: Now) {
+    pub(crate) async fn tidy(&self, now: Now) {
         self.0.attempts.prune(now.instant);
         self.0.flash.prune(now.instant);
         self.write_sessions(now, false).await;
@@ -116,6 +116,13 @@ impl Control {
 
     /// What cannot be written now is tried again with the next call.
     pub(crate) async fn write_sessions(&self, now: Now, all: bool) {
+        // On a shared database what seems to have lapsed may be in use through another gateway.
+        if self.0.sessions.any_lapsed(now)
+            && let Err(error) = self.follow_sessions(now).await
+        {
+            tracing::warn!(%error, "it cannot be told which sessions have lapsed");
+            return;
+        }
         let lapsed = self.0.sessions.lapse(now);
         let used = self.0.sessions.to_write(all);
         if lapsed.is_empty() && used.is_empty() || self.0.store.read_only().is_some() {

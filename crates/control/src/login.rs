@@ -9,10 +9,10 @@ use store::row::{AdminRow, Op, SessionRow};
 use zeroize::Zeroizing;
 
 use crate::{
-    Actor, Client, Control, NewSession,
+    Actor, Client, Control, NewSession, check,
     clock::Now,
     fault, name,
-    password::{Verdict, check_password},
+    password::Verdict,
     secrets::{random, token_hash},
     session::surplus,
     state::State,
@@ -196,17 +196,8 @@ impl Control {
         password_field: &str,
         password: &str,
     ) -> Result<AdminRow, AdminError> {
-        let checked = name::check(name_field, name);
-        let mut fields: Vec<_> = checked.as_ref().err().cloned().into_iter().collect();
-        if let Err(message) = check_password(password) {
-            fields.push(domain::error::FieldError::new(password_field, message));
-        } else if name::same(name.trim(), password) {
-            fields.push(domain::error::FieldError::new(password_field, "must not be the name"));
-        }
-        let Ok(name) = checked else { return Err(AdminError::Invalid { fields }) };
-        if !fields.is_empty() {
-            return Err(AdminError::Invalid { fields });
-        }
+        let name = check::account(name_field, name, password_field, password)
+            .map_err(|fields| AdminError::Invalid { fields })?;
         let password_hash = self.0.hasher.hash(password).await?;
         Ok(AdminRow { id: random::id()?, name, password_hash, created_at: Now::read().wall })
     }

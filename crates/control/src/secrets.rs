@@ -51,7 +51,7 @@ impl Secrets {
 
     /// The stored form of an API key, as the gateway computes it.
     pub fn hash_key(&self, key: &str) -> [u8; 32] {
-        hmac_sha256(&self.pepper.0, key.as_bytes())
+        self.pepper.hash(key)
     }
 }
 

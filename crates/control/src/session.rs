@@ -72,7 +72,12 @@ impl Sessions {
                 last: now.instant,
                 written: Some(row.last_seen_at),
             });
-            entry.row.last_seen_at = entry.row.last_seen_at.max(row.last_seen_at);
+            if row.last_seen_at > entry.row.last_seen_at {
+                // Used through another gateway, as long ago as its row says.
+                entry.row.last_seen_at = row.last_seen_at;
+                let ago = Duration::from_millis(now.wall.saturating_sub(row.last_seen_at));
+                entry.last = now.instant.checked_sub(ago).unwrap_or(entry.last).max(entry.last);
+            }
             entry.written = Some(row.last_seen_at);
         }
     }
@@ -107,6 +112,11 @@ impl Sessions {
         let hashes: Vec<Hash> =
             table.entries.values().map(|entry| &entry.row).filter(|row| which(row)).map(|row| row.token_hash).collect();
         hashes.into_iter().for_each(|hash| table.end(hash));
+    }
+
+    /// As far as is known here, some session with a row has lapsed.
+    pub fn any_lapsed(&self, now: Now) -> bool {
+        lock(&self.0).entries.values().any(|entry| entry.written.is_some() && !entry.is_live(now))
     }
 
     /// Ends what has lapsed and returns every hash whose row is to be deleted.
@@ -192,6 +202,19 @@ mod tests {
             assert!(sessions.touch(&[1; 32], now.plus(MINUTE * minutes)).is_some(), "{minutes}");
         }
         assert!(sessions.touch(&[1; 32], now.plus(MINUTE * 720)).is_none());
+    }
+
+    #[test]
+    fn use_through_another_gateway_keeps_a_session_as_long_as_use_here() {
+        let now = Now::read();
+        let sessions = table(now);
+        let used = SessionRow { last_seen_at: now.plus(MINUTE * 29).wall, ..row(1, now) };
+        sessions.follow(&[used], now.plus(MINUTE * 40));
+        assert!(sessions.is_live(&[1; 32], now.plus(MINUTE * 58)));
+        assert!(
+            !sessions.is_live(&[1; 32], now.plus(MINUTE * 59)),
+            "counted from its use, not from when that was read"
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::{
     error::{AdminError, FieldError},
     limit::RateLimit,
-    settings::{SaveSettings, SettingsView, Source, Sourced},
+    settings::{MAX_BODY_MB, SaveSettings, SettingsView, Source, Sourced},
 };
 use store::row::Op;
 use url::Url;
@@ -37,7 +37,7 @@ const CATALOGUE: Number = Number { name: "catalogue_interval_s", min: 1, max: 3_
 const CONNECT: Number = Number { name: "connect_timeout_s", min: 1, max: 60, default: 3 };
 const FIRST_BYTE: Number = Number { name: "first_byte_timeout_s", min: 1, max: 86_400, default: 600 };
 const STALL: Number = Number { name: "stall_timeout_s", min: 1, max: 86_400, default: 300 };
-const MAX_BODY: Number = Number { name: "max_body_mb", min: 1, max: 4_096, default: 64 };
+const MAX_BODY: Number = Number { name: "max_body_mb", min: 1, max: MAX_BODY_MB, default: 64 };
 
 impl Number {
     fn parse(&self, text: &str) -> Result<u32, FieldError> {

@@ -178,8 +178,9 @@ impl Control {
             }
         };
         for row in &self.state().rows.backends {
-            if let Ok(url) = Url::parse(&row.url) {
-                add(url, self.backend_token(row)?);
+            // One that cannot be read, which is in the log, must not hide the others.
+            if let (Ok(url), Ok(token)) = (Url::parse(&row.url), self.backend_token(row)) {
+                add(url, token);
             }
         }
         let local = gateway::probe::normalise_url(LOCAL_OLLAMA).ok();

@@ -92,8 +92,8 @@ impl Inner {
     }
 
     /// The same for a state that differs in sessions only, which do not count the revision up.
-    fn install_sessions(&self, state: State) {
-        self.sessions.follow(&state.rows.sessions, Now::read());
+    fn install_sessions(&self, state: State, now: Now) {
+        self.sessions.follow(&state.rows.sessions, now);
         self.state.store(Arc::new(state));
     }
 
@@ -108,7 +108,7 @@ impl Inner {
             Ok(revision) => {
                 let state = self.state.load().after(ops, revision);
                 if revision == expected {
-                    self.install_sessions(state)
+                    self.install_sessions(state, Now::read())
                 } else {
                     self.install(state)
                 }
@@ -192,7 +192,7 @@ impl Control {
         let _held = self.0.write.lock().await;
         let known = self.state().rows.revision;
         let result = match self.0.store.revision().await {
-            Ok(revision) if revision == known => Ok(()),
+            Ok(revision) if revision == known => self.read_sessions(Now::read()).await,
             Ok(_) => self.0.reload().await,
             Err(error) => Err(error),
         };
@@ -200,6 +200,21 @@ impl Control {
             Ok(()) => self.0.doubtful.store(false, Ordering::Release),
             Err(error) => tracing::warn!(%error, "the database's revision is unknown; going on with what is in memory"),
         }
+    }
+
+    /// Follows the sessions in the database, which other gateways on a shared one write too.
+    pub(crate) async fn follow_sessions(&self, now: Now) -> Result<(), StoreError> {
+        let _held = self.0.write.lock().await;
+        self.read_sessions(now).await
+    }
+
+    /// With the write lock held.
+    async fn read_sessions(&self, now: Now) -> Result<(), StoreError> {
+        let sessions = self.0.store.sessions().await?;
+        let mut state = State::clone(&self.state());
+        state.rows.sessions = sessions;
+        self.0.install_sessions(state, now);
+        Ok(())
     }
 
     /// The configuration now.

@@ -18,6 +18,7 @@ use domain::{
 };
 use store::{KeyTotals, Store, StoreError};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::{Control, lock::lock};
 use minutes::Minutes;
@@ -78,38 +79,26 @@ impl Usage {
 }
 
 impl Control {
-    /// Writes usage once a second until the channel closes, and then what is left.
-    pub async fn run_usage_writer(&self, records: mpsc::Receiver<UsageRecord>) {
-        writer::run(&self.0.store, &self.0.usage, records).await;
+    /// Writes usage once a second until `stop` or the end of the channel, and then what is left: after `stop` nothing
+    /// more is taken.
+    pub async fn run_usage_writer(&self, records: mpsc::Receiver<UsageRecord>, stop: CancellationToken) {
+        writer::run(&self.0.store, &self.0.usage, records, stop).await;
     }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use domain::{endpoint::Endpoint, id::UserId, usage::Outcome};
+    use domain::{endpoint::Endpoint, id::UserId};
 
     use super::*;
 
     pub fn record(key: &KeyId, at: u64, status: u16) -> UsageRecord {
         UsageRecord {
-            request_id: at,
-            at,
-            user: UserId::new("uuuuuuuuuuuu").unwrap(),
-            key: key.clone(),
             model: Some("llama3:latest".into()),
-            backend: None,
-            endpoint: Endpoint::Chat,
             status,
-            bytes_in: 1,
-            bytes_out: 2,
             prompt_tokens: Some(3),
             completion_tokens: Some(4),
-            tokens_estimated: false,
-            queue_us: 0,
-            load_us: 0,
-            ttft_us: Some(5),
-            total_us: 6,
-            outcome: Outcome::Complete,
+            ..UsageRecord::new(at, at, UserId::new("uuuuuuuuuuuu").unwrap(), key.clone(), Endpoint::Chat)
         }
     }
 
@@ -118,5 +107,13 @@ pub(crate) mod tests {
         let (usage, key) = (Usage::default(), KeyId::new("kkkkkkkkkkkk").unwrap());
         usage.absorb(&[record(&key, 20, 200), record(&key, 10, 500)], 30);
         assert_eq!(usage.total(&key), KeyTotals { requests: 2, last_used_at: Some(20) });
+    }
+
+    #[test]
+    fn the_largest_token_number_a_backend_can_send_ends_nothing() {
+        let (usage, key) = (Usage::default(), KeyId::new("kkkkkkkkkkkk").unwrap());
+        let largest = UsageRecord { completion_tokens: Some(u64::MAX), ..record(&key, 20, 200) };
+        usage.absorb(&[largest.clone(), largest], 30);
+        assert!(usage.last_hour(30).iter().any(|minute| minute.completion_tokens == u64::MAX));
     }
 }

@@ -108,7 +108,10 @@ pub struct ProbeReport {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ProbeResult {
     /// An Ollama or compatible server answers, with these models.
-    Ok { version: Option<String>, models: Vec<String> },
+    Ok {
+        version: Option<String>,
+        models: Vec<String>,
+    },
     /// Nothing listens at the port.
     Refused,
     TimedOut,
@@ -119,9 +122,13 @@ pub enum ProbeResult {
     /// It wants a token, or another than the one given.
     Unauthorized,
     /// Something answers, but it is not an Ollama: what it answered, in a few words.
-    NotOllama { detail: String },
+    NotOllama {
+        detail: String,
+    },
     /// Anything else, in a few words.
-    Failed { detail: String },
+    Failed {
+        detail: String,
+    },
 }
 
 impl ProbeResult {
@@ -133,7 +140,10 @@ impl ProbeResult {
     pub fn message(&self) -> String {
         match self {
             Self::Ok { version, models } => {
-                let version = version.as_deref().map(|version| format!("Ollama {version}")).unwrap_or_else(|| "a compatible server".into());
+                let version = version
+                    .as_deref()
+                    .map(|version| format!("Ollama {version}"))
+                    .unwrap_or_else(|| "a compatible server".into());
                 let plural = if models.len() == 1 { "" } else { "s" };
                 format!("{version} answers with {} model{plural}", models.len())
             }

@@ -56,7 +56,9 @@ impl AdminError {
     /// The fault beside `field`, if there is one.
     pub fn field(&self, field: &str) -> Option<&str> {
         match self {
-            Self::Invalid { fields } => fields.iter().find(|fault| fault.field == field).map(|fault| fault.message.as_str()),
+            Self::Invalid { fields } => {
+                fields.iter().find(|fault| fault.field == field).map(|fault| fault.message.as_str())
+            }
             _ => None,
         }
     }

@@ -2,10 +2,12 @@
 //! inputs and views of the admin pages. Compiled for the server and for WASM, so nothing here may do I/O, read a clock
 //! or know a framework.
 
+pub mod address;
 pub mod backend;
 pub mod dashboard;
 pub mod endpoint;
 pub mod error;
+pub mod host;
 pub mod id;
 pub mod key;
 pub mod limit;

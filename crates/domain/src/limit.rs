@@ -29,7 +29,8 @@ impl TryFrom<RawRateLimit> for RateLimit {
     type Error = &'static str;
 
     fn try_from(raw: RawRateLimit) -> Result<Self, Self::Error> {
-        Self::new(raw.requests, raw.minutes).ok_or("a limit takes at least one request and one minute, and at most a week")
+        Self::new(raw.requests, raw.minutes)
+            .ok_or("a limit takes at least one request and one minute, and at most a week")
     }
 }
 
@@ -46,8 +47,12 @@ impl RateLimit {
         let (requests, minutes) = (requests.trim(), minutes.trim());
         match (requests.is_empty(), minutes.is_empty()) {
             (true, true) => return Ok(None),
-            (true, false) => return Err(vec![FieldError::new("requests", "give the number of requests too, or leave both empty")]),
-            (false, true) => return Err(vec![FieldError::new("minutes", "give the window in minutes too, or leave both empty")]),
+            (true, false) => {
+                return Err(vec![FieldError::new("requests", "give the number of requests too, or leave both empty")]);
+            }
+            (false, true) => {
+                return Err(vec![FieldError::new("minutes", "give the window in minutes too, or leave both empty")]);
+            }
             (false, false) => {}
         }
         let mut faults = Vec::new();

@@ -135,7 +135,14 @@ mod tests {
 
     #[test]
     fn spellings_of_one_model_are_one_name() {
-        for text in ["llama3", "LLAMA3", " llama3:latest ", "library/llama3", "registry.ollama.ai/library/Llama3:Latest", "https://registry.ollama.ai/library/llama3"] {
+        for text in [
+            "llama3",
+            "LLAMA3",
+            " llama3:latest ",
+            "library/llama3",
+            "registry.ollama.ai/library/Llama3:Latest",
+            "https://registry.ollama.ai/library/llama3",
+        ] {
             assert_eq!(canonical(text), "registry.ollama.ai/library/llama3:latest", "{text}");
         }
         assert_eq!(canonical("hf.co/u/m:Q4_K_M"), "hf.co/u/m:q4_k_m");

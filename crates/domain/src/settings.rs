@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::limit::RateLimit;
 
+/// Largest value of [`SettingsView::max_body_mb`]. The gateway's memory for all bodies together holds one of this size.
+pub const MAX_BODY_MB: u32 = 512;
+
 /// Where a value comes from; later ones win.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{id::AdminId, key::CreatedKey, backend::ProbeReport};
+use crate::{backend::ProbeReport, id::AdminId, key::CreatedKey};
 
 /// The administrator behind a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

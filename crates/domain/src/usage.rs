@@ -27,7 +27,9 @@ pub enum Outcome {
 impl Outcome {
     /// From its stored number.
     pub fn from_code(code: u8) -> Option<Self> {
-        [Self::Complete, Self::ClientGone, Self::UpstreamFailed, Self::Refused, Self::ShutDown].get(usize::from(code)).copied()
+        [Self::Complete, Self::ClientGone, Self::UpstreamFailed, Self::Refused, Self::ShutDown]
+            .get(usize::from(code))
+            .copied()
     }
 }
 
@@ -43,6 +45,10 @@ pub struct UsageRecord {
     /// The model's display name, `None` on endpoints without one. Always a name the catalogue knows or a name cut to
     /// 200 bytes.
     pub model: Option<String>,
+    /// `model` is what the client wrote and no backend has it. It is shown in the log and never summed by: a client could
+    /// make any number of names.
+    #[serde(default)]
+    pub unresolved: bool,
     /// The backend it was sent to, `None` where the gateway answered itself.
     pub backend: Option<BackendId>,
     pub endpoint: Endpoint,
@@ -68,6 +74,38 @@ pub struct UsageRecord {
     pub outcome: Outcome,
 }
 
+impl UsageRecord {
+    /// A request of which nothing is known yet but who asked for what: without model, backend, bytes or tokens.
+    pub fn new(request_id: u64, at: u64, user: UserId, key: KeyId, endpoint: Endpoint) -> Self {
+        Self {
+            request_id,
+            at,
+            user,
+            key,
+            model: None,
+            unresolved: false,
+            backend: None,
+            endpoint,
+            status: 200,
+            bytes_in: 0,
+            bytes_out: 0,
+            prompt_tokens: None,
+            completion_tokens: None,
+            tokens_estimated: false,
+            queue_us: 0,
+            load_us: 0,
+            ttft_us: None,
+            total_us: 0,
+            outcome: Outcome::Complete,
+        }
+    }
+
+    /// It was answered with a status of 400 or more, or a backend broke it off.
+    pub fn failed(&self) -> bool {
+        self.status >= 400 || self.outcome == Outcome::UpstreamFailed
+    }
+}
+
 /// Requests and tokens of one minute, for the dashboard's charts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MinutePoint {
@@ -78,4 +116,50 @@ pub struct MinutePoint {
     pub errors: u64,
     pub prompt_tokens: u64,
     pub completion_tokens: u64,
+}
+
+impl MinutePoint {
+    /// Milliseconds of one point.
+    pub const LENGTH: u64 = 60_000;
+
+    /// Nothing yet, of the minute that `at` is in.
+    pub fn of(at: u64) -> Self {
+        Self { at: at - at % Self::LENGTH, ..Self::default() }
+    }
+
+    /// Adds one request. The token numbers are a backend's: sums end at the largest number instead of overflowing.
+    pub fn add(&mut self, record: &UsageRecord) {
+        let add = |sum: &mut u64, value: u64| *sum = sum.saturating_add(value);
+        add(&mut self.requests, 1);
+        add(&mut self.errors, u64::from(record.failed()));
+        add(&mut self.prompt_tokens, record.prompt_tokens.unwrap_or_default());
+        add(&mut self.completion_tokens, record.completion_tokens.unwrap_or_default());
+    }
+
+    /// Prompt and answer together.
+    pub fn tokens(&self) -> u64 {
+        self.prompt_tokens.saturating_add(self.completion_tokens)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_token_number_of_a_backend_overflows_a_sum() {
+        let (user, key) = (UserId::new("uuuuuuuuuuuu").unwrap(), KeyId::new("kkkkkkkkkkkk").unwrap());
+        let record = UsageRecord {
+            prompt_tokens: Some(7),
+            completion_tokens: Some(u64::MAX),
+            ..UsageRecord::new(1, 61_234, user, key, Endpoint::Chat)
+        };
+        let mut point = MinutePoint::of(record.at);
+        point.add(&record);
+        point.add(&UsageRecord { status: 500, ..record });
+        let expected =
+            MinutePoint { at: 60_000, requests: 2, errors: 1, prompt_tokens: 14, completion_tokens: u64::MAX };
+        assert_eq!(point, expected);
+        assert_eq!(point.tokens(), u64::MAX);
+    }
 }

@@ -76,6 +76,7 @@ impl Account {
             user: key.user.clone(),
             key: key.id.clone(),
             model: None,
+            unresolved: false,
             backend: None,
             endpoint,
             status: CLIENT_CLOSED,
@@ -93,8 +94,15 @@ impl Account {
         Self { sink: sink.clone(), started, record: Some(record) }
     }
 
+    /// A name the catalogue knows.
     pub(crate) fn model(&mut self, model: &str) {
         self.change(|record| record.model = Some(cut(model, MODEL_BYTES).to_owned()));
+    }
+
+    /// What the client called a model that goes nowhere.
+    pub(crate) fn unresolved(&mut self, model: &str) {
+        self.model(model);
+        self.change(|record| record.unresolved = true);
     }
 
     pub(crate) fn backend(&mut self, backend: &BackendId) {

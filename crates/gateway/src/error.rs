@@ -69,6 +69,8 @@ pub(crate) enum Error {
     BackendCredentials,
     #[error("the gateway is shutting down")]
     ShutDown,
+    #[error("this request has passed this gateway before: one of its backends leads back to it")]
+    Loop,
 }
 
 impl Error {
@@ -88,6 +90,7 @@ impl Error {
             Self::Crowded | Self::NoBackend | Self::Unreachable | Self::ShutDown => StatusCode::SERVICE_UNAVAILABLE,
             Self::BackendClosed | Self::BackendMalformed | Self::BackendCredentials => StatusCode::BAD_GATEWAY,
             Self::FirstByteTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::Loop => StatusCode::LOOP_DETECTED,
         }
     }
 
@@ -120,6 +123,7 @@ impl Error {
             Self::BackendMalformed => "backend_malformed",
             Self::BackendCredentials => "backend_credentials",
             Self::ShutDown => "shut_down",
+            Self::Loop => "loop",
         }
     }
 
@@ -130,7 +134,7 @@ impl Error {
             | Self::FirstByteTimeout
             | Self::BackendMalformed
             | Self::BackendCredentials => Source::Upstream,
-            Self::Crowded | Self::NoBackend | Self::ShutDown => Source::Gateway,
+            Self::Crowded | Self::NoBackend | Self::ShutDown | Self::Loop => Source::Gateway,
             _ => Source::Client,
         }
     }

@@ -3,7 +3,10 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use crate::wire::{self, Framing};
+use crate::{
+    hop,
+    wire::{self, Framing},
+};
 
 /// What a backend may know of a request beside its body.
 const TO_BACKEND: [HeaderName; 4] = [
@@ -20,6 +23,9 @@ const TO_CLIENT: [HeaderName; 3] = [header::CONTENT_TYPE, header::CONTENT_ENCODI
 pub(crate) fn to_backend(from: &HeaderMap, id: u64) -> HeaderMap {
     let mut to = pass(from, &TO_BACKEND);
     to.insert("x-request-id", wire::request_id(id));
+    if let Some(via) = hop::onward(from) {
+        to.insert(header::VIA, via);
+    }
     to
 }
 
@@ -91,14 +97,14 @@ mod tests {
             ("x-request-id", "theirs"),
         ]);
         let to = to_backend(&from, 0xff);
-        assert_eq!(names(&to), ["accept", "content-type", "x-request-id"]);
+        assert_eq!(names(&to), ["accept", "content-type", "via", "x-request-id"]);
         assert_eq!(to["x-request-id"], "00000000000000ff");
     }
 
     #[test]
     fn an_allowed_header_that_connection_names_is_hop_by_hop() {
         let to = to_backend(&map(&[("connection", "Accept"), ("accept", "x")]), 1);
-        assert_eq!(names(&to), ["x-request-id"]);
+        assert_eq!(names(&to), ["via", "x-request-id"]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod endpoints;
 mod error;
 mod forward;
 mod headers;
+mod hop;
 mod ids;
 mod limit;
 mod listing;
@@ -93,6 +94,14 @@ impl Gateway {
         peer: SocketAddr,
     ) -> http::Response<Body> {
         pipeline::handle(&self.0, request, peer).await
+    }
+
+    /// An error of the listener's own for a request that never gets here, as clients of `path` understand it.
+    pub fn refuse(&self, path: &str, status: http::StatusCode, message: &str) -> http::Response<Body> {
+        let id = self.0.ids.next();
+        let mut response = wire::refusal(endpoints::dialect_of(path), status, message, id);
+        wire::seal(response.headers_mut(), id);
+        response
     }
 
     /// Keeps the catalogue fresh until `stop`: at the snapshot's interval, at once after a backend was added or changed,

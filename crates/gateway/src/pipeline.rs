@@ -26,6 +26,7 @@ use crate::{
     backend::View,
     endpoints::{self, Class, Route},
     error::{Broken, Error},
+    hop,
     limit::{Permit, Refusal, Standing},
     listing, request, wire,
 };
@@ -77,6 +78,9 @@ impl Exchange {
         if route.endpoint == Endpoint::Root {
             let text = HeaderValue::from_static("text/plain; charset=utf-8");
             return Ok(Entered::Answered(wire::whole(StatusCode::OK, text, "Ollama is running")));
+        }
+        if hop::is_loop(&self.parts.headers) {
+            return Err(Error::Loop);
         }
         let now = self.inner.now();
         let snapshot = &self.view.snapshot;

@@ -134,6 +134,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn one_that_gives_its_list_is_told_soon_whatever_else_hangs() {
+        let fake = FakeOllama::builder().models(["a"]).start().await;
+        fake.set(|script| {
+            script.fault_at("/api/version", Fault::HangBeforeHeaders);
+            script.fault_at("/api/ps", Fault::HangBeforeHeaders);
+        });
+        let hour = Duration::from_secs(3_600);
+        let found = tokio::time::timeout(Duration::from_secs(20), probe_within(&fake.url(), None, hour)).await;
+        assert_eq!(found, Ok(ProbeResult::Ok { version: None, models: vec!["a:latest".into()] }));
+    }
+
+    #[tokio::test]
     async fn a_token_is_asked_for_and_used() {
         let fake = FakeOllama::builder().models(["a"]).token("right").start().await;
         assert_eq!(found(&fake).await, ProbeResult::Unauthorized);
@@ -179,7 +191,9 @@ mod tests {
         let url = fake.url();
         fake.refuse_connections().await;
         assert_eq!(probe(&url, None).await, ProbeResult::Refused);
-        assert_eq!(probe(&Url::parse("http://nothing.invalid:1").unwrap(), None).await, ProbeResult::Dns);
+        // Fits into no query, so no server is asked.
+        let unresolvable = Url::parse(&format!("http://{}.invalid:1", "a".repeat(64))).unwrap();
+        assert_eq!(probe(&unresolvable, None).await, ProbeResult::Dns);
         for forbidden in ["http://169.254.169.254", "http://[fe80::1]"] {
             let found = probe(&Url::parse(forbidden).unwrap(), None).await;
             assert!(matches!(&found, ProbeResult::Failed { detail } if detail.contains("may have")), "{found:?}");

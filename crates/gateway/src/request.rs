@@ -8,7 +8,7 @@ mod multipart;
 use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use domain::endpoint::Endpoint;
+use domain::{endpoint::Endpoint, settings::MAX_BODY_MB};
 use http::{HeaderMap, header};
 use http_body::Body;
 use http_body_util::BodyExt;
@@ -24,6 +24,7 @@ const IDLE: Duration = Duration::from_secs(30);
 const SMALL: usize = 64 * 1024;
 /// All buffered bodies together, in units of `SMALL`: 512 MiB.
 const BUDGET: usize = 8 * 1024;
+const _: () = assert!(MAX_BODY_MB as usize * 1_000_000 <= BUDGET * SMALL, "one largest body must fit in");
 
 /// Bodies above this size are looked through on another thread: it takes milliseconds, and other requests share this one.
 const QUICK: usize = 512 * 1024;

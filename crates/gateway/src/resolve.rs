@@ -30,8 +30,6 @@ pub(crate) enum ResolveError {
 
 /// The backends that have a model, to be tried one after another.
 pub(crate) struct Candidates {
-    /// How usage calls the model.
-    pub(crate) model: String,
     route: Arc<Route>,
     order: Order,
     native_only: bool,
@@ -45,6 +43,11 @@ pub(crate) struct Choice {
 }
 
 impl Candidates {
+    /// How usage calls the model.
+    pub(crate) fn model(&self) -> &str {
+        &self.route.display
+    }
+
     /// The next backend that was not tried yet.
     pub(crate) fn choose(&mut self) -> Option<Choice> {
         let native_only = self.native_only;
@@ -86,12 +89,7 @@ pub(crate) struct Routes {
 /// Finds the backends for `model` as the client wrote it.
 pub(crate) fn resolve(view: &View, model: &str) -> Result<Candidates, ResolveError> {
     let route = view.catalogue.routes.find(model)?;
-    Ok(Candidates {
-        model: route.display.clone(),
-        order: route.turn.order(route.members.len()),
-        route: Arc::clone(route),
-        native_only: false,
-    })
+    Ok(Candidates { order: route.turn.order(route.members.len()), route: Arc::clone(route), native_only: false })
 }
 
 impl Routes {

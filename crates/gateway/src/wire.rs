@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 
-pub(crate) use error::{request_id, respond};
+pub(crate) use error::{refusal, request_id, respond};
 pub(crate) use inband::in_band_error;
 
 use crate::Body;

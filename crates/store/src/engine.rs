@@ -19,7 +19,7 @@ use surrealdb::{
         local::Db,
     },
     opt::{Config, auth::Root, capabilities::Capabilities},
-    types::Variables,
+    types::{SurrealValue, Variables},
 };
 use surrealdb_cnf::ConfigMap;
 use surrealdb_engine_local::{Datastore, EngineOptions};
@@ -108,6 +108,26 @@ impl Handle {
             Some((_, error)) => Err(fault(error)),
             None => Ok(results),
         }
+    }
+
+    /// The rows that the only statement of `text` selects.
+    pub(crate) async fn all<T: SurrealValue>(
+        &self,
+        text: &'static str,
+        parameters: Variables,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut answer = self.run(text, parameters).await?;
+        answer.take(0).map_err(|error| StoreError::corrupt(error.message()))
+    }
+
+    /// The value that the only statement of `text` returns, if there is one.
+    pub(crate) async fn one<T: SurrealValue>(
+        &self,
+        text: &'static str,
+        parameters: Variables,
+    ) -> Result<Option<T>, StoreError> {
+        let mut answer = self.run(text, parameters).await?;
+        answer.take(0).map_err(|error| StoreError::corrupt(error.message()))
     }
 
     /// Lets go of the engine and waits until it has really closed: dropping the last handle only asks it to.

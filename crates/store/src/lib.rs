@@ -30,7 +30,7 @@ pub use error::StoreError;
 use address::{Engine, Place};
 use engine::Handle;
 use lock::FolderLock;
-use row::{MinuteRow, Op, RollupRow, State};
+use row::{MinuteRow, Op, RollupRow, SessionRow, State};
 
 /// Totals of a key over all its usage.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -184,6 +184,11 @@ impl Store {
         load::revision(&*self.handle().await?).await
     }
 
+    /// The sessions in the database now, oldest first; they change without the revision.
+    pub async fn sessions(&self) -> Result<Vec<SessionRow>, StoreError> {
+        load::sessions(&*self.handle().await?).await
+    }
+
     /// Applies all `ops` in one transaction, or none. Fails with [`StoreError::Stale`] if the database's revision is no
     /// longer `expected`. Returns the new revision. When it returns, the change survives kill -9.
     pub async fn commit(&self, expected: u64, ops: Vec<Op>) -> Result<u64, StoreError> {
@@ -193,7 +198,9 @@ impl Store {
         self.noting_full(commit::run(&handle, expected, ops).await)
     }
 
-    /// Appends records as one segment and adds them to the roll-ups, in one transaction.
+    /// Appends records as one segment and adds them to the roll-ups, in one transaction. The segment's name comes from
+    /// the records, so the same ones handed over again are counted once: after an error, which leaves open whether they
+    /// were written, try again with exactly the same.
     pub async fn append_usage(&self, records: &[UsageRecord]) -> Result<(), StoreError> {
         let handle = self.handle().await?;
         let _turn = self.0.writes.lock().await;

@@ -2,7 +2,12 @@
 
 use surrealdb::types::Variables;
 
-use crate::{StoreError, engine::Handle, record::StateRecord, row::State};
+use crate::{
+    StoreError,
+    engine::Handle,
+    record::{self, Keyed, SessionRecord, StateRecord},
+    row::{SessionRow, State},
+};
 
 const STATE: &str = "RETURN {
     revision: (SELECT VALUE revision FROM ONLY meta:state),
@@ -14,22 +19,22 @@ const STATE: &str = "RETURN {
     settings: (SELECT record::id(id) AS key, $this AS row FROM setting ORDER BY key)
 }";
 
+const SESSIONS: &str = "SELECT record::id(id) AS key, $this AS row, created_at FROM session ORDER BY created_at, key";
+
 const REVISION: &str = "RETURN (SELECT VALUE revision FROM ONLY meta:state)";
 
 pub(crate) async fn state(handle: &Handle) -> Result<State, StoreError> {
-    let record: Option<StateRecord> = first(handle, STATE).await?;
+    let record: Option<StateRecord> = handle.one(STATE, Variables::new()).await?;
     record.ok_or_else(|| StoreError::corrupt("it holds no state"))?.try_into()
 }
 
-pub(crate) async fn revision(handle: &Handle) -> Result<u64, StoreError> {
-    let revision: Option<u64> = first(handle, REVISION).await?;
-    revision.ok_or_else(|| StoreError::corrupt("it holds no revision"))
+/// Sessions do not count the revision up, so they are asked for by themselves.
+pub(crate) async fn sessions(handle: &Handle) -> Result<Vec<SessionRow>, StoreError> {
+    let rows: Vec<Keyed<SessionRecord>> = handle.all(SESSIONS, Variables::new()).await?;
+    record::sessions(rows)
 }
 
-async fn first<T: surrealdb::types::SurrealValue>(
-    handle: &Handle,
-    text: &'static str,
-) -> Result<Option<T>, StoreError> {
-    let mut answer = handle.run(text, Variables::new()).await?;
-    answer.take(0).map_err(|error| StoreError::corrupt(error.message()))
+pub(crate) async fn revision(handle: &Handle) -> Result<u64, StoreError> {
+    let revision: Option<u64> = handle.one(REVISION, Variables::new()).await?;
+    revision.ok_or_else(|| StoreError::corrupt("it holds no revision"))
 }

@@ -11,8 +11,12 @@ use tempfile::TempDir;
 
 use crate::StoreError;
 
-/// Memory first: a disk that is full may be the one with the temporary files, too.
+/// Files here are memory.
 const MEMORY: &str = "/dev/shm";
+/// A larger copy goes to the disk with the temporary files, if that has room.
+const MEMORY_FIRST: u64 = 256 << 20;
+/// A copy larger than this is never kept in memory.
+const MEMORY_AT_MOST: u64 = 1 << 30;
 /// Room the engine needs beside the copied files.
 const SLACK: u64 = 64 << 20;
 /// A disk with less room than this counts as full: the engine's own start writes about as much.
@@ -37,17 +41,22 @@ fn refuses_writes(error: &io::Error) -> bool {
 
 /// Copies the database to `db` in a new folder, which goes away with the returned value.
 pub(crate) fn copy(database: &Path, why: &str) -> Result<TempDir, StoreError> {
+    copy_where_room(database, why, room)
+}
+
+fn copy_where_room(database: &Path, why: &str, room: impl Fn(&Path) -> u64) -> Result<TempDir, StoreError> {
     let full = |what: &str| StoreError::Full { detail: format!("{why}; {what}") };
     let manifest = database.join("manifest").read_dir().or_else(|_| database.read_dir());
     if !manifest.is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(full("there is no database yet"));
     }
     let size = size(database).map_err(|error| StoreError::file("cannot read the database", &error))?;
-    for place in [PathBuf::from(MEMORY), std::env::temp_dir()] {
-        if room(&place) < size.saturating_add(SLACK) {
+    let places = places(size);
+    for place in &places {
+        if room(place) < size.saturating_add(SLACK) {
             continue;
         }
-        let copied = tempfile::Builder::new().prefix("ollama-fortress-").tempdir_in(&place).and_then(|folder| {
+        let copied = tempfile::Builder::new().prefix("ollama-fortress-").tempdir_in(place).and_then(|folder| {
             copy_folder(database, &folder.path().join("db"))?;
             Ok(folder)
         });
@@ -56,7 +65,22 @@ pub(crate) fn copy(database: &Path, why: &str) -> Result<TempDir, StoreError> {
             Err(error) => tracing::warn!(place = %place.display(), %error, "cannot copy the database"),
         }
     }
-    Err(full(&format!("no other place has room for a copy of {size} bytes")))
+    let places = places.iter().map(|place| place.display().to_string()).collect::<Vec<_>>().join(" and ");
+    let needed = size.saturating_add(SLACK).div_ceil(1 << 20);
+    Err(full(&format!("reading it takes a copy, and {places} has no room for {needed} MiB: make room, or set TMPDIR")))
+}
+
+/// Where a copy of `size` bytes may go, the best first: in memory while it is small, because a disk that is full may be
+/// the one with the temporary files, too.
+fn places(size: u64) -> Vec<PathBuf> {
+    let (memory, disk) = (PathBuf::from(MEMORY), std::env::temp_dir());
+    if size <= MEMORY_FIRST {
+        vec![memory, disk]
+    } else if size <= MEMORY_AT_MOST {
+        vec![disk, memory]
+    } else {
+        vec![disk]
+    }
 }
 
 fn room(place: &Path) -> u64 {
@@ -85,4 +109,31 @@ fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_small_copy_is_kept_in_memory_first_and_a_large_one_never() {
+        let (memory, disk) = (PathBuf::from(MEMORY), std::env::temp_dir());
+        assert_eq!(places(MEMORY_FIRST), [memory.clone(), disk.clone()]);
+        assert_eq!(places(MEMORY_FIRST + 1), [disk.clone(), memory]);
+        assert_eq!(places(MEMORY_AT_MOST + 1), [disk]);
+    }
+
+    #[test]
+    fn a_database_too_large_for_every_place_is_refused_with_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("db");
+        fs::create_dir_all(database.join("manifest")).unwrap();
+        fs::write(database.join("manifest/1"), "x").unwrap();
+        // Sparse: it takes no space.
+        fs::File::create(database.join("table")).unwrap().set_len(MEMORY_AT_MOST).unwrap();
+        let memory_only = |place: &Path| if place == Path::new(MEMORY) { u64::MAX } else { 0 };
+        let refused = copy_where_room(&database, "the disk is full", memory_only).err().unwrap().to_string();
+        assert!(refused.contains(" 1089 MiB") && refused.contains("TMPDIR"), "{refused}");
+        assert!(copy_where_room(&database, "the disk is full", |_| 0).is_err());
+    }
 }

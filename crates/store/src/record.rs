@@ -148,16 +148,7 @@ impl TryFrom<StateRecord> for State {
                     created_at: row.created_at,
                 })
             })?,
-            sessions: rows(record.sessions, |key, row| {
-                Some(SessionRow {
-                    token_hash: from_hex(key)?,
-                    admin: AdminId::new(&row.admin).ok()?,
-                    created_at: row.created_at,
-                    last_seen_at: row.last_seen_at,
-                    address: row.address,
-                    user_agent: row.user_agent,
-                })
-            })?,
+            sessions: sessions(record.sessions)?,
             backends: rows(record.backends, |key, row| {
                 Some(BackendRow {
                     id: BackendId::new(key).ok()?,
@@ -225,6 +216,19 @@ fn status_name(status: KeyStatus) -> &'static str {
 
 fn status_from(name: &str) -> Option<KeyStatus> {
     [KeyStatus::Active, KeyStatus::Disabled, KeyStatus::Revoked].into_iter().find(|&status| status_name(status) == name)
+}
+
+pub(crate) fn sessions(records: Vec<Keyed<SessionRecord>>) -> Result<Vec<SessionRow>, StoreError> {
+    rows(records, |key, row| {
+        Some(SessionRow {
+            token_hash: from_hex(key)?,
+            admin: AdminId::new(&row.admin).ok()?,
+            created_at: row.created_at,
+            last_seen_at: row.last_seen_at,
+            address: row.address,
+            user_agent: row.user_agent,
+        })
+    })
 }
 
 /// A session's record key. The digest of a token is no secret, and no use without the token.

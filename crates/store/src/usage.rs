@@ -21,6 +21,7 @@ const ATTEMPTS: usize = 8;
 
 /// What an append has to know first.
 const BEFORE: &str = "RETURN {
+    written: array::len((SELECT id FROM $segments)),
     appends: (SELECT VALUE appends FROM ONLY usage_state:one),
     rollups: (SELECT id, $this AS row FROM $rollups),
     keys: (SELECT id, requests, last_used_at FROM $keys)
@@ -37,6 +38,8 @@ COMMIT TRANSACTION;";
 
 #[derive(SurrealValue)]
 struct Before {
+    /// How many of the segments are there already.
+    written: u64,
     appends: u64,
     rollups: Vec<Identified<rollup::RollupRecord>>,
     keys: Vec<KeyRecord>,
@@ -71,12 +74,13 @@ pub(crate) async fn append(handle: &Handle, records: &[UsageRecord]) -> Result<(
         return Ok(());
     }
     let segments = records.chunks(SEGMENT_RECORDS).map(segment_row).collect::<Result<Vec<_>, _>>()?;
+    let segment_ids = segments.iter().map(|segment| segment.id.clone()).collect::<Vec<_>>();
     let reach = segments.iter().map(|segment| segment.row.until - segment.row.start).max().unwrap_or_default();
     let segments = segments.into_value();
     let rollups = rollup::of(records);
     let keys = key_additions(records);
     for _ in 0..ATTEMPTS {
-        match append_once(handle, segments.clone(), reach, rollups.clone(), keys.clone()).await {
+        match append_once(handle, &segment_ids, segments.clone(), reach, rollups.clone(), keys.clone()).await {
             Err(StoreError::Stale) => tokio::task::yield_now().await,
             done => return done,
         }
@@ -86,6 +90,7 @@ pub(crate) async fn append(handle: &Handle, records: &[UsageRecord]) -> Result<(
 
 async fn append_once(
     handle: &Handle,
+    segment_ids: &[RecordId],
     segments: Value,
     reach: u64,
     mut rollups: BTreeMap<rollup::Dimensions, RollupRow>,
@@ -94,11 +99,15 @@ async fn append_once(
     let rollup_ids = rollups.keys().map(rollup::Dimensions::record_id).collect::<Vec<_>>();
     let key_ids = keys.keys().map(|key| RecordId::new("usage_key", key.clone())).collect::<Vec<_>>();
     let mut parameters = Variables::new();
+    parameters.insert("segments", segment_ids.to_vec());
     parameters.insert("rollups", rollup_ids);
     parameters.insert("keys", key_ids);
-    let mut answer = handle.run(BEFORE, parameters).await?;
-    let before: Option<Before> = answer.take(0).map_err(|error| StoreError::corrupt(error.message()))?;
+    let before: Option<Before> = handle.one(BEFORE, parameters).await?;
     let before = before.ok_or_else(|| StoreError::corrupt("it holds no usage state"))?;
+    if before.written > 0 {
+        // An earlier try was written and its answer lost. It was one transaction: all of it is there.
+        return Ok(());
+    }
 
     for Identified { id, row } in before.rollups {
         let stored = row.into_row(&id)?;
@@ -141,11 +150,13 @@ fn segment_order(until: u64) -> i64 {
     i64::try_from(until).map_or(-i64::MAX, |until| -until)
 }
 
-/// Keyed by the latest `at` inside; the request id tells two of the same millisecond apart.
+/// Keyed by the latest `at` inside; the rest of the key comes from the content too, so that the same records always make
+/// the same segment, and others never do.
 fn segment_row(records: &[UsageRecord]) -> Result<Identified<SegmentRecord>, StoreError> {
     let summary = segment::summarise(records);
     let block = segment::encode(records)?;
-    let tail = records.first().map(|record| format!("{:016x}", record.request_id)).unwrap_or_default();
+    let first = records.first().map(|record| record.request_id).unwrap_or_default();
+    let tail = format!("{first:016x}{:08x}", crc32fast::hash(&block));
     Ok(Identified {
         id: RecordId::new("usage_segment", array([segment_order(summary.until).into_value(), tail.into_value()])),
         row: SegmentRecord {

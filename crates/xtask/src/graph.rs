@@ -35,7 +35,10 @@ mod tests {
             .iter()
             .map(|package| {
                 let names = package["dependencies"].as_array().unwrap().iter();
-                (text_of(&package["name"]), names.filter(|dep| dep["kind"] != "dev").map(|dep| text_of(&dep["name"])).collect())
+                (
+                    text_of(&package["name"]),
+                    names.filter(|dep| dep["kind"] != "dev").map(|dep| text_of(&dep["name"])).collect(),
+                )
             })
             .collect()
     }

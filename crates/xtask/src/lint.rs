@@ -13,8 +13,24 @@ pub const NATIVE: [&str; 5] = ["--workspace", "--exclude", "frontend", "--exclud
 
 pub fn lint() -> Result<()> {
     step("formatting", || run(cargo().args(["fmt", "--all", "--check"])))?;
-    step("lints", || run(cargo().arg("clippy").args(NATIVE).args(["--all-targets", "--quiet", "--", "-D", "warnings"])))?;
+    step("lints", || {
+        run(cargo().arg("clippy").args(NATIVE).args(["--all-targets", "--quiet", "--", "-D", "warnings"]))
+    })?;
     step("lints of the browser's half", || {
-        run(cargo().args(["clippy", "--package", "frontend", "--package", "domain", "--profile", "wasm", "--target", WASM_TARGET, "--quiet", "--", "-D", "warnings"]))
+        run(cargo().args([
+            "clippy",
+            "--package",
+            "frontend",
+            "--package",
+            "domain",
+            "--profile",
+            "wasm",
+            "--target",
+            WASM_TARGET,
+            "--quiet",
+            "--",
+            "-D",
+            "warnings",
+        ]))
     })
 }

@@ -61,20 +61,31 @@ fn browser() -> Result<()> {
     let folder = root().join("end2end");
     let chromium = step("Chromium", tools::ensure_chromium)?;
     step("npm packages of the browser tests", || tools::ensure_npm(&folder))?;
+    // The pages show calls of Python clients, which are made as shown.
+    let python = python()?;
     step("browser tests", || {
-        run(with_binaries(command("npx").current_dir(&folder).args(["playwright", "test"]).env("CHROMIUM", &chromium)))
+        let mut playwright = command("npx");
+        playwright.current_dir(&folder).args(["playwright", "test"]);
+        run(with_binaries(playwright.env("CHROMIUM", &chromium).env("FORTRESS_PYTHON", &python)))
     })
 }
 
 fn clients() -> Result<()> {
     let folder = root().join("end2end/clients");
-    let python = step("Python client packages", || tools::ensure_python(&folder.join("requirements.txt")))?;
+    let python = python()?;
     step("npm client packages", || tools::ensure_npm(&root().join("end2end")))?;
     step("Python clients", || run(with_binaries(command(python).args(["-m", "pytest", "-q"]).arg(&folder))))?;
     step("JavaScript clients", || {
         let node = on_path("node").unwrap_or_else(|| "node".into());
-        run(with_binaries(command(node).current_dir(root().join("end2end")).arg("--test").args(files(&folder, ".test.mjs")?)))
+        run(with_binaries(
+            command(node).current_dir(root().join("end2end")).arg("--test").args(files(&folder, ".test.mjs")?),
+        ))
     })
+}
+
+/// A Python that has every client.
+fn python() -> Result<PathBuf> {
+    step("Python client packages", || tools::ensure_python(&root().join("end2end/clients/requirements.txt")))
 }
 
 /// The files of a folder whose names end in `suffix`; Node 20 and later ones disagree on what a folder means. None is an

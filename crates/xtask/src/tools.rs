@@ -19,7 +19,9 @@ pub fn ensure_wasm_target() -> Result<()> {
         return Ok(());
     }
     if on_path("rustup").is_none() {
-        bail!("the Rust target {WASM_TARGET} is missing: install rustup (https://rustup.rs), or your distribution's package for it");
+        bail!(
+            "the Rust target {WASM_TARGET} is missing: install rustup (https://rustup.rs), or your distribution's package for it"
+        );
     }
     run(command("rustup").args(["target", "add", WASM_TARGET]))
 }
@@ -44,15 +46,20 @@ pub fn ensure_chromium() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("CHROMIUM") {
         return Ok(path.into());
     }
-    let find = || ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"].into_iter().find_map(on_path);
+    let find =
+        || ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"].into_iter().find_map(on_path);
     if let Some(path) = find() {
         return Ok(path);
     }
     if on_path("apt-get").is_some() && output(command("id").arg("-u"))?.trim() == "0" {
         run(command("apt-get").args(["update", "-q"]))?;
-        run(command("apt-get").args(["install", "-q", "-y", "--no-install-recommends", "chromium"]).env("DEBIAN_FRONTEND", "noninteractive"))?;
+        run(command("apt-get")
+            .args(["install", "-q", "-y", "--no-install-recommends", "chromium"])
+            .env("DEBIAN_FRONTEND", "noninteractive"))?;
     }
-    find().context("Chromium is missing: `sudo apt install chromium`, or set CHROMIUM to the path of a Chrome or Chromium")
+    find().context(
+        "Chromium is missing: `sudo apt install chromium`, or set CHROMIUM to the path of a Chrome or Chromium",
+    )
 }
 
 /// Python of a virtual environment in `.tools/venv` that has the packages of `requirements`.
@@ -70,7 +77,9 @@ pub fn ensure_python(requirements: &Path) -> Result<PathBuf> {
     fs::create_dir_all(root().join(".tools"))?;
     run(command(system).args(["-m", "venv", "--clear"]).arg(&venv))
         .context("no virtual environment can be made: `sudo apt install python3-venv`")?;
-    run(command(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(requirements))?;
+    run(command(&python)
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
+        .arg(requirements))?;
     fs::write(stamp, wanted)?;
     Ok(python)
 }

@@ -19,12 +19,13 @@ use crate::{
 /// Set while watching; the assets then carry the reload script.
 pub const WATCHING: &str = "FORTRESS_WATCH";
 
-/// Asks for the manifest once a second and reloads the page when it names other files, or when the server was
-/// restarted in between.
+/// Asks for the page's own document once a second and reloads when it names other files, or when the server was away in
+/// between.
 pub const RELOAD_JS: &str = r#"let seen = null, lost = false;
 setInterval(async () => {
   try {
-    const now = await (await fetch("/manifest.json", { cache: "no-store" })).text();
+    const text = await (await fetch(location.href, { cache: "no-store" })).text();
+    const now = (text.match(/\/pkg\/[\w.-]+/g) || []).join();
     if ((seen !== null && seen !== now) || lost) location.reload();
     seen = now;
   } catch { lost = true; }

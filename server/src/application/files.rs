@@ -1,22 +1,64 @@
-//! The data folder: made if it is missing, for its owner only.
+//! The data folder: made if it is missing, for its owner only, and held by one server at a time.
 
 use std::{
-    fs::{self, DirBuilder},
+    fs::{self, DirBuilder, File},
     io,
-    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::Path,
 };
 
+use rustix::fs::{FlockOperation, flock};
+
+use super::StartError;
+
+/// The file whose lock tells that a server runs on the folder. It holds nothing and stays when the server ends.
+const LOCK: &str = "server.lock";
+
 /// Makes the folder with mode 0700. One that is there already stays as it is, with a warning if others may look into
 /// it: who made it may have had a reason.
-pub fn make_data_dir(path: &Path) -> io::Result<()> {
-    if path.is_dir() {
-        if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
-            tracing::warn!(folder = %path.display(), "others may look into the data folder: `chmod 700` would close it");
+pub fn make_data_dir(path: &Path) -> Result<(), StartError> {
+    let make = || {
+        if path.is_dir() {
+            if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
+                tracing::warn!(folder = %path.display(), "others may look into the data folder: `chmod 700` would close it");
+            }
+            return Ok(());
         }
-        return Ok(());
+        DirBuilder::new().recursive(true).mode(0o700).create(path)
+    };
+    make().map_err(|error: io::Error| {
+        StartError::Other(format!("cannot make the data folder {}: {error}", path.display()))
+    })
+}
+
+/// The right to serve from a data folder: to put the control socket and the key file there. The store's own lock does
+/// not give it, since the database may be elsewhere. Held as long as the value lives; kill -9 frees it too.
+pub struct DataDirLock(#[expect(dead_code, reason = "closing the file frees the lock")] File);
+
+impl DataDirLock {
+    /// Locks the folder, which must exist. On a disk that takes no new file the folder itself is locked.
+    pub fn take(folder: &Path) -> Result<Self, StartError> {
+        let path = folder.join(LOCK);
+        let failed =
+            |error: io::Error| StartError::Other(format!("cannot lock the data folder {}: {error}", folder.display()));
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .or_else(|error| File::open(&path).or_else(|_| File::open(folder)).map_err(|_| error))
+            .map_err(failed)?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self(file)),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(StartError::Other(format!(
+                "the data folder {} is in use by another process: stop that one, or set DATA_DIR to another folder",
+                folder.display()
+            ))),
+            Err(error) => Err(failed(error.into())),
+        }
     }
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 #[cfg(test)]
@@ -30,5 +72,14 @@ mod tests {
         make_data_dir(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
         make_data_dir(&path).unwrap();
+    }
+
+    #[test]
+    fn one_server_holds_a_folder_until_it_lets_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = DataDirLock::take(folder.path()).unwrap();
+        assert!(DataDirLock::take(folder.path()).is_err());
+        drop(first);
+        DataDirLock::take(folder.path()).unwrap();
     }
 }

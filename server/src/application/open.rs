@@ -1,6 +1,6 @@
 //! Opening store and control plane, for the server and for a command that finds no server running.
 
-use std::{fmt, path::PathBuf};
+use std::fmt;
 
 use control::{
     Control, ControlConfig, OpenError,
@@ -10,7 +10,7 @@ use domain::error::AdminError;
 use gateway::Gateway;
 use store::{Store, StoreConfig, StoreError};
 
-use super::{files, runtimes};
+use super::{files::make_data_dir, runtimes};
 use crate::config::Config;
 
 /// Why the program cannot start. One line that says what to do.
@@ -39,18 +39,13 @@ impl From<OpenError> for StartError {
 
 /// What opening takes of the configuration.
 pub struct Parts {
-    data_dir: PathBuf,
     store: StoreConfig,
     control: ControlConfig,
 }
 
 impl Parts {
     pub fn of(config: &Config) -> Self {
-        Self {
-            data_dir: config.data_dir.clone(),
-            store: StoreConfig { address: config.database.clone() },
-            control: config.control(),
-        }
+        Self { store: StoreConfig { address: config.database.clone() }, control: config.control() }
     }
 }
 
@@ -61,11 +56,9 @@ pub struct Opened {
     pub read_only: Option<String>,
 }
 
-/// Opens the store (read-only where the disk is full), loads everything and publishes the first snapshot.
+/// Opens the store (read-only where the disk is full), loads everything and publishes the first snapshot. The
+/// data folder must exist.
 pub async fn open(parts: Parts, gateway: Gateway) -> Result<Opened, StartError> {
-    files::make_data_dir(&parts.data_dir).map_err(|error| {
-        StartError::Other(format!("cannot make the data folder {}: {error}", parts.data_dir.display()))
-    })?;
     let store = match Store::open(&parts.store).await {
         Err(StoreError::Full { detail }) => {
             tracing::error!(%detail, "the disk is full: starting read-only");
@@ -80,6 +73,7 @@ pub async fn open(parts: Parts, gateway: Gateway) -> Result<Opened, StartError> 
 
 /// Carries out one command on the store itself.
 pub fn offline(config: &Config, command: Command) -> Result<Result<Reply, AdminError>, StartError> {
+    make_data_dir(&config.data_dir)?;
     let runtime = runtimes::admin().map_err(StartError::other)?;
     let parts = Parts::of(config);
     let work = runtime.spawn(async move {

@@ -7,7 +7,10 @@ use std::{
 };
 
 use control::EnvironmentSettings;
-use domain::limit::{MAX_REQUESTS, MAX_WINDOW_MINUTES, RateLimit};
+use domain::{
+    limit::{MAX_REQUESTS, MAX_WINDOW_MINUTES, RateLimit},
+    settings::MAX_BODY_MB,
+};
 use ipnet::IpNet;
 use url::Url;
 
@@ -139,8 +142,8 @@ fn admin(raw: &RawConfig, faults: &mut Collector) -> Option<(String, String)> {
             None
         }
         (Some(user), Some(password)) => {
-            if let Err(message) = control::check_password(password) {
-                faults.push("ADMIN_PASSWORD", message);
+            for fault in control::check_admin(user, password).err().unwrap_or_default() {
+                faults.push(&fault.field, fault.message);
             }
             Some((user.to_owned(), password.to_owned()))
         }
@@ -150,21 +153,11 @@ fn admin(raw: &RawConfig, faults: &mut Collector) -> Option<(String, String)> {
 fn ollama_servers(raw: &RawConfig, faults: &mut Collector) -> Vec<Url> {
     let mut servers = Vec::new();
     for (index, text) in items(raw.given("OLLAMA_SERVERS")).enumerate() {
-        // A bare `host:port` is what OLLAMA_HOST takes, so people write it here too.
-        let text = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-        match Url::parse(&text) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
-                if !url.username().is_empty()
-                    || url.password().is_some()
-                    || url.query().is_some()
-                    || url.fragment().is_some()
-                {
-                    faults.push("OLLAMA_SERVERS", format!("entry {}: no user name, password, query or fragment, please; a token is stored with `backend add --token-stdin`", index + 1));
-                } else {
-                    servers.push(url);
-                }
-            }
-            _ => faults.push("OLLAMA_SERVERS", format!("entry {} is not an address like http://host:11434", index + 1)),
+        // The text is not repeated: it may hold a password.
+        match gateway::probe::normalise_url(text) {
+            Ok(url) => servers.push(url),
+            Err(_) if text.contains('@') => faults.push("OLLAMA_SERVERS", format!("entry {}: no user name or password in the address; a token is stored with `backend add --token-stdin`", index + 1)),
+            Err(message) => faults.push("OLLAMA_SERVERS", format!("entry {}: {message}", index + 1)),
         }
     }
     servers
@@ -176,42 +169,26 @@ fn environment(raw: &RawConfig, faults: &mut Collector) -> EnvironmentSettings {
     let requests = optional("RATE_LIMIT_REQUESTS", 0, MAX_REQUESTS, faults);
     let minutes = optional("RATE_LIMIT_WINDOW_MINUTES", 1, MAX_WINDOW_MINUTES, faults).unwrap_or(1);
     let redis_url = raw.given("REDIS_URL").map(str::to_owned);
-    if let Some(text) = &redis_url
-        && !Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "redis" | "rediss") && url.has_host())
-    {
-        faults.push("REDIS_URL", "is not an address like redis://host:6379/0");
+    if let Some(Err(message)) = redis_url.as_deref().map(control::check_redis_url) {
+        faults.push("REDIS_URL", message);
     }
     EnvironmentSettings {
         default_limit: requests.map(|requests| RateLimit::new(requests, minutes)),
         redis_url,
-        max_body_mb: optional("MAX_BODY_MB", 1, 1024, faults),
+        max_body_mb: optional("MAX_BODY_MB", 1, MAX_BODY_MB, faults),
         public_url: public_url(raw, faults),
     }
 }
 
 /// A list of origins, each written as browsers write it.
 fn public_url(raw: &RawConfig, faults: &mut Collector) -> Option<String> {
-    let mut origins = Vec::new();
-    for text in items(raw.given("PUBLIC_URL")) {
-        match Url::parse(text) {
-            Ok(url)
-                if matches!(url.scheme(), "http" | "https")
-                    && url.has_host()
-                    && url.path() == "/"
-                    && url.query().is_none()
-                    && url.username().is_empty() =>
-            {
-                origins.push(url.origin().ascii_serialization());
-            }
-            _ => faults.push(
-                "PUBLIC_URL",
-                format!(
-                    "{text:?} is not an origin like https://llm.example.org: scheme, host and perhaps a port, no path"
-                ),
-            ),
+    match control::check_public_url(raw.given("PUBLIC_URL")?) {
+        Ok(origins) => Some(origins),
+        Err(message) => {
+            faults.push("PUBLIC_URL", message);
+            None
         }
     }
-    (!origins.is_empty()).then(|| origins.join(","))
 }
 
 fn networks(raw: &RawConfig, faults: &mut Collector) -> Vec<IpNet> {
@@ -237,9 +214,10 @@ fn log(raw: &RawConfig, faults: &mut Collector) -> LogConfig {
         _ => None,
     };
     let filter = match level {
-        // The engine is loud, and hyper's details help nobody who did not ask for them by name.
+        // The engine is loud, and hyper's details help nobody who did not ask for them by name. `surrealkv::lsm` warns at
+        // every close that its commit thread has no runtime, after the store was closed in order.
         Some(level) => format!(
-            "{level},surrealdb=warn,surrealdb_core=warn,surrealkv=warn,hyper=warn,hyper_util=warn,h2=warn,rustls=warn"
+            "{level},surrealdb=warn,surrealdb_core=warn,surrealkv=warn,surrealkv::lsm=error,hyper=warn,hyper_util=warn,h2=warn,rustls=warn"
         ),
         None if text.contains('=') && tracing_subscriber::EnvFilter::try_new(text).is_ok() => text.to_owned(),
         None => {

@@ -9,17 +9,19 @@ use super::{Fault, Faults, Strings};
 enum Shown {
     Plain,
     Secret,
-    /// One or more addresses that may hold a password.
+    /// An address that may hold a password, commas included.
     Url,
+    /// A comma list of such.
+    Urls,
 }
 
-use Shown::{Plain, Secret, Url};
+use Shown::{Plain, Secret, Url, Urls};
 
 /// Every name, its default as text, and how it is shown.
 const NAMES: &[(&str, &str, Shown)] = &[
     ("PROXY_HOST", "127.0.0.1", Plain),
     ("PROXY_PORT", "8080", Plain),
-    ("PUBLIC_URL", "", Plain),
+    ("PUBLIC_URL", "", Urls),
     ("ADMIN_LISTEN", "", Plain),
     ("TRUSTED_PROXIES", "", Plain),
     ("DATA_DIR", "./data", Plain),
@@ -27,7 +29,7 @@ const NAMES: &[(&str, &str, Shown)] = &[
     ("SECRET_KEY", "", Secret),
     ("ADMIN_USER", "", Plain),
     ("ADMIN_PASSWORD", "", Secret),
-    ("OLLAMA_SERVERS", "", Url),
+    ("OLLAMA_SERVERS", "", Urls),
     ("BALANCE", "round-robin", Plain),
     ("MAX_BODY_MB", "", Plain),
     ("RATE_LIMIT_REQUESTS", "", Plain),
@@ -98,7 +100,10 @@ impl RawConfig {
                 Plain => value.to_owned(),
                 Secret if value.is_empty() => String::new(),
                 Secret => "(hidden)".to_owned(),
-                Url => value.split(',').map(|url| without_password(url.trim())).collect::<Vec<_>>().join(","),
+                Url => without_password(value),
+                // Where there is a password at all, a comma may be part of it: then the list is not taken apart.
+                Urls if value.contains('@') => without_password(value),
+                Urls => value.split(',').map(|url| without_password(url.trim())).collect::<Vec<_>>().join(","),
             };
             Listed { name, value, source }
         };
@@ -110,13 +115,20 @@ fn default(name: &str) -> &'static str {
     NAMES.iter().find(|(known, _, _)| *known == name).map_or("", |(_, default, _)| default)
 }
 
-/// Hides whatever stands before the last `@` of the authority, and queries, which some drivers put passwords into. Works
-/// on text that is no valid address too: what is printed on a fault must not be the exception.
+/// Hides whatever stands before the last `@`, and queries, which some drivers put passwords into. Where an `@` comes
+/// behind a `?` either may belong to a password, and everything is hidden. Works on text that is no valid address too:
+/// what is printed on a fault must not be the exception.
 fn without_password(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
-    let (rest, query) = rest.split_once('?').map_or((rest, ""), |(rest, _)| (rest, "?(hidden)"));
-    let rest = rest.rsplit_once('@').map_or_else(|| rest.to_owned(), |(_, host)| format!("(hidden)@{host}"));
-    if scheme.is_empty() { format!("{rest}{query}") } else { format!("{scheme}://{rest}{query}") }
+    let (secret, shown) = rest.rsplit_once('@').map_or((None, rest), |(secret, shown)| (Some(secret), shown));
+    let shown = match (secret, shown.split_once('?')) {
+        (Some(secret), _) if secret.contains('?') => "(hidden)".to_owned(),
+        (Some(_), Some((host, _))) => format!("(hidden)@{host}?(hidden)"),
+        (Some(_), None) => format!("(hidden)@{shown}"),
+        (None, Some((host, _))) => format!("{host}?(hidden)"),
+        (None, None) => shown.to_owned(),
+    };
+    if scheme.is_empty() { shown } else { format!("{scheme}://{shown}") }
 }
 
 /// Collects faults while values are taken one by one.
@@ -148,6 +160,35 @@ mod tests {
         let text = serde_json::to_string(&list).unwrap();
         assert!(!text.contains("hunter2"), "{text}");
         assert!(text.contains("redis://(hidden)@host:6379/0"), "{text}");
+        assert!(text.contains("ws://(hidden)@db:8000/?(hidden)"), "{text}");
         assert!(list.iter().any(|line| line.name == "PROXY_PORT" && line.value == "8080" && line.source == "default"));
+    }
+
+    #[test]
+    fn no_character_of_a_password_lets_the_rest_of_it_through() {
+        for name in ["DATABASE_URL", "REDIS_URL", "OLLAMA_SERVERS", "PUBLIC_URL"] {
+            for address in [
+                "ws://root:hunter,hunter@h",
+                "redis://u:hunter?hunter@h",
+                "redis://u:hunter@hunter@h",
+                "redis://:hunter/hunter#hunter@h",
+                "ws://h/?password=hunter@hunter",
+                "u:hunter,hunter@h",
+            ] {
+                let strings: BTreeMap<String, String> = [(name.to_owned(), address.to_owned())].into();
+                let list = RawConfig::read(&strings).ok().unwrap().list();
+                let shown = &list.iter().find(|line| line.name == name).unwrap().value;
+                assert!(!shown.contains("hunter") && shown.contains("(hidden)"), "{name}={address}: {shown}");
+            }
+        }
+        assert_eq!(without_password("ws://root:pa,ss@h"), "ws://(hidden)@h");
+    }
+
+    #[test]
+    fn a_list_without_passwords_is_shown() {
+        let strings: BTreeMap<String, String> =
+            [("OLLAMA_SERVERS".to_owned(), "http://a:1, gpu-7,http://b/?x=1".to_owned())].into();
+        let list = RawConfig::read(&strings).ok().unwrap().list();
+        assert!(list.iter().any(|line| line.value == "http://a:1,gpu-7,http://b/?(hidden)"));
     }
 }

@@ -69,10 +69,16 @@ fn read_file(path: &Path) -> Result<BTreeMap<String, String>, Fault> {
             return Err(Fault::new(name, format!("cannot be read ({error}): mend it, or move it away")));
         }
     };
-    parse(&text).map_err(|message| Fault::new(name, message))
+    // Some editors begin a file with a byte order mark.
+    parse(text.trim_start_matches('\u{feff}')).map_err(|message| Fault::new(name, message))
 }
 
 fn parse(text: &str) -> Result<BTreeMap<String, String>, String> {
+    if let Some(number) = substitution(text) {
+        return Err(format!(
+            "line {number} has a $ that would be taken for a variable: put the value in single quotes, as in NAME='pa$word'"
+        ));
+    }
     let mut values = BTreeMap::new();
     for item in dotenvy::from_read_iter(text.as_bytes()) {
         match item {
@@ -87,6 +93,31 @@ fn parse(text: &str) -> Result<BTreeMap<String, String>, String> {
         }
     }
     Ok(values)
+}
+
+/// The first line with a `$` outside single quotes and comments that no backslash protects. The reader would put a
+/// variable's value in its place, mostly nothing, and a password would silently be another one.
+fn substitution(text: &str) -> Option<usize> {
+    let (mut number, mut quote, mut after) = (1, None, ' ');
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        match (letter, quote) {
+            ('\n', _) => number += 1,
+            ('\'', Some('\'')) | ('"', Some('"')) => quote = None,
+            (_, Some('\'')) => {}
+            ('$', _) => return Some(number),
+            ('\\', _) => number += usize::from(letters.next() == Some('\n')),
+            ('\'' | '"', None) => quote = Some(letter),
+            ('#', None) if after.is_whitespace() => {
+                letters.by_ref().find(|&letter| letter == '\n')?;
+                (number, after) = (number + 1, '\n');
+                continue;
+            }
+            _ => {}
+        }
+        after = letter;
+    }
+    None
 }
 
 #[cfg(test)]
@@ -118,6 +149,23 @@ mod tests {
         let message = parse("A=1\nSECRET_KEY hunter2\n").unwrap_err();
         assert!(message.contains("line 2"), "{message}");
         assert!(!message.contains("hunter2"), "{message}");
+    }
+
+    #[test]
+    fn a_dollar_is_refused_by_its_line_unless_it_is_protected() {
+        for (text, line) in [
+            ("ADMIN_PASSWORD=pa$word\n", "line 1 "),
+            ("A=1\n# it's $5\n\nB=${A}\n", "line 4 "),
+            ("A='two\nlines'\nB=\"hunter2 $x\"\n", "line 3 "),
+            ("A=hunter2$", "line 1 "),
+            ("A='x'$y", "line 1 "),
+        ] {
+            let message = parse(text).unwrap_err();
+            assert!(message.starts_with(line) && message.contains("single quotes"), "{text}: {message}");
+            assert!(!message.contains("hunter2"), "{message}");
+        }
+        let values = parse("A='pa$word'\nB=pa\\$word # $5\nC=\"a\\$b'\" # don't\n#$x\n").unwrap();
+        assert_eq!(values, map(&[("A", "pa$word"), ("B", "pa$word"), ("C", "a$b'")]));
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub enum Route {
 impl Route {
     pub fn of(method: &Method, path: &str, headers: &HeaderMap) -> Self {
         let reads = matches!(*method, Method::GET | Method::HEAD);
-        if is_under(path, "/api") || is_under(path, "/v1") {
+        if is_api(path) {
             return Self::Gateway;
         }
         if is_under(path, "/admin") {
@@ -43,6 +43,11 @@ impl Route {
             },
         }
     }
+}
+
+/// The path is one of the data plane's, known or not.
+pub fn is_api(path: &str) -> bool {
+    is_under(path, "/api") || is_under(path, "/v1")
 }
 
 fn is_under(path: &str, root: &str) -> bool {

@@ -7,6 +7,8 @@ use http::{HeaderMap, Method, Request, StatusCode, Version, header, uri::Authori
 
 /// Longest request target.
 const MAX_TARGET: usize = 8 * 1024;
+/// Most header lines. The listener reads more, so that the refusal can have a body.
+const MAX_COUNT: usize = 100;
 /// Largest sum of header names and values.
 const MAX_HEADERS: usize = 32 * 1024;
 
@@ -15,6 +17,9 @@ pub fn fault<B>(request: &Request<B>) -> Option<(StatusCode, &'static str)> {
     let (uri, headers) = (request.uri(), request.headers());
     if uri.path_and_query().map_or(0, |target| target.as_str().len()) > MAX_TARGET {
         return Some((StatusCode::URI_TOO_LONG, "the address is longer than 8 KiB"));
+    }
+    if headers.len() > MAX_COUNT {
+        return Some((StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "there are more than 100 headers"));
     }
     if headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>() > MAX_HEADERS {
         return Some((StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "the headers are larger than 32 KiB"));
@@ -74,6 +79,13 @@ mod tests {
         let long = format!("/api/{}", "a".repeat(MAX_TARGET));
         assert_eq!(status(|r| r.uri(long).header("host", "a")), Some(414));
         assert_eq!(status(|r| r.header("host", "a").header("x", "a".repeat(MAX_HEADERS))), Some(431));
+    }
+
+    #[test]
+    fn headers_are_counted_line_by_line() {
+        let many = |count| status(|r| (1..count).fold(r.header("host", "a"), |r, _| r.header("x", "y")));
+        assert_eq!(many(MAX_COUNT), None);
+        assert_eq!(many(MAX_COUNT + 1), Some(431));
     }
 
     #[test]

@@ -2,9 +2,8 @@
 //! separate ports or schemes, so it is only the second line.
 
 use axum::http::{HeaderMap, HeaderName, Method, header, uri::Authority};
+use domain::host::is_loopback;
 use url::Url;
-
-use super::host::is_loopback;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// The event stream is a GET, but what it carries is for our pages only.

@@ -7,8 +7,7 @@ use axum::{
     response::Response,
 };
 use control::Client;
-
-use super::host::is_loopback;
+use domain::host::is_loopback;
 
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 

@@ -3,7 +3,7 @@
 
 use std::{
     fs, io,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -30,11 +30,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct ControlSocket {
     listener: UnixListener,
     path: PathBuf,
+    /// Device and number of the file.
+    file: (u64, u64),
 }
 
 impl ControlSocket {
-    /// Binds the socket, in place of one that a killed server left behind. Call it only while holding the store: then
-    /// no living server of this folder can be using the old one.
+    /// Binds the socket, in place of one that a killed server left behind. Call it only while holding the
+    /// folder: then no living server can be using the old one.
     pub fn bind(path: &Path) -> io::Result<Self> {
         let fresh = path.with_extension("sock.new");
         let remove = |path: &Path| match fs::remove_file(path) {
@@ -45,8 +47,9 @@ impl ControlSocket {
         let listener = UnixListener::bind(SocketPath::new(&fresh)?.as_path())?;
         // Under its final name it is never open to others, and a client never finds it missing.
         fs::set_permissions(&fresh, fs::Permissions::from_mode(0o600))?;
+        let file = identity(&fresh)?;
         fs::rename(&fresh, path)?;
-        Ok(Self { listener, path: path.to_owned() })
+        Ok(Self { listener, path: path.to_owned(), file })
     }
 
     /// Carries out commands until `stop`; those already begun are finished.
@@ -80,10 +83,21 @@ impl ControlSocket {
 
 impl Drop for ControlSocket {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_file(&self.path) {
-            tracing::debug!(%error, "the control socket is gone already");
+        // Whatever else stands there by now is somebody's who needs it.
+        match identity(&self.path) {
+            Ok(file) if file == self.file => {
+                if let Err(error) = fs::remove_file(&self.path) {
+                    tracing::debug!(%error, "the control socket cannot be removed");
+                }
+            }
+            _ => tracing::debug!("the control socket is gone already"),
         }
     }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let metadata = fs::symlink_metadata(path)?;
+    Ok((metadata.dev(), metadata.ino()))
 }
 
 async fn answer(stream: UnixStream, control: Control) -> io::Result<()> {
@@ -106,4 +120,21 @@ async fn answer(stream: UnixStream, control: Control) -> io::Result<()> {
     answer.push(b'\n');
     write.write_all(&answer).await?;
     write.shutdown().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_its_own_socket_goes_with_a_server() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("control.sock");
+        let first = ControlSocket::bind(&path).unwrap();
+        let second = ControlSocket::bind(&path).unwrap();
+        drop(first);
+        UnixStream::connect(&path).await.unwrap();
+        drop(second);
+        assert!(!path.exists());
+    }
 }

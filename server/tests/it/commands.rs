@@ -106,6 +106,40 @@ async fn a_streamed_answer_through_a_key_of_the_command_line() {
     server.stop();
 }
 
+#[test]
+fn a_key_that_could_not_be_shown_is_named_so_that_it_can_be_revoked() {
+    let home = Home::new();
+    home.ok(&["user", "add", "ada"]);
+    let shell = |script: &str| {
+        let program = env!("CARGO_BIN_EXE_ollama-fortress");
+        let output = home.command_of("sh", &["-c", &format!("exec {program} {script}")]).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, said) = shell("key create --user ada --name lost > /dev/full");
+    let id = home.json(&["key", "list"])[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(code, Some(1));
+    assert!(said.contains(&format!("key revoke op_{id}")), "{said}");
+    assert_eq!(shell("user list > /dev/full").0, Some(1));
+}
+
+#[tokio::test]
+async fn a_backends_token_comes_by_standard_input_and_goes_to_the_backend() {
+    let ollama = FakeOllama::builder().models(["llama3.2"]).token("hunter2").start().await;
+    let (home, key) = home_with_key();
+    let server = home.start();
+    let add = ["backend", "add", "--name", "gpu", "--url", &ollama.base(), "--token-stdin"];
+    let outcome = home.run_with("hunter2\n", &add);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    until_listed(&server, &key, "llama3.2").await;
+    let requests = ollama.requests();
+    assert!(!requests.is_empty());
+    for request in requests {
+        assert_eq!(request.header("authorization"), Some("Bearer hunter2"), "{}", request.path);
+    }
+    assert!(!server.log().contains("hunter2"));
+    server.stop();
+}
+
 #[tokio::test]
 async fn a_revoked_key_is_refused_once_the_command_returned() {
     let (home, key) = home_with_key();

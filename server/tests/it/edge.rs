@@ -54,6 +54,40 @@ fn heads_are_bounded() {
 }
 
 #[test]
+fn a_head_that_is_refused_is_answered_in_the_callers_dialect() {
+    let home = Home::new();
+    let server = home.start();
+    let many: String = (0..101).map(|number| format!("x{number}: y\r\n")).collect();
+    let long = "a".repeat(9 * 1024);
+    let (too_many, too_long) = ("there are more than 100 headers", "the address is longer than 8 KiB");
+    for (path, body) in [
+        ("/api/chat", r#"{"error":"MESSAGE"}"#),
+        (
+            "/v1/chat/completions",
+            r#"{"error":{"message":"MESSAGE","type":"invalid_request_error","param":null,"code":null}}"#,
+        ),
+        (
+            "/v1/messages",
+            r#"{"type":"error","error":{"type":"invalid_request_error","message":"MESSAGE"},"request_id":"req_ID"}"#,
+        ),
+    ] {
+        for (status, message, head) in [
+            (431, too_many, format!("POST {path} HTTP/1.1\r\nhost: x\r\n{many}\r\n")),
+            (414, too_long, format!("POST {path}?{long} HTTP/1.1\r\nhost: x\r\n\r\n")),
+        ] {
+            let answer = server.raw(head.as_bytes());
+            let (head, text) = answer.split_once("\r\n\r\n").unwrap();
+            let head = head.to_ascii_lowercase();
+            assert!(head.starts_with(&format!("http/1.1 {status} ")), "{path}: {head}");
+            assert!(head.contains("content-type: application/json") && head.contains("connection: close"), "{head}");
+            let id = head.split("x-request-id: ").nth(1).unwrap_or_default().get(..16).unwrap_or_default();
+            assert_eq!(text, body.replace("MESSAGE", message).replace("ID", id), "{path}");
+        }
+    }
+    server.stop();
+}
+
+#[test]
 fn ambiguous_requests_are_refused_and_the_connection_ends() {
     let (home, key) = home_with_key();
     let server = home.start();

@@ -64,6 +64,9 @@ async fn from_the_set_up_link_to_the_first_answer() {
     let link = line.rsplit(' ').next().unwrap().to_owned();
     assert!(link.starts_with(&server.url("/admin/setup?token=")), "{line}");
 
+    // A preview of the link, or `curl -I`, is no visit.
+    let preview = http().head(link.as_str()).send().await.unwrap();
+    assert!(!preview.headers().contains_key(header::SET_COOKIE), "{preview:?}");
     let mut browser = Browser::default();
     let answer = browser.get(link.clone()).await;
     assert!(answer.status().is_redirection(), "{}", answer.status());

@@ -1,6 +1,6 @@
 //! Starting, and the ways it is refused: one line that says what to do, an exit code, nothing lost.
 
-use std::{fs, net::TcpListener};
+use std::{collections::BTreeMap, fs, net::TcpListener, path::PathBuf};
 
 use crate::harness::{Home, Outcome};
 
@@ -37,17 +37,34 @@ fn a_store_that_is_held_by_a_living_process_is_left_alone() {
 fn a_store_that_is_no_database_is_left_as_it_is() {
     let home = Home::new();
     home.ok(&["user", "add", "ada"]);
-    let files = |home: &Home| {
-        let mut files: Vec<_> = walk(&home.data().join("db"));
-        files.sort();
-        files
+    let files = |home: &Home| -> BTreeMap<PathBuf, Vec<u8>> {
+        // The engine's lock file holds the number of whoever opened the folder last, and no data.
+        let paths = walk(&home.data().join("db")).into_iter().filter(|path| !path.ends_with("LOCK"));
+        paths.map(|path| (path.clone(), fs::read(path).unwrap())).collect()
     };
-    for path in files(&home) {
+    for path in files(&home).into_keys() {
         fs::write(path, b"this is no database").unwrap();
     }
+    let before = files(&home);
+    assert!(!before.is_empty());
     let outcome = home.run(&["serve"]);
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
     assert!(refusal(&outcome).contains("cannot be read"), "{outcome:?}");
+    assert!(files(&home) == before, "a file was changed, added or removed");
+}
+
+#[test]
+fn a_data_folder_belongs_to_one_server_wherever_its_database_is() {
+    let home = Home::new().with("DATABASE_URL", "mem://");
+    let server = home.start();
+    home.ok(&["user", "add", "ada"]);
+    let outcome = home.run(&["serve"]);
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    let line = refusal(&outcome);
+    assert!(line.contains("in use by another process") && line.contains("DATA_DIR"), "{line}");
+    assert_eq!(home.names(&["user", "list"]), ["ada"], "the first one still answers");
+    server.kill();
+    home.start().stop();
 }
 
 fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
@@ -86,6 +103,18 @@ fn check_prints_the_configuration_without_its_secrets() {
     }
     let port = home.json(&["check"]).into_iter().find(|row| row["name"] == "PROXY_PORT").unwrap();
     assert_eq!((&port["value"], &port["source"]), (&"0".into(), &"environment".into()));
+}
+
+#[test]
+fn what_serve_would_refuse_check_refuses_too() {
+    let home = Home::new().with("OLLAMA_SERVERS", "gpu-7, 0.0.0.0").with("REDIS_URL", "redis://cache/zero");
+    for verb in ["check", "serve"] {
+        let outcome = home.run(&[verb]);
+        assert_eq!(outcome.code, Some(64), "{outcome:?}");
+        for name in ["OLLAMA_SERVERS: entry 2", "REDIS_URL"] {
+            assert!(outcome.stderr.contains(&format!("ollama-fortress: {name}: ")), "{name}: {outcome:?}");
+        }
+    }
 }
 
 #[test]

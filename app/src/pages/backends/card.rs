@@ -13,6 +13,7 @@ use crate::{
         disclosure::Confirm,
         fault::{Fault, form_fault},
         field::Hidden,
+        form::SwitchFields,
     },
     format::sentence,
 };
@@ -101,16 +102,11 @@ fn TestResult(test: ServerAction<TestBackend>) -> impl IntoView {
 #[component]
 fn SwitchButton(backend: Signal<BackendView>, refresh: RwSignal<u32>) -> impl IntoView {
     let switch = ServerAction::<SwitchBackend>::new();
-    refresh_after(switch, refresh);
-    let enabled = move || backend.with(|backend| backend.enabled);
+    let id = Signal::derive(move || backend.with(|backend| backend.id.to_string()));
+    let enabled = Signal::derive(move || backend.with(|backend| backend.enabled));
     view! {
         <ActionForm action=switch>
-            <Hidden name="id" value=Signal::derive(move || backend.with(|backend| backend.id.to_string())) />
-            <Hidden name="enabled" value=Signal::derive(move || (!enabled()).to_string()) />
-            <SubmitButton
-                label=Signal::derive(move || if enabled() { "Disable" } else { "Enable" }.to_owned()) pending=switch.pending() class="btn btn-sm"
-            />
-            <Fault fault=form_fault(switch, &[]) />
+            <SwitchFields switch id enabled refresh />
         </ActionForm>
     }
     .into_any()

@@ -17,36 +17,55 @@ use crate::{
 pub(super) fn EditBackendForm(backend: Signal<BackendView>, refresh: RwSignal<u32>) -> impl IntoView {
     let action = ServerAction::<ChangeBackend>::new();
     let details = NodeRef::<html::Details>::new();
+    let stored = RwSignal::new((0_u32, backend.get_untracked()));
     refresh_after(action, refresh);
-    on_success(action, move || close(details));
-    let BackendView { id, name, url, .. } = backend.get_untracked();
+    on_success(action, move || {
+        close(details);
+        if let Some(Ok(answer)) = action.value().get_untracked() {
+            stored.update(|(save, backend)| (*save, *backend) = (*save + 1, answer));
+        }
+    });
     view! {
         <Disclosure label="Edit" details>
             <ActionForm action>
-                <Hidden name="id" value=id.to_string() />
                 <Fault fault=form_fault(action, &["name", "url", "token"]) />
-                <div class="grid gap-3 md:grid-cols-2">
-                    <Field label="Name" name="name" id=format!("name-{id}") value=name required=true fault=field_fault(action, "name") />
-                    <Field
-                        label="URL" name="url" id=format!("url-{id}") value=url required=true inputmode="url"
-                        fault=field_fault(action, "url")
-                    />
-                    <Field
-                        label="Token" name="token" id=format!("token-{id}") kind="password" autocomplete="new-password"
-                        fault=field_fault(action, "token") hint="Empty keeps the stored one."
-                    />
-                </div>
-                <Show when=move || backend.with(|backend| backend.has_token)>
-                    <label class="mt-2 flex items-center gap-2 text-sm">
-                        <input type="checkbox" class="checkbox checkbox-sm" name=input_name("clear_token") value="true" />
-                        "Forget the stored token"
-                    </label>
-                </Show>
+                // New fields after every save, with what it stored: a token that was typed must not be sent again with the next.
+                <For each=move || [stored.get()] key=|(save, _)| *save let((_, backend))>
+                    <Fields action backend />
+                </For>
                 <div class="mt-3">
                     <SubmitButton label="Save backend" pending=action.pending() class="btn btn-sm btn-primary" />
                 </div>
             </ActionForm>
         </Disclosure>
+    }
+    .into_any()
+}
+
+#[component]
+fn Fields(action: ServerAction<ChangeBackend>, backend: BackendView) -> impl IntoView {
+    let BackendView { id, name, url, has_token, .. } = backend;
+    view! {
+        <Hidden name="id" value=id.to_string() />
+        <div class="grid gap-3 md:grid-cols-2">
+            <Field label="Name" name="name" id=format!("name-{id}") value=name required=true fault=field_fault(action, "name") />
+            <Field
+                label="URL" name="url" id=format!("url-{id}") value=url required=true inputmode="url"
+                fault=field_fault(action, "url")
+            />
+            <Field
+                label="Token" name="token" id=format!("token-{id}") kind="password" autocomplete="new-password"
+                fault=field_fault(action, "token") hint="Empty keeps the stored one."
+            />
+        </div>
+        {has_token.then(|| {
+            view! {
+                <label class="mt-2 flex items-center gap-2 text-sm">
+                    <input type="checkbox" class="checkbox checkbox-sm" name=input_name("clear_token") value="true" />
+                    "Forget the stored token"
+                </label>
+            }
+        })}
     }
     .into_any()
 }

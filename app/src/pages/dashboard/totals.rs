@@ -33,7 +33,7 @@ pub(super) fn Totals(status: ReadSignal<LiveStatus>) -> impl IntoView {
             <Total title="In flight" value=move || number(status.with(|status| status.in_flight)) note=|| "requests right now".to_owned() />
             <Total title="Requests" value=move || number(hour(status, |minute| minute.requests)) note=move || format!("last hour, {}", errors()) />
             <Total
-                title="Tokens" value=move || number(hour(status, |minute| minute.prompt_tokens + minute.completion_tokens))
+                title="Tokens" value=move || number(hour(status, MinutePoint::tokens))
                 note=move || format!("last hour, {} of them answers", number(hour(status, |minute| minute.completion_tokens)))
             />
         </dl>
@@ -43,7 +43,7 @@ pub(super) fn Totals(status: ReadSignal<LiveStatus>) -> impl IntoView {
 
 /// The sum over the last hour.
 fn hour(status: ReadSignal<LiveStatus>, value: fn(&MinutePoint) -> u64) -> u64 {
-    status.with(|status| status.minutes.iter().map(value).sum())
+    status.with(|status| status.minutes.iter().map(value).fold(0, u64::saturating_add))
 }
 
 #[component]

@@ -9,6 +9,7 @@ use crate::{
         fault::{Fault, field_fault, form_fault},
         field::Field,
     },
+    typed::typed_or,
 };
 
 #[component]
@@ -19,7 +20,7 @@ pub fn AdminStep(action: ServerAction<CreateAdmin>) -> impl IntoView {
         <ActionForm action>
             <div class="flex flex-col gap-3">
                 <Fault fault=form_fault(action, &["name", "password"])/>
-                <Field label="Name" name="name" value="admin" autocomplete="username" required=true fault=field_fault(action, "name")/>
+                <Field label="Name" name="name" value={typed_or::<CreateAdmin>("name", "admin")} autocomplete="username" required=true fault=field_fault(action, "name")/>
                 <Field
                     label="Password" name="password" kind="password" autocomplete="new-password" required=true autofocus=true
                     hint="at least 8 characters; 15 or more are better" fault=field_fault(action, "password")

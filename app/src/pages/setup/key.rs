@@ -9,6 +9,7 @@ use crate::{
         fault::{Fault, field_fault, form_fault},
         field::Field,
     },
+    typed::typed_or,
 };
 
 #[component]
@@ -20,8 +21,8 @@ pub fn KeyStep(action: ServerAction<CreateSetupKey>) -> impl IntoView {
         <ActionForm action>
             <div class="flex flex-col gap-3">
                 <Fault fault=form_fault(action, &["user", "key"])/>
-                <Field label="User" name="user" value="default" required=true fault=field_fault(action, "user")/>
-                <Field label="Key name" name="key" value="first key" required=true fault=field_fault(action, "key")/>
+                <Field label="User" name="user" value={typed_or::<CreateSetupKey>("user", "default")} required=true fault=field_fault(action, "user")/>
+                <Field label="Key name" name="key" value={typed_or::<CreateSetupKey>("key", "first key")} required=true fault=field_fault(action, "key")/>
                 <button class="btn btn-primary self-start" disabled=move || action.pending().get()>"Create key"</button>
             </div>
         </ActionForm>

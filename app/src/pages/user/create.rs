@@ -1,50 +1,43 @@
 //! Creating a key, and showing it once.
 
 use domain::id::UserId;
-use leptos::{html, prelude::*};
+use leptos::prelude::*;
 
 use crate::{
     api::keys::CreateUserKey,
     components::{
-        action::{SubmitButton, on_success, refresh_after},
+        action::SubmitButton,
         fault::{Fault, field_fault, form_fault},
         field::{Field, Hidden},
+        form::{FormCard, emptied_after},
         shown_key::ShownKey,
     },
+    typed::typed,
     visit,
 };
 
 #[component]
 pub(super) fn CreateKeyForm(user_id: UserId, refresh: RwSignal<u32>) -> impl IntoView {
     let action = ServerAction::<CreateUserKey>::new();
-    let form = NodeRef::<html::Form>::new();
-    refresh_after(action, refresh);
-    on_success(action, move || {
-        if let Some(form) = form.get_untracked() {
-            form.reset();
-        }
-    });
+    let form = emptied_after(action, refresh);
     view! {
-        <section aria-labelledby="create-key" class="card card-border border-base-300 bg-base-100">
-            <div class="card-body">
-                <h2 id="create-key" class="card-title">"Create a key"</h2>
-                <NewKey action />
-                <ActionForm action node_ref=form>
-                    <Hidden name="user_id" value=user_id.to_string() />
-                    <Fault fault=form_fault(action, &["name", "requests", "minutes"]) />
-                    <div class="grid gap-3 sm:grid-cols-[2fr_1fr_1fr]">
-                        <Field
-                            label="Name" name="name" id="new-key-name" required=true fault=field_fault(action, "name")
-                            hint="What it is for, so that you can tell keys apart."
-                        />
-                        <LimitFields action id="new-key" />
-                    </div>
-                    <div class="mt-3">
-                        <SubmitButton label="Create key" pending=action.pending() />
-                    </div>
-                </ActionForm>
-            </div>
-        </section>
+        <FormCard id="create-key" title="Create a key">
+            <NewKey action />
+            <ActionForm action node_ref=form>
+                <Hidden name="user_id" value=user_id.to_string() />
+                <Fault fault=form_fault(action, &["name", "requests", "minutes"]) />
+                <div class="grid gap-3 sm:grid-cols-[2fr_1fr_1fr]">
+                    <Field
+                        label="Name" name="name" id="new-key-name" required=true value={typed::<CreateUserKey>("name")} fault=field_fault(action, "name")
+                        hint="What it is for, so that you can tell keys apart."
+                    />
+                    <LimitFields action id="new-key" />
+                </div>
+                <div class="mt-3">
+                    <SubmitButton label="Create key" pending=action.pending() />
+                </div>
+            </ActionForm>
+        </FormCard>
     }
     .into_any()
 }
@@ -53,11 +46,12 @@ pub(super) fn CreateKeyForm(user_id: UserId, refresh: RwSignal<u32>) -> impl Int
 fn LimitFields(action: ServerAction<CreateUserKey>, id: &'static str) -> impl IntoView {
     view! {
         <Field
-            label="Requests" name="requests" id=format!("{id}-requests") inputmode="numeric" fault=field_fault(action, "requests")
-            hint="Both empty: the default limit."
+            label="Requests" name="requests" id=format!("{id}-requests") inputmode="numeric" value={typed::<CreateUserKey>("requests")}
+            fault=field_fault(action, "requests") hint="Both empty: the default limit."
         />
         <Field
-            label="Window (Minutes)" name="minutes" id=format!("{id}-minutes") inputmode="numeric" fault=field_fault(action, "minutes")
+            label="Window (Minutes)" name="minutes" id=format!("{id}-minutes") inputmode="numeric" value={typed::<CreateUserKey>("minutes")}
+            fault=field_fault(action, "minutes")
         />
     }
 }

@@ -12,6 +12,7 @@ use crate::{
         disclosure::Confirm,
         fault::{Fault, form_fault},
         field::Hidden,
+        form::SwitchFields,
         timestamp::LastTime,
     },
     format::number,
@@ -55,16 +56,11 @@ pub(super) fn UserRow(user: Signal<UserView>, refresh: RwSignal<u32>) -> impl In
 #[component]
 pub(crate) fn SwitchUserForm(user: Signal<UserView>, refresh: RwSignal<u32>) -> impl IntoView {
     let switch = ServerAction::<SwitchUser>::new();
-    refresh_after(switch, refresh);
-    let enabled = move || user.with(|user| user.enabled);
+    let id = Signal::derive(move || user.with(|user| user.id.to_string()));
+    let enabled = Signal::derive(move || user.with(|user| user.enabled));
     view! {
         <ActionForm action=switch>
-            <Hidden name="id" value=Signal::derive(move || user.with(|user| user.id.to_string())) />
-            <Hidden name="enabled" value=Signal::derive(move || (!enabled()).to_string()) />
-            <SubmitButton
-                label=Signal::derive(move || if enabled() { "Disable" } else { "Enable" }.to_owned()) pending=switch.pending() class="btn btn-sm"
-            />
-            <Fault fault=form_fault(switch, &[]) />
+            <SwitchFields switch id enabled refresh />
         </ActionForm>
     }
     .into_any()

@@ -50,6 +50,22 @@ async fn replies_survive_the_socket() {
     }
 }
 
+#[tokio::test]
+async fn a_name_that_looks_like_an_id_takes_nothing_from_it() {
+    let bench = bench().await;
+    let users = async |command| match bench.control.execute(command).await.unwrap() {
+        Reply::Users(users) => users,
+        _ => Vec::new(),
+    };
+    bench.control.execute(Command::UserAdd { name: "ada".into() }).await.unwrap();
+    let id = users(Command::UserList).await[0].id.to_string();
+    bench.control.execute(Command::UserAdd { name: id.clone() }).await.unwrap();
+    bench.control.execute(Command::UserSetEnabled { user: id, enabled: false }).await.unwrap();
+    let enabled: Vec<_> =
+        users(Command::UserList).await.into_iter().map(|user| (user.name == "ada", user.enabled)).collect();
+    assert!(enabled.contains(&(true, false)) && enabled.contains(&(false, true)), "{enabled:?}");
+}
+
 #[test]
 fn a_whole_key_is_refused_and_not_repeated() {
     let whole = domain::key::assemble_key(&KeyId::new("0123456789ab").unwrap(), &"s".repeat(43));

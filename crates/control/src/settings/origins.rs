@@ -1,8 +1,6 @@
 //! `PUBLIC_URL`: a list of web origins, in the one spelling that browsers send.
 
-use std::net::IpAddr;
-
-use url::{Host, Url};
+use url::Url;
 
 /// Reads a comma list of `http` or `https` origins; the result has them without trailing slash, each once.
 pub(crate) fn parse(text: &str) -> Result<String, String> {
@@ -27,13 +25,7 @@ fn parse_one(text: &str) -> Option<String> {
 
 /// The origin reaches this machine only, so it is no address for others.
 pub(crate) fn is_loopback(origin: &str) -> bool {
-    let Ok(url) = Url::parse(origin) else { return false };
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => IpAddr::from(address).to_canonical().is_loopback(),
-        None => false,
-    }
+    Url::parse(origin).is_ok_and(|url| url.host_str().is_some_and(domain::host::is_loopback))
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ fn all_faults_are_reported_and_nothing_is_planned() {
         connect_timeout_s: "61".into(),
         first_byte_timeout_s: "x".into(),
         stall_timeout_s: "86401".into(),
-        max_body_mb: "4097".into(),
+        max_body_mb: (MAX_BODY_MB + 1).to_string(),
         public_url: "nonsense".into(),
         ..Default::default()
     };
@@ -122,4 +122,11 @@ fn a_redis_password_is_sealed_kept_for_its_address_and_never_shown() {
     assert_eq!(moved.last(), Some(&("redis_password".to_owned(), None)), "another address does not get it");
     let cleared = save(&saved, &none, SaveSettings::default());
     assert_eq!(cleared, [("redis_url".to_owned(), None), ("redis_password".to_owned(), None)]);
+}
+
+#[test]
+fn the_environments_redis_password_is_never_in_a_debug_text() {
+    let redis_url = Some("redis://:geheim@127.0.0.1".to_owned());
+    let text = format!("{:?}", EnvironmentSettings { redis_url, ..Default::default() });
+    assert!(text.contains("redis_url") && !text.contains("geheim"), "{text}");
 }

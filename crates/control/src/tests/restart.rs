@@ -34,7 +34,7 @@ async fn everything_is_there_after_a_restart() {
     bench.usage = None;
     sender.send(record(&kept.view.id, Now::read().wall, 200)).await.unwrap();
     drop(sender);
-    bench.control.run_usage_writer(receiver).await;
+    bench.control.run_usage_writer(receiver, CancellationToken::new()).await;
     let before = bench.gateway.snapshot();
     bench.control.close().await.unwrap();
 
@@ -113,13 +113,38 @@ async fn gateways_on_one_database_follow_each_other() {
 }
 
 #[tokio::test]
+async fn a_gateway_ends_no_session_that_lives_on_another() {
+    const MINUTE: Duration = Duration::from_secs(60);
+    let (one_folder, two_folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = Store::open(&StoreConfig { address: "mem://".into() }).await.unwrap();
+    let with = |folder: &TempDir| ControlConfig { secret_key: Some(SECRET.into()), ..config(folder) };
+    let one = open_on(with(&one_folder), store.clone()).await.unwrap();
+    let two = open_on(with(&two_folder), store.clone()).await.unwrap();
+    let session = one.new_admin().await;
+    let hash = session.actor.session();
+    two.control.follow_store().await;
+    assert!(two.control.authenticate(&session.token).is_some(), "a session begins on the others without a revision");
+
+    let start = Now::read();
+    assert!(one.control.0.sessions.touch(&hash, start.plus(MINUTE * 29)).is_some());
+    one.control.write_sessions(start.plus(MINUTE * 29), false).await;
+    let late = start.plus(MINUTE * 40);
+    two.control.tidy(late).await;
+    assert_eq!(store.sessions().await.unwrap().len(), 1);
+    assert!(two.control.0.sessions.is_live(&hash, late), "it goes on there, too");
+
+    two.control.tidy(start.plus(MINUTE * 70)).await;
+    assert!(store.sessions().await.unwrap().is_empty(), "one that nobody uses ends");
+}
+
+#[tokio::test]
 async fn usage_is_written_while_the_channel_is_open() {
     let bench = bench().await;
     let key = KeyId::new("kkkkkkkkkkkk").unwrap();
     let (sender, receiver) = tokio::sync::mpsc::channel(10);
     let writer = tokio::spawn({
         let control = bench.control.clone();
-        async move { control.run_usage_writer(receiver).await }
+        async move { control.run_usage_writer(receiver, CancellationToken::new()).await }
     });
     let at = Now::read().wall;
     sender.send(record(&key, at, 200)).await.unwrap();
@@ -127,4 +152,23 @@ async fn usage_is_written_while_the_channel_is_open() {
     drop(sender);
     writer.await.unwrap();
     assert_eq!(bench.control.0.usage.total(&key).requests, 1);
+}
+
+#[tokio::test]
+async fn what_was_recorded_before_the_stop_is_written_and_nothing_is_taken_after() {
+    const MANY: u64 = 2_500;
+    let bench = bench().await;
+    let key = KeyId::new("kkkkkkkkkkkk").unwrap();
+    let at = Now::read().wall;
+    // The gateway's end of the channel lives on.
+    let (sender, receiver) = tokio::sync::mpsc::channel(MANY as usize);
+    for request_id in 0..MANY {
+        let record = domain::usage::UsageRecord { request_id, ..record(&key, at, 200) };
+        sender.try_send(record).map_err(|_| "full").unwrap();
+    }
+    let stop = CancellationToken::new();
+    stop.cancel();
+    bench.control.run_usage_writer(receiver, stop).await;
+    assert_eq!(bench.control.0.store.usage(at, at + 1, 10_000).await.unwrap().len() as u64, MANY);
+    assert!(sender.is_closed());
 }

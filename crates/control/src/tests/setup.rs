@@ -128,3 +128,21 @@ async fn backends_of_the_environment_are_offered_before_the_first_key() {
     bench.control.keep_backends(&actor);
     assert_eq!(step(), SetupStep::Key);
 }
+
+#[tokio::test]
+async fn a_backend_whose_token_cannot_be_opened_does_not_hide_the_others() {
+    let ollama = FakeOllama::builder().models(["llama3.2:latest"]).start().await;
+    let bench = bench().await;
+    let actor = bench.admin().await;
+    bench.control.add_backend(&actor, add("broken", "http://127.0.0.1:1", "geheim")).await.unwrap();
+    bench.control.add_backend(&actor, add("gpu", &ollama.base(), "")).await.unwrap();
+    let spoil = |state: &crate::state::State| {
+        let row = state.rows.backends.iter().find(|row| row.name == "broken").unwrap();
+        let row = store::row::BackendRow { sealed_token: Some(vec![1; 40]), ..row.clone() };
+        Ok((vec![store::row::Op::PutBackend(row)], ()))
+    };
+    bench.control.mutate("a token spoilt", spoil).await.unwrap();
+    let found = bench.control.find_backends(&actor).await.unwrap().reports;
+    let urls: Vec<&str> = found.iter().map(|report| report.url.as_str()).collect();
+    assert_eq!(urls, [ollama.base().trim_end_matches('/'), "http://127.0.0.1:11434"]);
+}

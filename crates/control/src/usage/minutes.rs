@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use domain::usage::{MinutePoint, Outcome, UsageRecord};
+use domain::usage::{MinutePoint, UsageRecord};
 
-const MINUTE: u64 = 60_000;
+const MINUTE: u64 = MinutePoint::LENGTH;
 const HOUR: u64 = 60;
 
 /// Minutes that had requests, by their start.
@@ -22,12 +22,8 @@ impl Minutes {
     }
 
     pub fn add(&mut self, record: &UsageRecord) {
-        let at = record.at - record.at % MINUTE;
-        let point = self.0.entry(at).or_insert(MinutePoint { at, ..Default::default() });
-        point.requests += 1;
-        point.errors += u64::from(record.status >= 400 || record.outcome == Outcome::UpstreamFailed);
-        point.prompt_tokens += record.prompt_tokens.unwrap_or(0);
-        point.completion_tokens += record.completion_tokens.unwrap_or(0);
+        let point = MinutePoint::of(record.at);
+        self.0.entry(point.at).or_insert(point).add(record);
     }
 
     /// Forgets what is older than an hour.
@@ -39,7 +35,7 @@ impl Minutes {
     pub fn last_hour(&self, now: u64) -> Vec<MinutePoint> {
         let first = hour_before(now);
         let starts = (0..HOUR).map(|minute| first + minute * MINUTE);
-        starts.map(|at| self.0.get(&at).copied().unwrap_or(MinutePoint { at, ..Default::default() })).collect()
+        starts.map(|at| self.0.get(&at).copied().unwrap_or(MinutePoint::of(at))).collect()
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::{
     sync::mpsc,
     time::{Instant, MissedTickBehavior, interval},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::Usage;
 use crate::clock::Now;
@@ -20,30 +21,44 @@ const KEPT: usize = 100_000;
 const EVERY: Duration = Duration::from_secs(1);
 const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 
-type Write = BoxFuture<'static, (Vec<UsageRecord>, Result<(), StoreError>)>;
+/// What one append writes. An append whose answer was lost may have been made, so the same records are handed to the store
+/// until it confirms them: it knows them again.
+type Batch = Vec<UsageRecord>;
+type Write = BoxFuture<'static, (Batch, Result<(), StoreError>)>;
 
-/// Runs until the channel is closed and everything is written, or a last try failed.
-pub(super) async fn run(store: &Store, usage: &Usage, mut records: mpsc::Receiver<UsageRecord>) {
+/// Runs until the channel is closed, by its senders or on `stop`, and everything is written, or a last try failed.
+pub(super) async fn run(
+    store: &Store,
+    usage: &Usage,
+    mut records: mpsc::Receiver<UsageRecord>,
+    stop: CancellationToken,
+) {
     let mut tick = interval(EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut pending = Pending { records: VecDeque::new(), failing: false, complained: None };
+    let mut pending = Pending::default();
     let mut incoming = Vec::with_capacity(SEGMENT);
     let mut writing: Option<Write> = None;
     let mut open = true;
+    let mut stopping = false;
     loop {
         tokio::select! {
+            () = stop.cancelled(), if !stopping => {
+                stopping = true;
+                // The gateway lives on in many hands: its end of the channel does not close by itself.
+                records.close();
+            }
             count = records.recv_many(&mut incoming, SEGMENT), if open => {
                 open = count > 0;
                 usage.absorb(&incoming, Now::read().wall);
                 pending.records.extend(incoming.drain(..));
-                if writing.is_none() && pending.records.len() >= SEGMENT && !pending.failing {
+                if writing.is_none() && pending.records.len() >= SEGMENT && pending.doubtful.is_none() {
                     writing = pending.next_write(store);
                 }
             }
             (batch, result) = finished(&mut writing) => {
                 writing = None;
                 pending.settle(batch, result);
-                if !pending.failing && pending.records.len() >= SEGMENT {
+                if pending.doubtful.is_none() && pending.records.len() >= SEGMENT {
                     writing = pending.next_write(store);
                 }
             }
@@ -58,54 +73,52 @@ pub(super) async fn run(store: &Store, usage: &Usage, mut records: mpsc::Receive
 }
 
 /// The running write's end; never, where none runs.
-async fn finished(writing: &mut Option<Write>) -> (Vec<UsageRecord>, Result<(), StoreError>) {
+async fn finished(writing: &mut Option<Write>) -> (Batch, Result<(), StoreError>) {
     match writing {
         Some(write) => write.await,
         None => std::future::pending().await,
     }
 }
 
+#[derive(Default)]
 struct Pending {
     records: VecDeque<UsageRecord>,
-    /// The last write failed: the next try waits for the tick.
-    failing: bool,
+    /// A batch whose write failed, as far as is known. While there is one, the next try waits for the tick.
+    doubtful: Option<Batch>,
     complained: Option<Instant>,
 }
 
 impl Pending {
-    fn take(&mut self) -> Vec<UsageRecord> {
-        let count = self.records.len().min(SEGMENT);
-        self.records.drain(..count).collect()
+    /// The doubtful batch as it was, or the oldest records.
+    fn take(&mut self) -> Option<Batch> {
+        self.doubtful.take().or_else(|| {
+            let count = self.records.len().min(SEGMENT);
+            (count > 0).then(|| self.records.drain(..count).collect())
+        })
     }
 
     fn next_write(&mut self, store: &Store) -> Option<Write> {
-        if self.records.is_empty() {
-            return None;
-        }
-        let (batch, store) = (self.take(), store.clone());
+        let (batch, store) = (self.take()?, store.clone());
         Some(Box::pin(async move {
             let result = store.append_usage(&batch).await;
             (batch, result)
         }))
     }
 
-    fn settle(&mut self, batch: Vec<UsageRecord>, result: Result<(), StoreError>) {
-        let Err(error) = result else {
-            self.failing = false;
-            return;
-        };
-        self.failing = true;
-        for record in batch.into_iter().rev() {
-            self.records.push_front(record);
-        }
+    fn settle(&mut self, batch: Batch, result: Result<(), StoreError>) {
+        let Err(error) = result else { return };
+        let kept = batch.len() + self.records.len();
+        self.doubtful = Some(batch);
         if self.complained.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
             self.complained = Some(Instant::now());
-            tracing::warn!(%error, kept = self.records.len(), "usage cannot be written; it is kept in memory and tried again");
+            tracing::warn!(%error, kept, "usage cannot be written; it is kept in memory and tried again");
         }
     }
 
     fn bound(&mut self, usage: &Usage) {
-        let excess = self.records.len().saturating_sub(KEPT);
+        // The doubtful batch stays whole: dropping a part of it would make it another.
+        let kept = self.records.len() + self.doubtful.as_ref().map_or(0, Vec::len);
+        let excess = kept.saturating_sub(KEPT).min(self.records.len());
         if excess > 0 {
             self.records.drain(..excess);
             usage.lost.fetch_add(excess as u64, Ordering::Relaxed);
@@ -114,8 +127,7 @@ impl Pending {
 
     /// After the channel closed: writes the rest, and gives up at the first failure.
     async fn drain(mut self, store: &Store, usage: &Usage) {
-        while !self.records.is_empty() {
-            let batch = self.take();
+        while let Some(batch) = self.take() {
             if let Err(error) = store.append_usage(&batch).await {
                 let lost = batch.len() + self.records.len();
                 usage.lost.fetch_add(lost as u64, Ordering::Relaxed);
@@ -135,18 +147,29 @@ mod tests {
     fn pending(count: usize) -> Pending {
         let key = KeyId::new("kkkkkkkkkkkk").unwrap();
         let records = (0..count as u64).map(|at| record(&key, at, 200)).collect();
-        Pending { records, failing: false, complained: None }
+        Pending { records, ..Pending::default() }
     }
 
-    #[test]
-    fn a_failed_batch_goes_back_to_its_place() {
-        let mut pending = pending(2_500);
-        let batch = pending.take();
-        assert_eq!((batch.len(), pending.records.len()), (SEGMENT, 1_500));
-        pending.settle(batch, Err(StoreError::Stale));
-        assert!(pending.failing);
-        let order: Vec<u64> = pending.records.iter().map(|record| record.at).collect();
-        assert!(order.is_sorted() && order.len() == 2_500);
+    #[tokio::test]
+    async fn a_batch_whose_answer_was_lost_is_counted_once() {
+        let store = Store::open(&store::StoreConfig { address: "mem://".into() }).await.unwrap();
+        let lost = || Err(StoreError::Unreachable { detail: "no answer".into() });
+        for count in [2_500, 7] {
+            let before = store.usage(0, u64::MAX, usize::MAX).await.unwrap().len();
+            let mut pending = pending(count);
+            // Other records than the round before.
+            pending.records.iter_mut().for_each(|record| record.at += 10_000 * count as u64);
+            let batch = pending.take().unwrap();
+            store.append_usage(&batch).await.unwrap();
+            pending.settle(batch.clone(), lost());
+            pending.records.push_back(record(&KeyId::new("kkkkkkkkkkkk").unwrap(), 90_000_000 + count as u64, 200));
+            assert!(pending.take().as_ref() == Some(&batch), "the same again, though more has come");
+            pending.settle(batch, lost());
+            pending.drain(&store, &Usage::default()).await;
+            let after = store.usage(0, u64::MAX, usize::MAX).await.unwrap().len();
+            assert_eq!(after - before, count + 1);
+        }
+        assert_eq!(store.key_totals().await.unwrap()[0].1.requests, 2_509);
     }
 
     #[test]
@@ -154,5 +177,13 @@ mod tests {
         let (mut pending, usage) = (pending(KEPT + 7), Usage::default());
         pending.bound(&usage);
         assert_eq!((pending.records.len(), usage.lost(), pending.records[0].at), (KEPT, 7, 7));
+        let batch = pending.take().unwrap();
+        pending.settle(batch, Err(StoreError::Stale));
+        pending.records.push_back(record(&KeyId::new("kkkkkkkkkkkk").unwrap(), 0, 200));
+        pending.bound(&usage);
+        assert_eq!(
+            (pending.doubtful.unwrap().len(), pending.records.len(), usage.lost()),
+            (SEGMENT, KEPT - SEGMENT, 8)
+        );
     }
 }

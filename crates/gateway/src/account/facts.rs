@@ -56,8 +56,15 @@ struct Usage<'a> {
     output_tokens: Option<&'a RawValue>,
 }
 
+/// Counts above this are nonsense: no JSON reader tells them apart, and sums of them would overflow.
+const LARGEST: u64 = 1 << 53;
+
 fn number(value: Option<&RawValue>) -> Option<u64> {
-    value?.get().parse().ok()
+    count(value?.get())
+}
+
+fn count(digits: &str) -> Option<u64> {
+    digits.parse().ok().filter(|count| *count <= LARGEST)
 }
 
 /// Reads a native message into `counts` if it is a final one; returns whether it was. `/api/embed` has no `done` and
@@ -74,9 +81,9 @@ pub(super) fn native(text: &[u8], whole: bool, counts: &mut Counts) -> bool {
         return true;
     }
     // Ollama leaves out what is zero.
-    counts.prompt = Some(number(message.prompt_eval_count).unwrap_or_default());
-    counts.completion =
-        if done.is_some() { Some(number(message.eval_count).unwrap_or_default()) } else { number(message.eval_count) };
+    let or_zero = |value: Option<&RawValue>| if value.is_none() { Some(0) } else { number(value) };
+    counts.prompt = or_zero(message.prompt_eval_count);
+    counts.completion = if done.is_some() { or_zero(message.eval_count) } else { number(message.eval_count) };
     true
 }
 
@@ -121,7 +128,7 @@ pub(super) fn search(text: &[u8], counts: &mut Counts) -> bool {
             if digits == rest.len() {
                 continue;
             }
-            if let Some(value) = std::str::from_utf8(&rest[..digits]).ok().and_then(|digits| digits.parse().ok()) {
+            if let Some(value) = std::str::from_utf8(&rest[..digits]).ok().and_then(count) {
                 set(counts, value);
                 found = true;
             }

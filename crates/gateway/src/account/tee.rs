@@ -182,18 +182,17 @@ impl Tee {
         } else {
             match self.endpoint {
                 Endpoint::AnthropicMessages => {
-                    let kind = |name: &str| has(format!("\"type\":\"{name}\"").as_bytes());
-                    if kind("content_block_delta") {
+                    if has(b"\"type\":\"content_block_delta\"") {
                         self.pieces += 1;
-                    } else if kind("message_start") {
+                    } else if has(b"\"type\":\"message_start\"") {
                         // An estimate of the prompt, replaced by the final message's.
                         facts::compatible(data, &mut self.counts);
                         self.counts.completion = None;
-                    } else if kind("message_delta") {
+                    } else if has(b"\"type\":\"message_delta\"") {
                         self.told |= facts::compatible(data, &mut self.counts);
-                    } else if kind("message_stop") {
+                    } else if has(b"\"type\":\"message_stop\"") {
                         self.ended = true;
-                    } else if kind("error") {
+                    } else if has(b"\"type\":\"error\"") {
                         self.error = true;
                     }
                 }
@@ -294,6 +293,27 @@ mod tests {
         assert_eq!(whole(Endpoint::Embed, r#"{"embeddings":[[1.0]],"prompt_eval_count":3}"#).prompt, Some(3));
         assert_eq!(whole(Endpoint::OpenAiChat, r#"{"usage":{"prompt_tokens":3,"completion_tokens":4}}"#), told(3, 4));
         assert_eq!(whole(Endpoint::AnthropicMessages, r#"{"usage":{"input_tokens":3,"output_tokens":4}}"#), told(3, 4));
+    }
+
+    #[test]
+    fn numbers_that_no_sum_could_hold_are_no_numbers() {
+        let whole = |endpoint, text: &str| hear(endpoint, Framing::Whole, &[text.as_bytes()]).counts;
+        let large = "1,".repeat(LARGEST);
+        for number in ["18446744073709551615", "9007199254740993", "99999999999999999999", "-1", "1.5"] {
+            let native = format!(
+                r#"{{"done":true,"prompt_eval_count":{number},"eval_count":{number},"load_duration":{number}}}"#
+            );
+            assert_eq!(whole(Endpoint::Chat, &native), Counts::default(), "{number}");
+            let openai = format!(r#"{{"usage":{{"prompt_tokens":{number},"completion_tokens":4}}}}"#);
+            let expected = Counts { completion: Some(4), ..Counts::default() };
+            assert_eq!(whole(Endpoint::OpenAiChat, &openai), expected, "{number}");
+            if number.bytes().all(|byte| byte.is_ascii_digit()) {
+                let searched = format!(r#"{{"context":[{large}0],"eval_count":4,"prompt_eval_count":{number}}}"#);
+                assert_eq!(whole(Endpoint::Generate, &searched), expected, "{number}");
+            }
+        }
+        let largest = r#"{"usage":{"prompt_tokens":9007199254740992,"completion_tokens":4}}"#;
+        assert_eq!(whole(Endpoint::OpenAiChat, largest), told(1 << 53, 4));
     }
 
     #[test]

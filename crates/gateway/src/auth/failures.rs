@@ -3,9 +3,11 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{Mutex, PoisonError},
 };
+
+use domain::address::network;
 
 /// Failures an address may have in a minute before its answers turn from 401 into 429.
 pub(crate) const PER_MINUTE: u32 = 100;
@@ -35,7 +37,7 @@ impl FailureLimit {
     pub(crate) fn record(&self, address: IpAddr, now: u64) -> Option<u64> {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let counts = &mut *counts;
-        let address = bucket(address);
+        let address = network(address);
         if counts.by_address.len() >= ADDRESSES && now >= counts.swept_at + 1_000 {
             counts.swept_at = now;
             counts.by_address.retain(|_, window| now < window.since + WINDOW_MS);
@@ -48,16 +50,6 @@ impl FailureLimit {
         window.failures = window.failures.saturating_add(1);
         let left = (window.since + WINDOW_MS).saturating_sub(now);
         (window.failures > PER_MINUTE).then(|| left.div_ceil(1_000).max(1))
-    }
-}
-
-fn bucket(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
     }
 }
 

@@ -5,9 +5,10 @@ use std::{error::Error, io, sync::OnceLock, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use domain::backend::ProbeResult;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode, header};
 use reqwest::{Client, redirect::Policy};
 use rustls::ClientConfig;
+use tokio::{sync::watch, time::Instant};
 use url::Url;
 
 use super::{
@@ -15,9 +16,11 @@ use super::{
     rows::{self, Row, Running},
     tls,
 };
-use crate::snapshot::BackendToken;
+use crate::{hop, snapshot::BackendToken};
 
 const CONNECT: Duration = Duration::from_secs(3);
+/// How much longer than the list of models the version and the loaded models may take.
+const GRACE: Duration = Duration::from_secs(1);
 /// A listing above this is not taken.
 const MAX_BODY: usize = 8 * 1024 * 1024;
 
@@ -36,16 +39,22 @@ pub(crate) struct Listing {
 pub(crate) async fn look(url: &Url, token: Option<&BackendToken>, patience: Duration) -> Result<Listing, ProbeResult> {
     address::check_literal(url).map_err(|error| forbidden(&error))?;
     let asker = Asker { client: client()?, base: url.as_str().trim_end_matches('/'), token, patience };
+    let (listed, until) = watch::channel(None);
+    let tags = async {
+        let tags = asker.get("/api/tags").await;
+        listed.send_replace(Some(Instant::now() + if tags.is_ok() { GRACE } else { Duration::ZERO }));
+        tags
+    };
     let (tags, version, running) =
-        tokio::join!(asker.get("/api/tags"), asker.get("/api/version"), asker.get("/api/ps"));
+        tokio::join!(tags, asker.extra("/api/version", until.clone()), asker.extra("/api/ps", until));
     let (status, body) = tags?;
     match status {
         StatusCode::OK => {
             let Some(models) = rows::tags(&body) else {
                 return Err(not_ollama("/api/tags answered without a list of models"));
             };
-            let version = version.ok().filter(is_ok).and_then(|(_, body)| rows::version(&body));
-            let running = running.ok().filter(is_ok).and_then(|(_, body)| rows::running(&body));
+            let version = version.and_then(|body| rows::version(&body));
+            let running = running.and_then(|body| rows::running(&body));
             Ok(Listing { version, models, running, native: true })
         }
         StatusCode::UNAUTHORIZED => Err(ProbeResult::Unauthorized),
@@ -65,16 +74,13 @@ pub(crate) async fn look(url: &Url, token: Option<&BackendToken>, patience: Dura
                 _ => Err(not_ollama("it knows neither /api/tags nor /v1/models")),
             }
         }
+        StatusCode::LOOP_DETECTED => Err(not_ollama("the address leads back to this gateway")),
         status if status.is_redirection() => Err(not_ollama("it redirects to another address")),
         status if status.is_server_error() => {
             Err(ProbeResult::Failed { detail: format!("/api/tags answered {}", status.as_u16()) })
         }
         status => Err(not_ollama(&format!("/api/tags answered {}", status.as_u16()))),
     }
-}
-
-fn is_ok(answer: &(StatusCode, Bytes)) -> bool {
-    answer.0 == StatusCode::OK
 }
 
 fn not_ollama(detail: &str) -> ProbeResult {
@@ -103,6 +109,7 @@ fn client() -> Result<&'static Client, ProbeResult> {
             .pool_max_idle_per_host(0)
             .dns_resolver(GuardedResolver)
             .user_agent("ollama-fortress")
+            .default_headers(hop::onward(&HeaderMap::new()).map(|via| (header::VIA, via)).into_iter().collect())
             .build()
             .map_err(|error| error.to_string())
     });
@@ -131,6 +138,18 @@ impl Asker<'_> {
             body.extend_from_slice(&chunk);
         }
         Ok((response.status(), body.freeze()))
+    }
+
+    /// What a look can do without: waits no longer than to the moment in `until`, once there is one.
+    async fn extra(&self, path: &str, mut until: watch::Receiver<Option<Instant>>) -> Option<Bytes> {
+        let late = async {
+            let moment = until.wait_for(Option::is_some).await.ok().and_then(|moment| *moment);
+            tokio::time::sleep_until(moment.unwrap_or_else(Instant::now)).await;
+        };
+        tokio::select! {
+            found = self.get(path) => found.ok().filter(|(status, _)| *status == StatusCode::OK).map(|(_, body)| body),
+            () = late => None,
+        }
     }
 }
 

@@ -92,14 +92,14 @@ impl Exchange {
     fn candidates(&self, endpoint: Endpoint, facts: &Facts, account: &mut Account) -> Result<Candidates, Error> {
         match resolve::resolve(&self.view, &facts.model) {
             Ok(mut candidates) => {
-                account.model(&candidates.model);
+                account.model(candidates.model());
                 if endpoint.dialect() == Dialect::Ollama {
                     candidates.native_only();
                 }
                 Ok(candidates)
             }
             Err(error) => {
-                account.model(&facts.model);
+                account.unresolved(&facts.model);
                 Err(unresolved(error, endpoint, &facts.model))
             }
         }

@@ -17,14 +17,7 @@ pub(crate) fn respond(dialect: Dialect, error: &Error, id: u64) -> Response<Body
         Dialect::OpenAi | Dialect::Anthropic if from_handler => (HeaderValue::from_static("application/json"), "\n"),
         _ => (JSON, ""),
     };
-    let text = match dialect {
-        Dialect::Ollama => json!({ "error": message }).to_string(),
-        Dialect::OpenAi => format!("{{\"error\":{}}}", openai_object(status, &message, code_for_openai(error))),
-        Dialect::Anthropic => format!(
-            "{{\"type\":\"error\",\"error\":{},\"request_id\":\"req_{id:016x}\"}}",
-            anthropic_object(status, &message)
-        ),
-    };
+    let text = document(dialect, status, &message, code_for_openai(error), id);
     let mut response = whole(status, kind, text + end);
     let headers = response.headers_mut();
     if status == StatusCode::UNAUTHORIZED {
@@ -43,6 +36,23 @@ pub(crate) fn respond(dialect: Dialect, error: &Error, id: u64) -> Response<Body
         _ => {}
     }
     response
+}
+
+/// A refusal that needs none of an [`Error`]'s headers.
+pub(crate) fn refusal(dialect: Dialect, status: StatusCode, message: &str, id: u64) -> Response<Body> {
+    whole(status, JSON, document(dialect, status, message, None, id))
+}
+
+/// The whole JSON document of an error.
+fn document(dialect: Dialect, status: StatusCode, message: &str, code: Option<&str>, id: u64) -> String {
+    match dialect {
+        Dialect::Ollama => json!({ "error": message }).to_string(),
+        Dialect::OpenAi => format!("{{\"error\":{}}}", openai_object(status, message, code)),
+        Dialect::Anthropic => format!(
+            "{{\"type\":\"error\",\"error\":{},\"request_id\":\"req_{id:016x}\"}}",
+            anthropic_object(status, message)
+        ),
+    }
 }
 
 /// `x-request-id` as clients see it.

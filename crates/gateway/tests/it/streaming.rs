@@ -134,7 +134,7 @@ async fn the_gateway_cannot_be_a_clients_way_to_another_path_of_a_backend() {
         "/api/chat%2f..%2fcreate",
         "/api/chat;/create",
         "/api/./chat",
-        "/API/CHAT"
+        "/API/CHAT",
     ] {
         let mut stream = rig.raw(&rig.raw_post(target, r#"{"model":"llama3.2"}"#)).await;
         let answer = read_until(&mut stream, "\r\n\r\n").await;

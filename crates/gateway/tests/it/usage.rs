@@ -26,7 +26,7 @@ async fn every_dialects_tokens_are_recorded() {
                 "{body}"
             );
             assert_eq!((record.endpoint, record.status, record.outcome), (endpoint, 200, Outcome::Complete), "{body}");
-            assert_eq!(record.model.as_deref(), Some("llama3.2:latest"));
+            assert_eq!((record.model.as_deref(), record.unresolved), (Some("llama3.2:latest"), false));
             assert_eq!((record.bytes_in, record.bytes_out), (body.len() as u64, answer.body.len() as u64));
             assert_eq!(format!("{:016x}", record.request_id), answer.header("x-request-id").unwrap());
             assert!(record.ttft_us.unwrap() <= record.total_us);
@@ -65,7 +65,12 @@ async fn refused_and_local_requests_are_recorded_too() {
     rig.post("/api/chat", format!(r#"{{"model":"{long}:y"}}"#)).await;
     let record = rig.record().await;
     assert!(record.model.as_ref().is_some_and(|model| model.len() == 200), "{record:?}");
-    assert_eq!((record.outcome, record.backend), (Outcome::Refused, None));
+    assert_eq!((record.outcome, record.backend, record.unresolved), (Outcome::Refused, None, true));
+    for model in ["x:cloud", "a b", "nope"] {
+        rig.post("/v1/completions", format!(r#"{{"model":"{model}"}}"#)).await;
+        let record = rig.record().await;
+        assert_eq!((record.model.as_deref(), record.unresolved), (Some(model), true));
+    }
     let answer = rig.get("/api/tags").await;
     let record = rig.record().await;
     assert_eq!(

@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::BTreeMap, ops::ControlFlow};
 
 use domain::{
     id::KeyId,
-    usage::{MinutePoint, Outcome, UsageRecord},
+    usage::{MinutePoint, UsageRecord},
 };
 use surrealdb::types::{Bytes, SurrealValue, Variables};
 
@@ -17,7 +17,6 @@ use crate::{
 
 /// Segments read at a time.
 const PAGE: u64 = 32;
-const MINUTE: u64 = 60_000;
 
 const REACH: &str = "RETURN (SELECT VALUE reach FROM ONLY usage_state:one)";
 /// The keys run from the latest to the oldest, so the limit ends the scan; an ORDER BY would read the whole range first.
@@ -66,12 +65,8 @@ pub(crate) async fn minutes(handle: &Handle, from: u64, to: u64) -> Result<Vec<M
     let mut sums = BTreeMap::<u64, MinutePoint>::new();
     each_page(handle, from, to, |records, _| {
         for record in records {
-            let at = record.at - record.at % MINUTE;
-            let sum = sums.entry(at).or_insert_with(|| MinutePoint { at, ..MinutePoint::default() });
-            sum.requests += 1;
-            sum.errors += u64::from(record.status >= 400 || record.outcome == Outcome::UpstreamFailed);
-            sum.prompt_tokens = sum.prompt_tokens.saturating_add(record.prompt_tokens.unwrap_or_default());
-            sum.completion_tokens = sum.completion_tokens.saturating_add(record.completion_tokens.unwrap_or_default());
+            let empty = MinutePoint::of(record.at);
+            sums.entry(empty.at).or_insert(empty).add(&record);
         }
         ControlFlow::Continue(())
     })
@@ -87,7 +82,7 @@ async fn each_page(
     to: u64,
     mut take: impl FnMut(Vec<UsageRecord>, u64) -> ControlFlow<()>,
 ) -> Result<(), StoreError> {
-    let reach: Option<u64> = only(handle, REACH, Variables::new()).await?;
+    let reach: Option<u64> = handle.one(REACH, Variables::new()).await?;
     // A segment that begins before `to` ends before this.
     let mut until = to.saturating_add(reach.unwrap_or_default());
     let mut tail = String::new();
@@ -97,7 +92,7 @@ async fn each_page(
         parameters.insert("tail", tail);
         parameters.insert("end", segment_order(from).saturating_add(1));
         parameters.insert("page", PAGE);
-        let page: Vec<SegmentRecord> = all(handle, SEGMENTS, parameters).await?;
+        let page: Vec<SegmentRecord> = handle.all(SEGMENTS, parameters).await?;
         let full = page.len() as u64 == PAGE;
         let Some(last) = page.last() else { return Ok(()) };
         (until, tail) = (last.until, last.tail.clone());
@@ -116,34 +111,16 @@ pub(crate) async fn rollups(handle: &Handle, from: u64, to: u64) -> Result<Vec<R
     let mut parameters = Variables::new();
     parameters.insert("from", from.min(i64::MAX as u64));
     parameters.insert("to", to.min(i64::MAX as u64));
-    let rows: Vec<Identified<RollupRecord>> = all(handle, ROLLUPS, parameters).await?;
+    let rows: Vec<Identified<RollupRecord>> = handle.all(ROLLUPS, parameters).await?;
     rows.into_iter().map(|Identified { id, row }| row.into_row(&id)).collect()
 }
 
 pub(crate) async fn key_totals(handle: &Handle) -> Result<Vec<(KeyId, KeyTotals)>, StoreError> {
-    let rows: Vec<TotalsRecord> = all(handle, TOTALS, Variables::new()).await?;
+    let rows: Vec<TotalsRecord> = handle.all(TOTALS, Variables::new()).await?;
     rows.into_iter()
         .map(|TotalsRecord { key, requests, last_used_at }| {
             let key = KeyId::new(&key).map_err(|_| StoreError::corrupt("the usage of a key without an id"))?;
             Ok((key, KeyTotals { requests, last_used_at }))
         })
         .collect()
-}
-
-async fn all<T: SurrealValue>(
-    handle: &Handle,
-    text: &'static str,
-    parameters: Variables,
-) -> Result<Vec<T>, StoreError> {
-    let mut answer = handle.run(text, parameters).await?;
-    answer.take(0).map_err(|error| StoreError::corrupt(error.message()))
-}
-
-async fn only<T: SurrealValue>(
-    handle: &Handle,
-    text: &'static str,
-    parameters: Variables,
-) -> Result<Option<T>, StoreError> {
-    let mut answer = handle.run(text, parameters).await?;
-    answer.take(0).map_err(|error| StoreError::corrupt(error.message()))
 }

@@ -169,8 +169,9 @@ fn of_one(record: &UsageRecord) -> RollupRow {
         at: record.at - record.at % SLOT,
         user: record.user.clone(),
         key: record.key.clone(),
-        // A name is never empty, so that "" can stand for none in the record key.
-        model: record.model.clone().filter(|name| !name.is_empty()),
+        // What no backend has is summed under no name: a client could make any number of them. A name is never empty,
+        // so that "" can stand for none in the record key.
+        model: record.model.clone().filter(|name| !record.unresolved && !name.is_empty()),
         backend: record.backend.clone(),
         endpoint: record.endpoint,
         outcome: record.outcome,

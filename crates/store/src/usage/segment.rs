@@ -14,6 +14,8 @@ use crate::StoreError;
 
 /// First byte of a block in the form of [`Columns`].
 const COLUMNS: u8 = 1;
+/// First byte of a block in the form of [`Marked`].
+const MARKED: u8 = 2;
 /// Distinct values a filter lists at most; a segment with more answers "perhaps" to every question.
 const FILTER_VALUES: usize = 64;
 
@@ -83,6 +85,14 @@ struct Columns {
     total_us: Vec<u64>,
 }
 
+/// The columns, and which of the records have a model that no backend has.
+#[derive(Serialize, Deserialize)]
+struct Marked {
+    columns: Columns,
+    /// Numbers of rows.
+    unresolved: Vec<u32>,
+}
+
 #[derive(Default)]
 struct Dictionary<'a> {
     numbers: HashMap<&'a str, u32>,
@@ -130,7 +140,9 @@ pub(super) fn encode(records: &[UsageRecord]) -> Result<Vec<u8>, StoreError> {
         models: models.names,
         backends: backends.names,
     };
-    postcard::to_extend(&columns, vec![COLUMNS]).map_err(StoreError::other)
+    let rows = (0..).zip(records).filter(|(_, record)| record.unresolved);
+    let marked = Marked { columns, unresolved: rows.map(|(row, _)| row).collect() };
+    postcard::to_extend(&marked, vec![MARKED]).map_err(StoreError::other)
 }
 
 fn column<'a, T>(records: &'a [UsageRecord], value: impl FnMut(&'a UsageRecord) -> T) -> Vec<T> {
@@ -139,11 +151,21 @@ fn column<'a, T>(records: &'a [UsageRecord], value: impl FnMut(&'a UsageRecord) 
 
 /// The records of a block, in the order they were written.
 pub(super) fn decode(block: &[u8]) -> Result<Vec<UsageRecord>, StoreError> {
+    let malformed = |error: postcard::Error| StoreError::corrupt(format_args!("a usage segment: {error}"));
+    let contradictory = || StoreError::corrupt("a usage segment contradicts itself");
     match block.split_first() {
         Some((&COLUMNS, rest)) => {
-            let columns: Columns = postcard::from_bytes(rest)
-                .map_err(|error| StoreError::corrupt(format_args!("a usage segment: {error}")))?;
-            columns.records().ok_or_else(|| StoreError::corrupt("a usage segment contradicts itself"))
+            let columns: Columns = postcard::from_bytes(rest).map_err(malformed)?;
+            columns.records().ok_or_else(contradictory)
+        }
+        Some((&MARKED, rest)) => {
+            let Marked { columns, unresolved } = postcard::from_bytes(rest).map_err(malformed)?;
+            let mut records = columns.records().ok_or_else(contradictory)?;
+            for row in unresolved {
+                let row = usize::try_from(row).ok().and_then(|row| records.get_mut(row)).ok_or_else(contradictory)?;
+                row.unresolved = true;
+            }
+            Ok(records)
         }
         Some((form, _)) => Err(StoreError::corrupt(format_args!("a usage segment of unknown form {form}"))),
         None => Err(StoreError::corrupt("an empty usage segment")),
@@ -163,6 +185,7 @@ impl Columns {
                     user: named(&users, *self.user.get(row)?)??,
                     key: named(&keys, *self.key.get(row)?)??,
                     model: named(&self.models, *self.model.get(row)?)?,
+                    unresolved: false,
                     backend: named(&backends, *self.backend.get(row)?)?,
                     endpoint: Endpoint::from_code(*self.endpoint.get(row)?)?,
                     status: *self.status.get(row)?,
@@ -206,7 +229,8 @@ mod tests {
 
     prop_compose! {
         fn any_record()(
-            (request_id, at, status, estimated) in (any::<u64>(), any::<u64>(), any::<u16>(), any::<bool>()),
+            (request_id, at, status) in any::<(u64, u64, u16)>(),
+            (estimated, unresolved) in any::<(bool, bool)>(),
             (user, key, backend) in (any_id(), any_id(), proptest::option::of(any_id())),
             model in proptest::option::of(".{0,40}"),
             (endpoint, outcome) in (0..Endpoint::ALL.len(), 0_u8..5),
@@ -216,7 +240,7 @@ mod tests {
         ) -> UsageRecord {
             UsageRecord {
                 request_id, at, status, bytes_in, bytes_out, prompt_tokens, completion_tokens, ttft_us,
-                queue_us, load_us, total_us, model,
+                queue_us, load_us, total_us, model, unresolved,
                 user: UserId::new(&user).unwrap(),
                 key: KeyId::new(&key).unwrap(),
                 backend: backend.map(|id| BackendId::new(&id).unwrap()),
@@ -249,8 +273,20 @@ mod tests {
 
     #[test]
     fn an_unknown_form_is_refused() {
-        assert!(decode(&[2, 0, 0]).is_err());
+        assert!(decode(&[3, 0, 0]).is_err());
         assert!(decode(&[]).is_err());
+    }
+
+    #[test]
+    fn blocks_of_the_first_form_stay_readable() {
+        let of = |id: &str| (UserId::new(id).unwrap(), KeyId::new(id).unwrap());
+        let (user, key) = of("000000000001");
+        let record = UsageRecord { model: Some("a".into()), ..UsageRecord::new(7, 9, user, key, Endpoint::Chat) };
+        let mut block = encode(std::slice::from_ref(&record)).unwrap();
+        // The first form is the second without the list of marks, which is empty here: one byte that says 0.
+        assert_eq!(block.pop(), Some(0));
+        block[0] = COLUMNS;
+        assert_eq!(decode(&block).unwrap(), [record]);
     }
 
     #[test]

@@ -8,4 +8,5 @@ mod durability;
 mod full_disk;
 mod schema;
 mod support;
+mod sync;
 mod usage;

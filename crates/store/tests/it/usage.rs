@@ -14,14 +14,11 @@ const SLOT: u64 = 900_000;
 const NOON: u64 = 1_800_000_000_000 - 1_800_000_000_000 % SLOT;
 
 pub fn record(n: u64, at: u64) -> UsageRecord {
+    let endpoint = if n.is_multiple_of(2) { Endpoint::Chat } else { Endpoint::OpenAiChat };
     UsageRecord {
-        request_id: 1_000_000 + n,
-        at,
-        user: user(1).id,
-        key: key(n % 2).id,
         model: (!n.is_multiple_of(5)).then(|| format!("llama{}:latest", n % 3)),
+        unresolved: false,
         backend: (!n.is_multiple_of(7)).then(|| backend(n % 2).id),
-        endpoint: if n.is_multiple_of(2) { Endpoint::Chat } else { Endpoint::OpenAiChat },
         status: if n.is_multiple_of(10) { 429 } else { 200 },
         bytes_in: n,
         bytes_out: 2 * n,
@@ -33,6 +30,7 @@ pub fn record(n: u64, at: u64) -> UsageRecord {
         ttft_us: (!n.is_multiple_of(10)).then_some(1_500),
         total_us: 3_000 * n,
         outcome: if n.is_multiple_of(13) { Outcome::UpstreamFailed } else { Outcome::Complete },
+        ..UsageRecord::new(1_000_000 + n, at, user(1).id, key(n % 2).id, endpoint)
     }
 }
 
@@ -150,4 +148,59 @@ async fn an_append_larger_than_a_segment_is_whole_and_survives_closing() {
     assert_eq!(found, records);
     assert_eq!(store.revision().await.unwrap(), 0, "usage does not count the revision up");
     store.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_batch_handed_over_again_is_counted_once() {
+    let store = memory().await;
+    // Two segments, and one of them: the answer to each may have been lost.
+    for batch in [(0..5_000).map(|n| record(n, NOON + n)).collect::<Vec<_>>(), vec![record(9_000, NOON + 9_000)]] {
+        let before = store.usage(0, u64::MAX, usize::MAX).await.unwrap().len();
+        for _ in 0..3 {
+            store.append_usage(&batch).await.unwrap();
+        }
+        assert_eq!(store.usage(0, u64::MAX, usize::MAX).await.unwrap().len(), before + batch.len());
+    }
+    let requests = store.rollups(0, u64::MAX).await.unwrap().iter().map(|row| row.requests).sum::<u64>();
+    let totals = store.key_totals().await.unwrap().iter().map(|(_, totals)| totals.requests).sum::<u64>();
+    assert_eq!((requests, totals), (5_001, 5_001));
+    // Other records are other segments, though time and first request are the same.
+    let other = UsageRecord { status: 500, ..record(9_000, NOON + 9_000) };
+    store.append_usage(&[other]).await.unwrap();
+    assert_eq!(store.usage(0, u64::MAX, usize::MAX).await.unwrap().len(), 5_002);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn token_numbers_beyond_the_databases_integers_are_kept_and_their_sums_end_there() {
+    let store = memory().await;
+    let most = |n| UsageRecord { completion_tokens: Some(u64::MAX), load_us: u64::MAX, ..record(n, NOON) };
+    for n in [1, 1 + 210] {
+        store.append_usage(&[most(n), most(n + 420)]).await.unwrap();
+    }
+    assert_eq!(store.usage(0, u64::MAX, 1).await.unwrap()[0].completion_tokens, Some(u64::MAX));
+    let rollups = store.rollups(0, u64::MAX).await.unwrap();
+    assert!(rollups.iter().all(|row| row.completion_tokens == i64::MAX as u64 && row.load_us == i64::MAX as u64));
+    assert!(rollups.iter().any(|row| row.requests > 1), "sums of sums are among them");
+    assert_eq!(store.minutes(0, u64::MAX).await.unwrap()[0].completion_tokens, u64::MAX);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn models_no_backend_has_are_kept_by_name_and_summed_under_none() {
+    let store = memory().await;
+    let invented = (0..50)
+        .map(|n| {
+            let endpoint = Endpoint::Chat;
+            UsageRecord {
+                model: Some(format!("invented-{n}")),
+                unresolved: true,
+                ..UsageRecord::new(n, NOON + n, user(1).id, key(1).id, endpoint)
+            }
+        })
+        .collect::<Vec<_>>();
+    store.append_usage(&invented).await.unwrap();
+    let rollups = store.rollups(0, u64::MAX).await.unwrap();
+    assert_eq!(rollups.iter().map(|row| (&row.model, row.requests)).collect::<Vec<_>>(), [(&None, 50)]);
+    let mut found = store.usage(0, u64::MAX, usize::MAX).await.unwrap();
+    found.reverse();
+    assert_eq!(found, invented);
 }

@@ -102,6 +102,35 @@ fn an_admin_takes_a_name_and_a_password_of_its_own() {
 }
 
 #[test]
+fn what_control_and_gateway_would_refuse_is_a_fault_already_here() {
+    for (name, text) in [
+        ("OLLAMA_SERVERS", "0.0.0.0"),
+        ("OLLAMA_SERVERS", "http://metadata.google.internal"),
+        ("OLLAMA_SERVERS", "http://169.254.169.254"),
+        ("OLLAMA_SERVERS", "http://me:hunter2@gpu-7"),
+        ("OLLAMA_SERVERS", "http://gpu-7:0"),
+        ("REDIS_URL", "redis://cache/zero"),
+        ("REDIS_URL", "redis://cache?password=hunter2"),
+        ("REDIS_URL", "redis://:%zz@cache"),
+        ("PUBLIC_URL", "https://llm.example/?x"),
+        ("PUBLIC_URL", "https://me:hunter2@llm.example"),
+        ("PUBLIC_URL", ","),
+    ] {
+        assert_eq!(faults(&[(name, text)]), [name], "{text}");
+    }
+    let admin = |name: &str, password: &str| faults(&[("ADMIN_USER", name), ("ADMIN_PASSWORD", password)]);
+    assert_eq!(admin(&"x".repeat(101), "long enough"), ["ADMIN_USER"]);
+    assert_eq!(admin("a\u{202e}b", "short"), ["ADMIN_USER", "ADMIN_PASSWORD"]);
+    assert_eq!(admin("long enough", "Long Enough"), ["ADMIN_PASSWORD"]);
+}
+
+#[test]
+fn the_largest_body_has_one_bound() {
+    assert_eq!(config(&[("MAX_BODY_MB", &MAX_BODY_MB.to_string())]).environment.max_body_mb, Some(MAX_BODY_MB));
+    assert_eq!(faults(&[("MAX_BODY_MB", &(MAX_BODY_MB + 1).to_string())]), ["MAX_BODY_MB"]);
+}
+
+#[test]
 fn zero_requests_is_no_limit_said_explicitly() {
     let limit = |pairs: &[(&str, &str)]| config(pairs).environment.default_limit;
     assert_eq!(limit(&[]), None);
@@ -113,12 +142,12 @@ fn zero_requests_is_no_limit_said_explicitly() {
 #[test]
 fn lists_are_read_item_by_item() {
     let config = config(&[
-        ("OLLAMA_SERVERS", "http://a:11434, b:1 ,"),
+        ("OLLAMA_SERVERS", "http://a:11434, b:1 ,gpu-7"),
         ("PUBLIC_URL", "https://LLM.example:443/, http://10.0.0.5:8080"),
         ("TRUSTED_PROXIES", "10.1.2.3/8, ::1"),
     ]);
     let servers: Vec<&str> = config.ollama_servers.iter().map(Url::as_str).collect();
-    assert_eq!(servers, ["http://a:11434/", "http://b:1/"]);
+    assert_eq!(servers, ["http://a:11434/", "http://b:1/", "http://gpu-7:11434/"]);
     assert_eq!(config.environment.public_url.as_deref(), Some("https://llm.example,http://10.0.0.5:8080"));
     let networks: Vec<String> = config.trusted_proxies.iter().map(ToString::to_string).collect();
     assert_eq!(networks, ["10.0.0.0/8", "::1/128"]);

@@ -66,6 +66,25 @@ async fn the_last_good_list_outlives_a_dead_backend() {
 }
 
 #[tokio::test]
+async fn a_hung_version_or_ps_keeps_its_last_value_and_the_list_counts() {
+    let fake = FakeOllama::builder().models(["a"]).version("0.9.2").start().await;
+    fake.set(|script| script.loaded = vec!["a:latest".into()]);
+    let fleet = fleet(&[&fake]).await;
+    let before = listing::ps(&fleet.view());
+    assert!(before.starts_with(br#"{"models":[{"#));
+    fake.set(|script| {
+        script.models.push("b".into());
+        script.fault_at("/api/version", Fault::HangBeforeHeaders);
+        script.fault_at("/api/ps", Fault::HangBeforeHeaders);
+    });
+    fleet.refresh(None).await;
+    let backend = fleet.live().backends.remove(0);
+    assert_eq!((backend.state, backend.models.len()), (BackendState::Up, 2));
+    assert_eq!(backend.version.as_deref(), Some("0.9.2"));
+    assert_eq!(listing::ps(&fleet.view()), before);
+}
+
+#[tokio::test]
 async fn a_list_that_is_no_list_keeps_the_last_good_one() {
     let fake = FakeOllama::builder().models(["a"]).start().await;
     let fleet = fleet(&[&fake]).await;

@@ -1,0 +1,66 @@
+//! Shapes of forms that several pages have.
+
+use leptos::{html, prelude::*, server_fn::ServerFn};
+
+use super::{
+    action::{SubmitButton, on_success, refresh_after},
+    fault::{Fault, form_fault},
+    field::Hidden,
+};
+use crate::error::AppError;
+
+/// The form of `action`, to be bound as its `node_ref`: emptied, and the data of the page asked for again, after every
+/// success.
+pub fn emptied_after<S>(action: ServerAction<S>, refresh: RwSignal<u32>) -> NodeRef<html::Form>
+where
+    S: ServerFn<Error = AppError> + Clone + Send + Sync + 'static,
+    S::Output: Send + Sync + 'static,
+{
+    let form = NodeRef::<html::Form>::new();
+    refresh_after(action, refresh);
+    on_success(action, move || {
+        if let Some(form) = form.get_untracked() {
+            form.reset();
+        }
+    });
+    form
+}
+
+/// A titled card around a form. `id` must be unique on the page.
+#[component]
+pub fn FormCard(id: &'static str, title: &'static str, children: Children) -> impl IntoView {
+    view! {
+        <section aria-labelledby=id class="card card-border border-base-300 bg-base-100">
+            <div class="card-body">
+                <h2 id=id class="card-title">{title}</h2>
+                {children()}
+            </div>
+        </section>
+    }
+    .into_any()
+}
+
+/// What the form of `switch` holds: enables what is disabled and disables what is enabled. Belongs below a
+/// [`start_clean`](super::action::start_clean).
+#[component]
+pub fn SwitchFields<S>(
+    switch: ServerAction<S>,
+    id: Signal<String>,
+    #[prop(into)] enabled: Signal<bool>,
+    refresh: RwSignal<u32>,
+) -> impl IntoView
+where
+    S: ServerFn<Error = AppError> + Clone + Send + Sync + 'static,
+    S::Output: Clone + Send + Sync + 'static,
+{
+    refresh_after(switch, refresh);
+    view! {
+        <Hidden name="id" value=id />
+        <Hidden name="enabled" value=Signal::derive(move || (!enabled.get()).to_string()) />
+        <SubmitButton
+            label=Signal::derive(move || if enabled.get() { "Disable" } else { "Enable" }.to_owned()) pending=switch.pending() class="btn btn-sm"
+        />
+        <Fault fault=form_fault(switch, &[]) />
+    }
+    .into_any()
+}

@@ -1,0 +1,59 @@
+//! Loops: a gateway that is, directly or through others, its own backend. Every request that leaves says in `via` which
+//! gateways it passed; one that comes back is refused before anything is done for it.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::LazyLock,
+};
+
+use http::{HeaderMap, HeaderValue, header};
+
+/// Our own entry in `via`: the name that the standard's grammar allows, random for each process.
+static OWN: LazyLock<String> =
+    LazyLock::new(|| format!("1.1 ollama-fortress-{:016x}", RandomState::new().hash_one(std::process::id())));
+
+/// A chain longer than this is a loop of somebody's, or nobody's business.
+const LONGEST: usize = 1024;
+
+/// The request has been here before.
+pub(crate) fn is_loop(headers: &HeaderMap) -> bool {
+    let mut length = 0;
+    headers.get_all(header::VIA).iter().any(|value| {
+        length += value.len();
+        length > LONGEST || value.as_bytes().split(|&byte| byte == b',').any(|hop| hop.trim_ascii() == OWN.as_bytes())
+    })
+}
+
+/// `via` for a request that goes on: the hops so far and this one.
+pub(crate) fn onward(headers: &HeaderMap) -> Option<HeaderValue> {
+    let mut hops = Vec::new();
+    for value in headers.get_all(header::VIA) {
+        hops.extend_from_slice(value.as_bytes());
+        hops.extend_from_slice(b", ");
+    }
+    hops.extend_from_slice(OWN.as_bytes());
+    HeaderValue::from_bytes(&hops).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_went_round_is_a_loop_and_others_are_not() {
+        let mut headers = HeaderMap::new();
+        assert!(!is_loop(&headers));
+        headers.append(header::VIA, HeaderValue::from_static("1.1 nginx"));
+        headers.append(header::VIA, HeaderValue::from_static("1.1 ollama-fortress-0000000000000000"));
+        assert!(!is_loop(&headers));
+        let onward = onward(&headers).unwrap();
+        assert!(onward.to_str().unwrap().starts_with("1.1 nginx, 1.1 ollama-fortress-0000000000000000, 1.1 "));
+        assert!(is_loop(&HeaderMap::from_iter([(header::VIA, onward)])));
+    }
+
+    #[test]
+    fn an_endless_chain_is_a_loop() {
+        let long = HeaderValue::try_from("1.1 other, ".repeat(100)).unwrap();
+        assert!(is_loop(&HeaderMap::from_iter([(header::VIA, long)])));
+    }
+}
