@@ -75,6 +75,23 @@ test("leaving the page destroys its charts and closes its one event stream", asy
   expect(streams).toHaveLength(2);
 });
 
+test("a tab that cannot be seen holds no event stream", async ({ page }) => {
+  const dashboard = new DashboardPage(page);
+  await new App(page).open();
+  await dashboard.expectLive();
+  const see = (hidden: boolean) =>
+    page.evaluate((hidden) => {
+      Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+      document.dispatchEvent(new Event("visibilitychange", { bubbles: true }));
+    }, hidden);
+  const closed = page.waitForEvent("requestfailed", (request) => request.url().endsWith("/admin/live"));
+  await see(true);
+  await closed;
+  await expect(dashboard.connection("Live")).toBeHidden();
+  await see(false);
+  await dashboard.expectLive();
+});
+
 test("charts change their colours with the theme", async ({ page }) => {
   const dashboard = new DashboardPage(page);
   await new App(page).open();

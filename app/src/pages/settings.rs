@@ -15,6 +15,7 @@ use crate::{
     components::{
         action::{SubmitButton, refresh_after},
         fault::{Fault, form_fault},
+        field::Hidden,
         listing::Loading,
         page::PageHeader,
     },
@@ -58,6 +59,7 @@ fn SettingsForm(
     view! {
         <ActionForm action=save>
             <div class="flex flex-col gap-6">
+                <Hidden name="version" value=settings.version />
                 <Fault fault=form_fault(save, FIELDS) />
                 <Section title="Default limit">
                     <DefaultLimit save limit=settings.default_limit />

@@ -19,18 +19,25 @@ pub(super) fn read<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// A `Set-Cookie` value that scripts cannot read and other sites cannot send; it ends with the browser. `__Host-` names
 /// demand `Secure` and the path `/`.
 pub(super) fn set(name: &str, value: &str) -> Option<HeaderValue> {
-    line(name, value, "")
+    line(name, value, "Strict", "")
+}
+
+/// Like [`set`], but the browser sends it along when a link on another site's page leads here: the set-up link may be
+/// clicked in a web terminal, and its redirect has to find the cookie.
+pub(super) fn set_for_links(name: &str, value: &str) -> Option<HeaderValue> {
+    line(name, value, "Lax", "")
 }
 
 /// A `Set-Cookie` value that removes the cookie.
 pub(super) fn clear(name: &str) -> Option<HeaderValue> {
-    line(name, "", "; Max-Age=0")
+    line(name, "", "Strict", "; Max-Age=0")
 }
 
-fn line(name: &str, value: &str, more: &str) -> Option<HeaderValue> {
+fn line(name: &str, value: &str, same_site: &str, more: &str) -> Option<HeaderValue> {
     let (path, secure) = if name.starts_with("__Host-") { ("/", "; Secure") } else { (PATH, "") };
     let mut value =
-        HeaderValue::from_str(&format!("{name}={value}; HttpOnly; SameSite=Strict; Path={path}{secure}{more}")).ok()?;
+        HeaderValue::from_str(&format!("{name}={value}; HttpOnly; SameSite={same_site}; Path={path}{secure}{more}"))
+            .ok()?;
     value.set_sensitive(true);
     Some(value)
 }
@@ -53,6 +60,8 @@ mod tests {
         assert_eq!(plain.to_str().unwrap(), "op_session=v; HttpOnly; SameSite=Strict; Path=/admin");
         let host = set("__Host-op_session", "v").unwrap();
         assert_eq!(host.to_str().unwrap(), "__Host-op_session=v; HttpOnly; SameSite=Strict; Path=/; Secure");
+        let link = set_for_links("op_setup", "v").unwrap();
+        assert_eq!(link.to_str().unwrap(), "op_setup=v; HttpOnly; SameSite=Lax; Path=/admin");
         assert!(set("op_session", "a\r\nb").is_none());
     }
 }

@@ -98,7 +98,7 @@ fn redeem(state: &AppState, token: &str) -> Response {
     match state.control.redeem_setup_token(token) {
         Ok(value) => {
             let mut response = found("/admin/setup");
-            if let Some(cookie) = cookie::set(SETUP_COOKIE, &value) {
+            if let Some(cookie) = cookie::set_for_links(SETUP_COOKIE, &value) {
                 response.headers_mut().append(header::SET_COOKIE, cookie);
             }
             response

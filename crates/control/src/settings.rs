@@ -9,6 +9,7 @@ use domain::{
     limit::RateLimit,
     settings::{MAX_BODY_MB, SaveSettings, SettingsView, Source, Sourced},
 };
+use sha2::{Digest, Sha256};
 use store::row::Op;
 use url::Url;
 
@@ -74,7 +75,7 @@ pub(crate) fn view(state: &State, environment: &EnvironmentSettings) -> Settings
     };
     let environment_origins =
         environment.public_url.as_deref().map(|text| origins::parse(text).unwrap_or_else(|_| text.trim().to_owned()));
-    SettingsView {
+    let mut view = SettingsView {
         default_limit: sourced(state.setting(LIMIT).and_then(parse_limit), environment.default_limit, None),
         redis_url: sourced(saved_redis, environment_redis.map(|address| address.url.to_string()), String::new()),
         redis_has_password,
@@ -84,7 +85,12 @@ pub(crate) fn view(state: &State, environment: &EnvironmentSettings) -> Settings
         stall_timeout_s: STALL.view(state, None),
         max_body_mb: MAX_BODY.view(state, environment.max_body_mb),
         public_url: sourced(state.setting(PUBLIC_URL).map(str::to_owned), environment_origins, String::new()),
-    }
+        version: String::new(),
+    };
+    // Numbers, texts and options always have a JSON form.
+    let digest = Sha256::digest(serde_json::to_vec(&view).unwrap_or_default());
+    view.version = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    view
 }
 
 /// The Redis address in force with its password, `None` where none is configured or its password does not open.
@@ -124,6 +130,11 @@ fn plan(
     input: &SaveSettings,
 ) -> Result<Vec<Op>, AdminError> {
     let now = view(state, environment);
+    if !input.version.is_empty() && input.version != now.version {
+        return Err(AdminError::Conflict {
+            message: "the settings were changed in the meantime: load the page again, then repeat your change".into(),
+        });
+    }
     let mut plan = Plan { state, ops: Vec::new(), faults: Vec::new() };
     plan.limit(input, now.default_limit.value);
     plan.redis(input.redis_url.trim(), &now.redis_url.value, sealer)?;

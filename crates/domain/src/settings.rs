@@ -40,6 +40,8 @@ pub struct SettingsView {
     pub max_body_mb: Sourced<u32>,
     /// Origins the admin pages may be used from; empty compares with the Host header.
     pub public_url: Sourced<String>,
+    /// Stands for everything above: changes when any of it does.
+    pub version: String,
 }
 
 /// Saves the page. Every field as typed; empty means: back to environment or default. All is validated before anything
@@ -57,6 +59,9 @@ pub struct SaveSettings {
     pub stall_timeout_s: String,
     pub max_body_mb: String,
     pub public_url: String,
+    /// `SettingsView::version` of what the form showed; a save over settings that changed in between is refused. Empty
+    /// saves over whatever is there.
+    pub version: String,
 }
 
 /// What a test of the Redis address found. Redis is not used for limits yet; the page says so.

@@ -10,7 +10,10 @@ use http::{HeaderMap, HeaderValue, header};
 
 /// Our own entry in `via`: the name that the standard's grammar allows, random for each process.
 static OWN: LazyLock<String> =
-    LazyLock::new(|| format!("1.1 ollama-fortress-{:016x}", RandomState::new().hash_one(std::process::id())));
+    LazyLock::new(|| format!("{NAME}{:016x}", RandomState::new().hash_one(std::process::id())));
+
+/// How the entry of every gateway of this kind begins.
+const NAME: &str = "1.1 ollama-fortress-";
 
 /// A chain longer than this is a loop of somebody's, or nobody's business.
 const LONGEST: usize = 1024;
@@ -24,11 +27,13 @@ pub(crate) fn is_loop(headers: &HeaderMap) -> bool {
     })
 }
 
-/// `via` for a request that goes on: the hops so far and this one.
+/// `via` for a request that goes on: the gateways so far and this one. Other proxies on the caller's side are not the
+/// backend's business.
 pub(crate) fn onward(headers: &HeaderMap) -> Option<HeaderValue> {
     let mut hops = Vec::new();
-    for value in headers.get_all(header::VIA) {
-        hops.extend_from_slice(value.as_bytes());
+    let all = headers.get_all(header::VIA).iter().flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
+    for hop in all.map(<[u8]>::trim_ascii).filter(|hop| hop.starts_with(NAME.as_bytes())) {
+        hops.extend_from_slice(hop);
         hops.extend_from_slice(b", ");
     }
     hops.extend_from_slice(OWN.as_bytes());
@@ -47,7 +52,7 @@ mod tests {
         headers.append(header::VIA, HeaderValue::from_static("1.1 ollama-fortress-0000000000000000"));
         assert!(!is_loop(&headers));
         let onward = onward(&headers).unwrap();
-        assert!(onward.to_str().unwrap().starts_with("1.1 nginx, 1.1 ollama-fortress-0000000000000000, 1.1 "));
+        assert!(onward.to_str().unwrap().starts_with("1.1 ollama-fortress-0000000000000000, 1.1 "));
         assert!(is_loop(&HeaderMap::from_iter([(header::VIA, onward)])));
     }
 

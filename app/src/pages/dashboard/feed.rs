@@ -35,10 +35,15 @@ pub(super) fn follow(first: LiveStatus) -> Feed {
     let (status, set_status) = signal(first);
     let (connection, set_connection) = signal(Connection::Opening);
     let attempt = RwSignal::new(0_u32);
+    let visible = visibility();
     // The effect itself keeps the stream: what belongs to the browser's one thread must not exist on the server.
     Effect::new(move |last: Option<Option<Stream>>| {
         drop(last);
         attempt.track();
+        if !visible.get() {
+            set_connection.try_set(Connection::Opening);
+            return None;
+        }
         Stream::open(move |event| match event {
             Event::Opened => {
                 set_connection.try_set(Connection::Open);
@@ -64,6 +69,19 @@ pub(super) fn follow(first: LiveStatus) -> Feed {
         })
     });
     Feed { status, connection }
+}
+
+/// Whether the page can be seen. Over HTTP/1.1 a browser keeps six connections to a server: six tabs with a stream each
+/// would leave none for anything else, so a hidden one has none.
+fn visibility() -> ReadSignal<bool> {
+    let (visible, set_visible) = signal(true);
+    Effect::new(move |_| {
+        let listener = window_event_listener_untyped("visibilitychange", move |_| {
+            set_visible.try_set(!document().hidden());
+        });
+        on_cleanup(move || listener.remove());
+    });
+    visible
 }
 
 enum Event {

@@ -34,6 +34,17 @@ fn saved_wins_over_environment_wins_over_default() {
 }
 
 #[test]
+fn a_save_over_settings_that_changed_meanwhile_is_refused() {
+    let environment = EnvironmentSettings::default();
+    let shown = view(&state(&[]), &environment).version;
+    let input = SaveSettings { max_body_mb: "32".into(), version: shown, ..Default::default() };
+    assert_eq!(save(&state(&[]), &environment, input.clone()), [("max_body_mb".into(), Some("32".into()))]);
+    let changed = state(&[("default_limit", "7/3")]);
+    assert_ne!(view(&changed, &environment).version, input.version);
+    assert!(matches!(plan(&changed, &environment, &sealer(), &input), Err(AdminError::Conflict { .. })));
+}
+
+#[test]
 fn all_faults_are_reported_and_nothing_is_planned() {
     let input = SaveSettings {
         requests: "5".into(),
@@ -100,6 +111,7 @@ fn sending_back_what_is_shown_saves_nothing() {
         stall_timeout_s: "300".into(),
         max_body_mb: "64".into(),
         public_url: shown.public_url.value,
+        version: shown.version,
     };
     assert_eq!(save(&state(&[]), &environment, input), []);
 }

@@ -126,7 +126,7 @@ async fn a_backend_never_sees_what_belongs_to_the_caller() {
     let request = &backend.inference_requests()[0];
     let mut names: Vec<_> = request.headers.keys().map(|name| name.as_str()).collect();
     names.sort_unstable();
-    assert_eq!(names, ["accept", "content-length", "content-type", "host", "x-request-id"]);
+    assert_eq!(names, ["accept", "content-length", "content-type", "host", "via", "x-request-id"]);
     assert_eq!(request.header("host"), Some(backend.address().to_string().as_str()));
     assert_eq!(request.header("x-request-id"), answer.header("x-request-id"));
 }
