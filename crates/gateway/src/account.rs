@@ -70,26 +70,12 @@ impl Account {
     ) -> Self {
         let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         let key = principal.key();
+        let begun = millis(at).saturating_sub(millis(started.elapsed()));
         let record = UsageRecord {
-            request_id,
-            at: millis(at).saturating_sub(millis(started.elapsed())),
-            user: key.user.clone(),
-            key: key.id.clone(),
-            model: None,
-            unresolved: false,
-            backend: None,
-            endpoint,
+            // What is true of a request until more is known: its client left.
             status: CLIENT_CLOSED,
-            bytes_in: 0,
-            bytes_out: 0,
-            prompt_tokens: None,
-            completion_tokens: None,
-            tokens_estimated: false,
-            queue_us: 0,
-            load_us: 0,
-            ttft_us: None,
-            total_us: 0,
             outcome: Outcome::ClientGone,
+            ..UsageRecord::new(request_id, begun, key.user.clone(), key.id.clone(), endpoint)
         };
         Self { sink: sink.clone(), started, record: Some(record) }
     }

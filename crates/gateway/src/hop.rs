@@ -30,6 +30,11 @@ pub(crate) fn is_loop(headers: &HeaderMap) -> bool {
 /// `via` for a request that goes on: the gateways so far and this one. Other proxies on the caller's side are not the
 /// backend's business.
 pub(crate) fn onward(headers: &HeaderMap) -> Option<HeaderValue> {
+    // Nearly every request comes without, and costs a reference count then.
+    static ALONE: LazyLock<Option<HeaderValue>> = LazyLock::new(|| HeaderValue::from_str(&OWN).ok());
+    if !headers.contains_key(header::VIA) {
+        return ALONE.clone();
+    }
     let mut hops = Vec::new();
     let all = headers.get_all(header::VIA).iter().flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
     for hop in all.map(<[u8]>::trim_ascii).filter(|hop| hop.starts_with(NAME.as_bytes())) {
