@@ -22,7 +22,7 @@ type Test = {
   /** A key of the worker's gateway, of a user made for this test. */
   key: string;
 };
-type Worker = { fake: Fake; fortress: Fortress; session: Storage };
+type Worker = { fake: Fake; fortress: Fortress; session: () => Promise<Storage> };
 
 export const test = base.extend<Test, Worker>({
   fake: [
@@ -43,24 +43,37 @@ export const test = base.extend<Test, Worker>({
     { scope: "worker", timeout: 60_000 },
   ],
 
-  // Signed in once a worker; every test gets a context of its own with that cookie.
+  // Signed in once a worker; every test gets a context of its own with that cookie. An administrator has five sessions at
+  // most, so the sign-ins of other tests can end this one: then it is made anew.
   session: [
     async ({ browser, fortress }, use) => {
-      const problems = new Problems();
-      const context = await problems.newContext(browser, { baseURL: fortress.url });
-      const login = new LoginPage(await context.newPage());
-      await login.open();
-      await login.signIn(ADMIN.name, ADMIN.password);
-      const session = await context.storageState();
-      await context.close();
-      problems.check();
-      await use(session);
+      const signIn = async () => {
+        const problems = new Problems();
+        const context = await problems.newContext(browser, { baseURL: fortress.url });
+        const login = new LoginPage(await context.newPage());
+        await login.open();
+        await login.signIn(ADMIN.name, ADMIN.password);
+        const session = await context.storageState();
+        await context.close();
+        problems.check();
+        return session;
+      };
+      let session = await signIn();
+      const lives = async () => {
+        const cookie = session.cookies.map(({ name, value }) => `${name}=${value}`).join("; ");
+        const page = await fetch(`${fortress.url}/admin/users`, { headers: { cookie }, redirect: "manual" });
+        return page.status === 200;
+      };
+      await use(async () => {
+        if (!(await lives())) session = await signIn();
+        return session;
+      });
     },
     { scope: "worker", timeout: 60_000 },
   ],
 
   baseURL: ({ fortress }, use) => use(fortress.url),
-  storageState: ({ session }, use) => use(session),
+  storageState: async ({ session }, use) => use(await session()),
 
   problems: [
     async ({ context }, use) => {

@@ -5,6 +5,7 @@ pub mod backends;
 pub mod help;
 pub mod keys;
 pub mod live;
+pub mod network;
 pub mod session;
 pub mod settings;
 pub mod setup;

@@ -1,6 +1,7 @@
 //! Parts that pages are made of. They know neither `api` nor pages: what they show comes in as properties.
 
 pub mod action;
+pub mod area;
 pub mod backend_facts;
 pub mod badge;
 pub mod banner;
@@ -10,10 +11,12 @@ pub mod copy_button;
 pub mod disclosure;
 pub mod fault;
 pub mod field;
+pub mod focus;
 pub mod form;
 pub mod icon;
 pub mod listing;
 pub mod page;
+pub mod refresh;
 pub mod rows;
 pub mod shown_key;
 pub mod theme_toggle;

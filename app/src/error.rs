@@ -35,6 +35,16 @@ impl AppError {
         (!rest.is_empty()).then(|| rest.join("; "))
     }
 
+    /// The page shows something that is not so any more: it was removed or changed elsewhere.
+    pub fn is_stale(&self) -> bool {
+        matches!(self.0, AdminError::NotFound { .. } | AdminError::Conflict { .. })
+    }
+
+    /// The same may work in a moment: the gateway did not answer, or could not.
+    pub fn may_pass(&self) -> bool {
+        matches!(self.0, AdminError::Internal { .. } | AdminError::Busy)
+    }
+
     pub fn internal(message: impl Into<String>) -> Self {
         Self(AdminError::Internal { message: message.into() })
     }

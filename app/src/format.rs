@@ -18,6 +18,28 @@ pub fn plural(count: u64, noun: &str) -> String {
     format!("{} {noun}{}", number(count), if count == 1 { "" } else { "s" })
 }
 
+/// `text` of somebody else with everything written out that cannot be seen or turns the reading direction: `\u{202e}`.
+pub fn visible(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut out, letter| {
+        match letter {
+            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{61c}' => {
+                out.extend(letter.escape_unicode())
+            }
+            letter if letter.is_control() => out.extend(letter.escape_unicode()),
+            letter => out.push(letter),
+        }
+        out
+    })
+}
+
+/// The title of a page's document. leptos_meta writes it into the HTML as it is, and names of users are in it; in the
+/// browser it is a string, where an escape would show.
+pub fn document_title(page: &str) -> String {
+    let title =
+        if page.is_empty() { "Ollama Proxy Fortress".to_owned() } else { format!("{page} · Ollama Proxy Fortress") };
+    if cfg!(feature = "ssr") { title.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;") } else { title }
+}
+
 /// How long ago `at` was, both in Unix milliseconds, in one unit. The future counts as now.
 pub fn ago(at: u64, now: u64) -> String {
     let seconds = now.saturating_sub(at) / 1000;
@@ -78,6 +100,21 @@ pub fn sentence(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(feature = "ssr")]
+    fn a_title_cannot_end_its_element() {
+        assert_eq!(document_title(""), "Ollama Proxy Fortress");
+        assert_eq!(document_title("</title><b>&"), "&lt;/title&gt;&lt;b&gt;&amp; · Ollama Proxy Fortress");
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_written_out_and_all_else_stays() {
+        assert_eq!(visible("gpt\u{202e}elgoog\n\u{1b}[2J"), "gpt\\u{202e}elgoog\\u{a}\\u{1b}[2J");
+        for plain in ["", "llama3.2:latest", "模型 é <b>"] {
+            assert_eq!(visible(plain), plain);
+        }
+    }
 
     #[test]
     fn thousands_are_grouped() {

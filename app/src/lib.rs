@@ -4,6 +4,7 @@
 // Views are types nested as deep as their elements.
 #![recursion_limit = "256"]
 
+pub mod answer;
 pub mod api;
 pub mod components;
 pub mod error;
@@ -15,7 +16,6 @@ mod rendering;
 pub mod session;
 #[cfg(feature = "ssr")]
 pub mod ssr;
-pub mod typed;
 pub mod visit;
 
 use leptos::prelude::*;
@@ -27,9 +27,11 @@ use leptos_router::{
 };
 
 use crate::{
+    answer::ForgetAnswer,
     pages::{
         backends::BackendsPage, dashboard::DashboardPage, help::HelpPage, layout::Layout, login::LoginPage,
-        not_found::NotFoundPage, settings::SettingsPage, setup::SetupPage, user::UserPage, users::UsersPage,
+        network::NetworkPage, not_found::NotFoundPage, settings::SettingsPage, setup::SetupPage, user::UserPage,
+        users::UsersPage,
     },
     session::SessionWatch,
 };
@@ -49,10 +51,12 @@ pub struct Assets {
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
+    answer::provide();
     view! {
-        <Title formatter=|title: String| if title.is_empty() { "Ollama Proxy Fortress".to_owned() } else { format!("{title} · Ollama Proxy Fortress") }/>
+        <Title formatter=|title: String| format::document_title(&title)/>
         <Router>
             <SessionWatch/>
+            <ForgetAnswer/>
             <Routes fallback=NotFoundPage>
                 <Route path=path!("/admin/login") view=LoginPage ssr=SsrMode::Async/>
                 <Route path=path!("/admin/setup") view=SetupPage ssr=SsrMode::Async/>
@@ -61,6 +65,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("backends") view=BackendsPage ssr=SsrMode::Async/>
                     <Route path=path!("users") view=UsersPage ssr=SsrMode::Async/>
                     <Route path=path!("users/:id") view=UserPage ssr=SsrMode::Async/>
+                    <Route path=path!("network") view=NetworkPage ssr=SsrMode::Async/>
                     <Route path=path!("settings") view=SettingsPage ssr=SsrMode::Async/>
                     <Route path=path!("help") view=HelpPage ssr=SsrMode::Async/>
                 </ParentRoute>

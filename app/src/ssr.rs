@@ -1,8 +1,10 @@
 //! The server's side of the app: the router for `/admin`, and the only place that reads the context of a request. Rules
 //! are not here but in `control`; pages are not here but in `pages`.
 
+mod answers;
 mod cookie;
 mod gate;
+mod input;
 mod request;
 mod shell;
 #[cfg(test)]
@@ -62,12 +64,13 @@ pub fn router(state: AppState) -> Router {
             response
         }
     };
+    let gate = gate::Gate { app: state.clone(), answers: answers::Answers::default() };
     Router::new()
         .leptos_routes_with_context(&state, routes, provide_page_context, page)
         // Here only so that the gate sees it, which redirects every trailing slash.
         .route("/admin/", get(StatusCode::NOT_FOUND))
         .route("/admin/{*path}", get(not_found))
-        .layer(middleware::from_fn_with_state(state.clone(), gate::gate))
+        .layer(middleware::from_fn_with_state(gate, gate::gate))
         .with_state(state)
 }
 

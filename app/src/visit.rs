@@ -4,7 +4,7 @@
 use domain::key::CreatedKey;
 use leptos::prelude::*;
 
-use crate::error::AppError;
+use crate::{answer::Answer, error::AppError};
 
 /// Colours of the pages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub struct Visit {
     pub theme: Theme,
     /// A key that a plain form has just created; shown by this page and then forgotten.
     pub key: Option<CreatedKey>,
+    /// What the plain form that led here was answered.
+    pub answer: Option<Answer>,
 }
 
 /// The page travels over a network without TLS.

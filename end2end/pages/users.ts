@@ -78,6 +78,23 @@ export class UserPage {
     await key.getByRole("button", { name: "Save limit" }).click();
   }
 
+  /** The form of limits and permissions that comes first within `part`, opened. */
+  policyOf(part: Locator) {
+    const details = part.locator("details").filter({ has: this.page.getByText("Limits and permissions", { exact: true }) }).first();
+    return {
+      getByLabel: details.getByLabel.bind(details),
+      open: () => details.getByText("Limits and permissions", { exact: true }).click(),
+    };
+  }
+
+  /** Fills in the limits and permissions of a key and sends them; does not wait for what follows. */
+  async setPolicy(name: string, values: Record<string, string>) {
+    const key = this.key(name);
+    await key.getByText("Limits and permissions", { exact: true }).click();
+    for (const [label, value] of Object.entries(values)) await key.getByLabel(label, { exact: true }).fill(value);
+    await key.getByRole("button", { name: "Save limits and permissions" }).click();
+  }
+
   async revoke(name: string) {
     await this.key(name).getByText("Revoke", { exact: true }).click();
     await this.key(name).getByRole("button", { name: "Revoke key" }).click();

@@ -133,7 +133,7 @@ test.describe("on a gateway of its own", () => {
     await expect.poll(() => dashboard.liveCharts()).toBe(2);
   });
 
-  test("a restart of the gateway is said, and the page recovers by itself", async ({ page, start, fake, problems }) => {
+  test("a restart of the gateway is said, and the page recovers by itself", async ({ page, start, startFake, fake, problems }) => {
     problems.allow(/Failed to load resource/, /ERR_CONNECTION|ERR_INCOMPLETE|ERR_EMPTY/);
     const fortress = await start({ OLLAMA_SERVERS: fake.url, ADMIN_USER: ADMIN.name, ADMIN_PASSWORD: ADMIN.password });
     const app = new App(page);
@@ -149,7 +149,7 @@ test.describe("on a gateway of its own", () => {
     await fortress.boot(new URL(fortress.url).port);
     await expect(dashboard.connection("Live")).toBeVisible({ timeout: 30_000 });
 
-    await fortress.run("backend", "add", "--name", "after the restart", "--url", fake.url.replace("127.0.0.1", "localhost"));
+    await fortress.run("backend", "add", "--name", "after the restart", "--url", (await startFake()).url);
     await expect(dashboard.backend("after the restart"), "what is shown is of now").toBeVisible();
     expect(await dashboard.liveCharts()).toBe(2);
     await app.expectSameDocument();

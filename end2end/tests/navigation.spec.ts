@@ -5,7 +5,7 @@ import { alive, App } from "../pages/app.ts";
 import { LoginPage } from "../pages/login.ts";
 import { UsersPage } from "../pages/users.ts";
 
-const PAGES = ["Dashboard", "Backends", "Users", "Settings", "Help & Credits"];
+const PAGES = ["Dashboard", "Backends", "Users", "Network", "Settings", "Help & Credits"];
 
 test("every page is reached by its link, with title and focus, in the same document", async ({ page }) => {
   const app = new App(page);
@@ -13,7 +13,7 @@ test("every page is reached by its link, with title and focus, in the same docum
   await app.mark();
   for (const name of [...PAGES.slice(1), PAGES[0]]) {
     await app.go(name);
-    await expect(page.getByRole("main"), "the keyboard goes on in the new page").toBeFocused();
+    await expect(page.getByRole("heading", { level: 1 }), "the keyboard goes on in the new page").toBeFocused();
     await expect(page.getByRole("link", { name, exact: true, includeHidden: true }).first()).toHaveAttribute("aria-current", "page");
   }
   await app.expectSameDocument();

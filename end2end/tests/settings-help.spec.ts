@@ -11,6 +11,7 @@ const SECTIONS = [
   "Keys: limits and status",
   "Examples",
   "Close the way around the gateway",
+  "Who may come in",
   "Redis (optional)",
   "Credits",
 ];
@@ -28,8 +29,10 @@ test.describe("settings", () => {
       RATE_LIMIT_REQUESTS: "50",
       RATE_LIMIT_WINDOW_MINUTES: "1",
     });
-    const key = await fortress.key();
-    await fortress.waitForModel(MODELS[0], key);
+    await fortress.key();
+    // Looking for the model must not use up the default limit, which is small here.
+    const looking = await fortress.run("key", "create", "--user", "clients", "--name", "looking", "--requests", "100000", "--minutes", "1");
+    await fortress.waitForModel(MODELS[0], looking.trim());
     const settings = new SettingsPage(page);
     await page.goto(`${fortress.url}/admin/settings`);
     await new LoginPage(page).send(ADMIN.name, ADMIN.password);
@@ -37,7 +40,9 @@ test.describe("settings", () => {
     await alive(page);
     await expect(settings.field("Requests")).toHaveValue("50");
     await expect(settings.field("Requests")).toHaveAccessibleDescription(/Set by the environment/);
-    await expect(page.getByText("Not in use yet: this gateway counts limits in its own memory")).toBeVisible();
+    await expect(settings.field("Redis host")).toHaveValue("");
+    await expect(page.getByTestId("redis-state")).toHaveCount(1);
+    await expect(page.getByTestId("redis-state")).toContainText("Redis: not configured");
 
     await settings.save({ "Catalogue interval (seconds)": "soon", "Stall time-out (seconds)": "99" });
     await expect(settings.field("Catalogue interval (seconds)")).toHaveAttribute("aria-invalid", "true");
@@ -71,8 +76,13 @@ test.describe("settings", () => {
     const test = () => page.getByRole("button", { name: "Test the saved address" }).click();
     await test();
     await expect(page.getByText("No address is saved.")).toBeVisible();
-    await settings.save({ "Redis address": gone.url.replace("http", "redis") });
+    const gate = new URL(gone.url);
+    await settings.save({ "Redis host": gate.hostname, "Redis port": gate.port, "Redis password": "geheim" });
     await expect(settings.saved).toBeVisible();
+    await expect(settings.field("Redis port")).toHaveValue(gate.port);
+    await expect(settings.field("Redis password")).toHaveValue("");
+    // Under the fields and in the frame of all pages.
+    await expect(page.getByTestId("redis-state").filter({ hasText: /not reachable.*refused/i })).toHaveCount(2);
     await test();
     await expect(page.getByRole("status").filter({ hasText: /refused/i })).toBeVisible();
   });

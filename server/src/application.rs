@@ -5,23 +5,25 @@ mod files;
 mod open;
 mod runtimes;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use control::Control;
 use gateway::Gateway;
-use tokio::{net::TcpListener, runtime::Handle, sync::mpsc};
+use tokio::{net::TcpListener, runtime::Handle, sync::mpsc, task::JoinSet};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    accept,
+    accept::{self, places::Places},
     admin_plane::AdminPlane,
     config::Config,
-    edge::{Edge, Readiness},
-    first_line, logging,
+    edge::{Edge, Planes, Readiness, Transport},
+    first_line::{self, Addresses},
+    logging,
     proxies::TrustedProxies,
     shutdown::Signals,
     supervisor::Supervisor,
     tasks::control_socket::ControlSocket,
+    tls::TlsDoor,
 };
 use files::{DataDirLock, make_data_dir};
 use open::open;
@@ -60,9 +62,11 @@ pub fn serve(config: Config) -> Result<(), StartError> {
 
 /// Everything, ready to run.
 pub struct Application {
-    listener: TcpListener,
-    address: SocketAddr,
-    edge: Arc<Edge>,
+    /// Each with the front it shows.
+    listeners: Vec<(TcpListener, Arc<Edge>)>,
+    addresses: Addresses,
+    readiness: Readiness,
+    gateway: Gateway,
     control: Control,
     read_only: Option<String>,
     supervisor: Supervisor,
@@ -79,12 +83,20 @@ impl Application {
     /// `admin`.
     pub async fn build(config: Config, admin: Handle) -> Result<Self, StartError> {
         let listener = accept::bind(config.listen).map_err(StartError::Other)?;
-        let address = listener.local_addr().map_err(StartError::other)?;
+        let admin_listener = config.admin_listen.map(accept::bind_admin).transpose().map_err(StartError::Other)?;
+        let addresses = Addresses {
+            api: listener.local_addr().map_err(StartError::other)?,
+            admin: admin_listener.as_ref().map(TcpListener::local_addr).transpose().map_err(StartError::other)?,
+            tls: false,
+        };
         make_data_dir(&config.data_dir)?;
         let data_dir = DataDirLock::take(&config.data_dir)?;
         let (gateway, records) = Gateway::new(USAGE_CAPACITY);
         let opened = {
-            let (parts, gateway) = (open::Parts::of(&config), gateway.clone());
+            let (parts, gateway) = (
+                open::Parts::of(&config).listening([addresses.api].into_iter().chain(addresses.admin)),
+                gateway.clone(),
+            );
             admin.spawn(open(parts, gateway)).await.map_err(StartError::other)??
         };
         let (control, read_only) = (opened.control, opened.read_only);
@@ -92,9 +104,17 @@ impl Application {
         let edge = Edge {
             gateway: gateway.clone(),
             admin: AdminPlane::new(admin.clone(), control.clone(), stopping.clone()).map_err(StartError::other)?,
+            control: control.clone(),
             proxies: TrustedProxies::new(config.trusted_proxies.clone()),
             readiness: Readiness::default(),
+            tls: TlsDoor::new(control.clone()).map_err(StartError::other)?,
+            places: Places::new(config.connections),
+            planes: if admin_listener.is_some() { Planes::Api } else { Planes::Both },
+            transport: Transport::Plain,
         };
+        if admin_listener.is_some() {
+            control.api_listens_on(addresses.api.port());
+        }
         let (supervisor, ended) = Supervisor::new(admin.clone());
         start_tasks(&supervisor, &gateway, &control, records);
         match ControlSocket::bind(&config.socket()) {
@@ -105,13 +125,27 @@ impl Application {
             Err(error) if read_only.is_some() => {
                 tracing::error!(%error, "no control socket: the command line works only while this is stopped")
             }
-            Err(error) => return Err(StartError::Other(format!("cannot open {}: {error}", config.socket().display()))),
+            Err(error) => {
+                let socket = config.socket();
+                return Err(StartError::Other(format!("cannot open {}: {error}: {}", socket.display(), files::REMEDY)));
+            }
         }
+        if let Some(files) = config.tls.clone() {
+            control.take_tls_files(files.read()).map_err(StartError::Other)?;
+            let control = control.clone();
+            supervisor.spawn("TLS files", |stop| files.watch(control, stop));
+        }
+        let addresses = Addresses { tls: control.tls_key().is_some(), ..addresses };
         edge.readiness.set(true);
+        let readiness = edge.readiness.clone();
+        let admin_edge = Edge { planes: Planes::Admin, ..edge.clone() };
+        let mut listeners = vec![(listener, Arc::new(edge))];
+        listeners.extend(admin_listener.map(|listener| (listener, Arc::new(admin_edge))));
         Ok(Self {
-            listener,
-            address,
-            edge: Arc::new(edge),
+            listeners,
+            addresses,
+            readiness,
+            gateway,
             control,
             read_only,
             supervisor,
@@ -123,45 +157,37 @@ impl Application {
         })
     }
 
-    pub fn local_addr(&self) -> SocketAddr {
-        self.address
-    }
-
     /// Tells on standard output where to go.
     fn announce(&self) -> Result<(), StartError> {
         let token = self.control.new_setup_token();
-        first_line::print(self.local_addr(), token.as_deref(), self.read_only.as_deref())
+        first_line::print(&self.addresses, token.as_deref(), self.read_only.as_deref())
             .map_err(|error| StartError::Other(format!("cannot write to standard output: {error}")))
     }
 
     /// Serves until `shutdown` is ready or an essential task ends, then stops in order.
     pub async fn run_until(mut self, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
         let connections = TaskTracker::new();
-        let accepting = tokio::spawn(accept::run(
-            self.listener,
-            Arc::clone(&self.edge),
-            connections.clone(),
-            self.stopping.clone(),
-        ));
+        let mut accepting = JoinSet::new();
+        for (listener, edge) in std::mem::take(&mut self.listeners) {
+            let (connections, stop) = (connections.clone(), self.stopping.clone());
+            accepting.spawn(accept::run(listener, edge, connections, stop, accept::Patience::default()));
+        }
         let failed = tokio::select! {
             () = shutdown => None,
             Some(name) = self.ended.recv() => Some(name),
         };
-        tracing::info!(in_flight = self.edge.gateway.in_flight(), "stopping");
+        tracing::info!(in_flight = self.gateway.in_flight(), "stopping");
 
         // 1. No new work: not ready, no new connections, event streams end, kept-alive connections close.
-        self.edge.readiness.set(false);
+        self.readiness.set(false);
         self.stopping.cancel();
-        let _ = accepting.await;
+        while accepting.join_next().await.is_some() {}
 
         // 2. Running requests may end by themselves; what does not is ended with an error its client understands.
         connections.close();
         if tokio::time::timeout(self.drain, connections.wait()).await.is_err() {
-            tracing::warn!(
-                in_flight = self.edge.gateway.in_flight(),
-                "the time to drain is over: ending what still runs"
-            );
-            self.edge.gateway.cancel_all();
+            tracing::warn!(in_flight = self.gateway.in_flight(), "the time to drain is over: ending what still runs");
+            self.gateway.cancel_all();
             let _ = tokio::time::timeout(CANCEL_PATIENCE, connections.wait()).await;
         }
 

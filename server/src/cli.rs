@@ -1,9 +1,11 @@
 //! The command line: `serve`, `check`, and the administrative commands, which ask a running server over its socket or
-//! open the store themselves. Exit codes: 0, 1 for a failure, 64 for a fault in configuration or arguments.
+//! open the store themselves. Exit codes: 0, done; 64, something that was given (an argument, a value, the configuration)
+//! has to be changed; 1, what was asked could not be done.
 
 mod arguments;
 mod output;
 mod password;
+mod policy;
 mod remote;
 
 use std::{
@@ -14,6 +16,7 @@ use std::{
 
 use clap::Parser;
 use control::command::Reply;
+use domain::error::AdminError;
 
 use crate::{
     application,
@@ -21,20 +24,35 @@ use crate::{
 };
 use arguments::{Arguments, Verb};
 
-/// Exit code for faults in configuration or arguments (sysexits' EX_USAGE).
+/// Exit code where something that was given has to be changed (sysexits' EX_USAGE).
 const EXIT_USAGE: u8 = 64;
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
 pub enum Failure {
     Config(Faults),
-    /// One line that says what to do.
+    /// What was given has to be changed; one line that says how.
+    Usage(String),
+    /// It could not be done; one line that says what to do.
     Other(String),
 }
 
 impl Failure {
     pub fn new(message: impl fmt::Display) -> Self {
         Self::Other(message.to_string())
+    }
+
+    pub fn usage(message: impl fmt::Display) -> Self {
+        Self::Usage(message.to_string())
+    }
+}
+
+impl From<AdminError> for Failure {
+    fn from(error: AdminError) -> Self {
+        match error {
+            AdminError::Invalid { .. } => Self::usage(error),
+            _ => Self::new(error),
+        }
     }
 }
 
@@ -86,7 +104,7 @@ fn show(reply: Reply, json: bool) -> Result<(), Failure> {
 
 /// Prints the configuration with secrets hidden, then says whether it is valid.
 fn check(json: bool) -> Result<(), Failure> {
-    let raw = RawConfig::read(&Layered::load()?)?;
+    let raw = RawConfig::read(&Layered::load());
     output::print_config(&raw.list(), json).map_err(|error| Failure::new(format_args!("cannot print: {error}")))?;
     Config::try_from(raw)?;
     Ok(())
@@ -100,6 +118,10 @@ fn report(failure: &Failure) -> ExitCode {
             for Fault { name, message } in faults {
                 let _ = writeln!(stderr, "ollama-fortress: {name}: {message}");
             }
+            ExitCode::from(EXIT_USAGE)
+        }
+        Failure::Usage(message) => {
+            let _ = writeln!(stderr, "ollama-fortress: {message}");
             ExitCode::from(EXIT_USAGE)
         }
         Failure::Other(message) => {

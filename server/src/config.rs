@@ -1,6 +1,8 @@
 //! What the server is told from outside: defaults, then `.env`, then the environment. Everything is validated before
 //! anything is opened, and all faults are reported together. Settings saved in the admin pages are `control`'s.
 
+mod doors;
+mod env_file;
 mod parse;
 mod raw;
 mod strings;
@@ -11,7 +13,9 @@ use control::{ControlConfig, EnvironmentSettings};
 use ipnet::IpNet;
 use url::Url;
 
-pub use raw::{Listed, RawConfig};
+use crate::{accept::places::Limits, tls::files::TlsFiles};
+
+pub use raw::{Listed, OVERRIDDEN, RawConfig};
 pub use strings::{Layered, Strings};
 
 /// One fault of the configuration: the name of the variable, and what to do. Never the value of a secret.
@@ -43,6 +47,8 @@ impl fmt::Display for Faults {
 pub struct Config {
     /// The one port; 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where the admin pages listen, if they have a listener of their own.
+    pub admin_listen: Option<SocketAddr>,
     /// Absolute.
     pub data_dir: PathBuf,
     /// A SurrealDB address.
@@ -52,6 +58,9 @@ pub struct Config {
     pub ollama_servers: Vec<Url>,
     pub environment: EnvironmentSettings,
     pub trusted_proxies: Vec<IpNet>,
+    /// `TLS_CERT` and `TLS_KEY`.
+    pub tls: Option<TlsFiles>,
+    pub connections: Limits,
     pub log: LogConfig,
     /// How long running requests may take to end once the server was asked to stop.
     pub drain: Duration,
@@ -68,7 +77,12 @@ pub struct LogConfig {
 impl Config {
     /// Reads `.env` in the working directory and the process's environment.
     pub fn load() -> Result<Self, Faults> {
-        RawConfig::read(&Layered::load()?)?.try_into()
+        RawConfig::read(&Layered::load()).try_into()
+    }
+
+    /// Every address it listens at, as far as that is known before a port is taken.
+    pub fn listens(&self) -> Vec<SocketAddr> {
+        [self.listen].into_iter().chain(self.admin_listen).collect()
     }
 
     /// Where the command line finds a running server.
@@ -83,6 +97,7 @@ impl Config {
             secret_key: self.secret_key.clone(),
             admin: self.admin.clone(),
             ollama_servers: self.ollama_servers.clone(),
+            listens: self.listens(),
             environment: self.environment.clone(),
         }
     }

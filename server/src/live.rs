@@ -1,4 +1,5 @@
-//! `GET /admin/live`: the live status as server-sent events. The present status at once, then every change, until the
+//! `GET /admin/live`: the live status as server-sent events; with `?user=ID`, where the keys of that user stand instead of
+//! the fleet. The present status at once, then every change, until the
 //! session ends, the browser goes away, or the process stops.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
@@ -6,14 +7,14 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use axum::{
     Extension,
     extract::State,
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, StatusCode, Uri},
     response::{
         IntoResponse, Response,
         sse::{Event, KeepAlive, Sse},
     },
 };
 use control::{Actor, Client, Control};
-use domain::live::LiveStatus;
+use domain::{id::UserId, key::KeyStanding, live::LiveStatus, user::UserRef};
 use futures_util::{Stream, stream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -31,13 +32,23 @@ pub struct Live {
 }
 
 /// Opens the stream; 401 without a session.
-pub async fn live(State(live): State<Live>, Extension(client): Extension<Client>, headers: HeaderMap) -> Response {
+pub async fn live(
+    State(live): State<Live>,
+    Extension(client): Extension<Client>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
     let token = app::ssr::session_token(&headers, client.https);
     let Some(actor) = token.and_then(|token| live.control.authenticate(token)) else {
         return (StatusCode::UNAUTHORIZED, "sign in to go on").into_response();
     };
+    let user = match uri.query().map(|query| query.strip_prefix("user=").and_then(|id| UserId::new(id).ok())) {
+        None => None,
+        Some(Some(id)) if live.control.standings(&actor, &UserRef { id: id.clone() }).is_ok() => Some(UserRef { id }),
+        Some(_) => return (StatusCode::NOT_FOUND, "there is no such user").into_response(),
+    };
     let ping = KeepAlive::new().interval(PING).text("ping");
-    let mut response = Sse::new(events(live, actor)).keep_alive(ping).into_response();
+    let mut response = Sse::new(events(live, actor, user)).keep_alive(ping).into_response();
     // nginx in front would hold events back.
     response.headers_mut().insert("x-accel-buffering", axum::http::HeaderValue::from_static("no"));
     response
@@ -48,11 +59,14 @@ struct Reader {
     actor: Actor,
     status: watch::Receiver<Arc<LiveStatus>>,
     first: bool,
+    /// Whose keys' standings are told in place of the fleet.
+    user: Option<UserRef>,
+    standings: Vec<KeyStanding>,
 }
 
-fn events(live: Live, actor: Actor) -> impl Stream<Item = Result<Event, Infallible>> {
+fn events(live: Live, actor: Actor, user: Option<UserRef>) -> impl Stream<Item = Result<Event, Infallible>> {
     let status = live.control.live(&actor);
-    stream::unfold(Reader { live, actor, status, first: true }, |mut reader| async move {
+    stream::unfold(Reader { live, actor, status, first: true, user, standings: Vec::new() }, |mut reader| async move {
         reader.next().await.map(|event| (Ok(event), reader))
     })
 }
@@ -63,7 +77,17 @@ impl Reader {
         if !std::mem::take(&mut self.first) {
             self.change().await?;
         }
-        let status = Arc::clone(&self.status.borrow_and_update());
+        let mut status = Arc::clone(&self.status.borrow_and_update());
+        if let Some(user) = &self.user {
+            self.standings = self.live.control.standings(&self.actor, user).ok()?;
+            status = Arc::new(LiveStatus {
+                sequence: status.sequence,
+                at: status.at,
+                redis: status.redis.clone(),
+                standings: self.standings.clone(),
+                ..LiveStatus::default()
+            });
+        }
         Event::default()
             .id(status.sequence.to_string())
             .json_data(status.as_ref())
@@ -84,6 +108,12 @@ impl Reader {
                 _ = check.tick() => {
                     if !self.live.control.is_live(&self.actor) {
                         return None;
+                    }
+                    // Windows and minutes empty by themselves.
+                    if let Some(user) = &self.user
+                        && self.live.control.standings(&self.actor, user).ok()? != self.standings
+                    {
+                        return Some(());
                     }
                 }
             }

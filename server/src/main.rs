@@ -17,6 +17,7 @@ mod reply;
 mod shutdown;
 mod supervisor;
 mod tasks;
+mod tls;
 
 use std::process::ExitCode;
 

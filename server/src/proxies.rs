@@ -46,7 +46,9 @@ impl TrustedProxies {
         self.trusts(peer.ip().to_canonical()) && last.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
     }
 
-    fn trusts(&self, address: IpAddr) -> bool {
+    /// Whether the address is a trusted proxy's.
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }
 }

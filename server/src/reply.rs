@@ -11,7 +11,7 @@ pub fn body(bytes: impl Into<Bytes>) -> Body {
 }
 
 /// One sentence as plain text, kept nowhere.
-pub fn text(status: StatusCode, sentence: &'static str) -> Response<Body> {
+pub fn text(status: StatusCode, sentence: impl Into<Bytes>) -> Response<Body> {
     let mut response = Response::new(body(sentence));
     *response.status_mut() = status;
     let headers = response.headers_mut();

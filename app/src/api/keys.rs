@@ -1,6 +1,9 @@
-//! Keys of a user: create, change the limit, disable, enable, revoke.
+//! Keys of a user: create, change limit and policy, disable, enable, revoke.
 
-use domain::key::{CreateKey, CreatedKey, KeyView, SetKeyLimit, SetKeyStatus};
+use domain::{
+    key::{CreateKey, CreatedKey, KeyView, SetKeyLimit, SetKeyStatus},
+    policy::SetKeyPolicy,
+};
 use leptos::prelude::*;
 
 use crate::error::AppError;
@@ -11,10 +14,7 @@ pub async fn create_key(input: CreateKey) -> Result<CreatedKey, AppError> {
     let request = crate::ssr::Request::current()?;
     let actor = request.actor()?;
     let page = format!("/admin/users/{}", input.user_id);
-    let CreateKey { name, requests, minutes, .. } = input.clone();
-    let key = request.control().create_key(&actor, input).await.map_err(AppError);
-    let typed = [("name", name.as_str()), ("requests", &requests), ("minutes", &minutes)];
-    let key = crate::typed::keep_typed::<CreateUserKey, _>(key, &typed)?;
+    let key = request.control().create_key(&actor, input).await?;
     if request.is_form() {
         request.show_key_on(&page, &actor, &key);
     }
@@ -25,6 +25,12 @@ pub async fn create_key(input: CreateKey) -> Result<CreatedKey, AppError> {
 pub async fn set_key_limit(input: SetKeyLimit) -> Result<KeyView, AppError> {
     let (control, actor) = crate::ssr::signed_in()?;
     Ok(control.set_key_limit(&actor, input).await?)
+}
+
+#[server(name = ChangeKeyPolicy, prefix = "/admin/fn", endpoint = "keys/policy")]
+pub async fn set_key_policy(input: SetKeyPolicy) -> Result<KeyView, AppError> {
+    let (control, actor) = crate::ssr::signed_in()?;
+    Ok(control.set_key_policy(&actor, input).await?)
 }
 
 #[server(name = ChangeKeyStatus, prefix = "/admin/fn", endpoint = "keys/status")]

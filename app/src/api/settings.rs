@@ -1,6 +1,6 @@
-//! Settings: read, save, try the Redis address.
+//! Settings: read, save, Redis: try the address, and how it is.
 
-use domain::settings::{RedisState, SaveSettings, SettingsView};
+use domain::settings::{RedisState, RedisStatus, SaveSettings, SettingsView};
 use leptos::{prelude::*, server_fn::codec::GetUrl};
 
 use super::Private;
@@ -19,9 +19,16 @@ pub async fn save_settings(input: Private<SaveSettings>) -> Result<SettingsView,
     Ok(control.save_settings(&actor, input.0).await?)
 }
 
-/// Pings the configured Redis.
+/// Tries the configured Redis with a connection of its own.
 #[server(name = TestRedis, prefix = "/admin/fn", endpoint = "settings/redis")]
 pub async fn test_redis() -> Result<RedisState, AppError> {
     let (control, actor) = crate::ssr::signed_in()?;
     Ok(control.test_redis(&actor).await)
+}
+
+/// How it is with Redis now, for the frame of all pages.
+#[server(name = ReadRedisStatus, prefix = "/admin/fn", endpoint = "settings/redis-status", input = GetUrl)]
+pub async fn redis_status() -> Result<RedisStatus, AppError> {
+    let (control, actor) = crate::ssr::signed_in()?;
+    Ok(control.redis_status(&actor))
 }

@@ -1,5 +1,7 @@
 //! The first run: which step is due, and what each step does.
 
+#[cfg(feature = "ssr")]
+use domain::error::AdminError;
 use domain::{
     backend::ProbeAddress,
     setup::{CreateFirstAdmin, CreateFirstKey, FoundBackends, SetupResult, SetupStep},
@@ -8,6 +10,13 @@ use leptos::{prelude::*, server_fn::codec::GetUrl};
 
 use super::Private;
 use crate::error::AppError;
+
+/// The step that was sent is not due any more.
+#[cfg(feature = "ssr")]
+fn went_on() -> AppError {
+    let message = "the set-up went on in another window or tab, so nothing was changed here";
+    AppError(AdminError::Conflict { message: message.into() })
+}
 
 /// The step that is due for this visitor. Needs no session.
 #[server(prefix = "/admin/fn", endpoint = "setup/state", input = GetUrl)]
@@ -20,11 +29,19 @@ pub async fn setup_state() -> Result<SetupStep, AppError> {
 #[server(name = CreateAdmin, prefix = "/admin/fn", endpoint = "setup/admin")]
 pub async fn create_first_admin(input: Private<CreateFirstAdmin>) -> Result<(), AppError> {
     let request = crate::ssr::Request::current()?;
-    let setup = request.setup_session().ok_or_else(crate::ssr::needs_setup_link)?;
+    let control = request.control();
+    let setup = match request.setup_session() {
+        Some(setup) => setup,
+        None if control.setup_step(None, None) == SetupStep::Done => return Err(went_on()),
+        None => return Err(crate::ssr::needs_setup_link()),
+    };
     let origin = request.header("origin");
-    let name = input.0.name.clone();
-    let session = request.control().create_first_admin(&setup, input.0, &request.client(), origin.as_deref()).await;
-    let session = crate::typed::keep_typed::<CreateAdmin, _>(session.map_err(AppError), &[("name", &name)])?;
+    let session = control.create_first_admin(&setup, input.0, &request.client(), origin.as_deref()).await;
+    let session = session.map_err(|error| match error {
+        // Sent twice at the same moment.
+        AdminError::Conflict { .. } => went_on(),
+        error => error.into(),
+    })?;
     request.open_session(&session.token);
     request.close_setup();
     Ok(())
@@ -41,18 +58,18 @@ pub async fn find_backends() -> Result<FoundBackends, AppError> {
 /// environment named already is kept, with the token if one is given.
 #[server(name = UseBackend, prefix = "/admin/fn", endpoint = "setup/backend")]
 pub async fn use_backend(input: Private<ProbeAddress>) -> Result<(), AppError> {
-    use domain::{
-        backend::{AddBackend, BackendView, EditBackend},
-        error::AdminError,
-    };
+    use domain::backend::{AddBackend, BackendView, EditBackend};
 
     let (control, actor) = crate::ssr::signed_in()?;
+    if control.setup_step(None, Some(&actor)) != SetupStep::Backend {
+        return Err(went_on());
+    }
     let input = input.0;
     let report = control.probe_address(&actor, input.clone()).await?;
     if !report.result.is_ok() {
         return Err(AdminError::invalid("url", report.result.message()).into());
     }
-    let known = control.backends(&actor).into_iter().find(|backend| backend.url == report.url);
+    let known = control.backends(&actor).into_iter().find(|backend| control::same_place(&backend.url, &report.url));
     match known {
         None => {
             let name = crate::format::backend_name(&report.url);
@@ -75,9 +92,10 @@ pub async fn use_backend(input: Private<ProbeAddress>) -> Result<(), AppError> {
 pub async fn create_first_key(input: CreateFirstKey) -> Result<SetupResult, AppError> {
     let request = crate::ssr::Request::current()?;
     let actor = request.actor()?;
-    let CreateFirstKey { user, key } = input.clone();
-    let result = request.control().create_first_key(&actor, input).await.map_err(AppError);
-    let result = crate::typed::keep_typed::<CreateSetupKey, _>(result, &[("user", &user), ("key", &key)])?;
+    if request.control().setup_step(None, Some(&actor)) == SetupStep::Done {
+        return Err(went_on());
+    }
+    let result = request.control().create_first_key(&actor, input).await?;
     if request.is_form() {
         request.show_key_on("/admin/setup", &actor, &result.key);
     }

@@ -1,6 +1,9 @@
 //! Users: list, read with keys, add, switch, remove.
 
-use domain::user::{AddUser, SetUserEnabled, UserDetail, UserRef, UserView};
+use domain::{
+    policy::SetUserPolicy,
+    user::{AddUser, SetUserEnabled, UserDetail, UserRef, UserView},
+};
 use leptos::{prelude::*, server_fn::codec::GetUrl};
 
 use crate::error::AppError;
@@ -21,15 +24,19 @@ pub async fn get_user(input: UserRef) -> Result<UserDetail, AppError> {
 #[server(name = CreateUser, prefix = "/admin/fn", endpoint = "users/add")]
 pub async fn add_user(input: AddUser) -> Result<UserView, AppError> {
     let (control, actor) = crate::ssr::signed_in()?;
-    let name = input.name.clone();
-    let user = control.add_user(&actor, input).await.map_err(AppError);
-    crate::typed::keep_typed::<CreateUser, _>(user, &[("name", &name)])
+    Ok(control.add_user(&actor, input).await?)
 }
 
 #[server(name = SwitchUser, prefix = "/admin/fn", endpoint = "users/enabled")]
 pub async fn set_user_enabled(input: SetUserEnabled) -> Result<UserView, AppError> {
     let (control, actor) = crate::ssr::signed_in()?;
     Ok(control.set_user_enabled(&actor, input).await?)
+}
+
+#[server(name = ChangeUserPolicy, prefix = "/admin/fn", endpoint = "users/policy")]
+pub async fn set_user_policy(input: SetUserPolicy) -> Result<UserView, AppError> {
+    let (control, actor) = crate::ssr::signed_in()?;
+    Ok(control.set_user_policy(&actor, input).await?)
 }
 
 /// Leads to the list of users, because the page of a removed user is gone.

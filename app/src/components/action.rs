@@ -1,9 +1,31 @@
-//! What forms have in common: a button that says it is busy, what follows a success, and faults of plain forms.
+//! What forms have in common: their actions, a button that says it is busy, and what follows an answer.
 
-use leptos::{prelude::*, server::ServerActionError, server_fn::ServerFn};
+use leptos::{prelude::*, server_fn::ServerFn};
+use serde::de::DeserializeOwned;
 
-use super::fault::form_fault;
-use crate::error::AppError;
+use super::refresh::Refresh;
+use crate::{answer, error::AppError};
+
+/// The action of a form that is on its page once. It begins with what a plain form of `S` was answered.
+pub fn action<S>() -> ServerAction<S>
+where
+    S: ServerFn<Error = AppError> + Clone + Send + Sync + 'static,
+    S::Output: DeserializeOwned + Send + Sync + 'static,
+{
+    action_of(&[])
+}
+
+/// The action of one of several forms of `S`: the one whose fields hold `own`.
+pub fn action_of<S>(own: &[(&str, &str)]) -> ServerAction<S>
+where
+    S: ServerFn<Error = AppError> + Clone + Send + Sync + 'static,
+    S::Output: DeserializeOwned + Send + Sync + 'static,
+{
+    let action = ServerAction::new();
+    // Always: what Leptos takes from the address is not ours.
+    action.value().set(answer::first::<S>(own));
+    action
+}
 
 /// Runs `done` after every success of `action`.
 pub fn on_success<S>(action: ServerAction<S>, done: impl Fn() + 'static)
@@ -12,44 +34,39 @@ where
     S::Output: Send + Sync + 'static,
 {
     Effect::new(move |_| {
-        action.version().track();
-        if action.value().with(|value| matches!(value, Some(Ok(_)))) {
+        if action.version().get() > 0 && action.value().with_untracked(|value| matches!(value, Some(Ok(_)))) {
             untrack(&done);
         }
     });
 }
 
-/// Asks for the data of the page again after every success of `action`.
-pub fn refresh_after<S>(action: ServerAction<S>, refresh: RwSignal<u32>)
+/// Reads the data of the page again after every success of `action`, and where it met something that is not so any more.
+pub fn refresh_after<S>(action: ServerAction<S>, refresh: Refresh)
 where
     S: ServerFn<Error = AppError> + Clone + Send + Sync + 'static,
     S::Output: Send + Sync + 'static,
 {
-    on_success(action, move || refresh.update(|count| *count += 1));
+    on_success(action, move || refresh.again());
+    stale_after(action, refresh);
 }
 
-/// The fault that a plain form of `S` was answered with. It comes back in the address, which cannot tell rows apart: a
-/// page with one form a row shows it once, above them, and its rows call [`start_clean`].
-pub fn plain_fault<S>() -> Signal<Option<String>>
+/// Reads the data of the page again where `action` met something that is not so any more.
+pub fn stale_after<S>(action: ServerAction<S>, refresh: Refresh)
 where
     S: ServerFn<Error = AppError> + Clone + Send + Sync + 'static,
-    S::Output: Clone + Send + Sync + 'static,
+    S::Output: Send + Sync + 'static,
 {
-    form_fault(ServerAction::<S>::new(), &[])
-}
-
-/// Actions made in this row afterwards do not take the fault of a plain form for theirs.
-pub fn start_clean() {
-    provide_context(ServerActionError::new("", ""));
-}
-
-/// Draws `view` under an owner of its own, so that a [`start_clean`] inside does not reach what is beside it: components
-/// have no owner of their own.
-pub fn apart<V>(view: impl FnOnce() -> V) -> V {
-    let owner = Owner::current().map(|owner| owner.child()).unwrap_or_default();
-    let drawn = owner.with(view);
-    on_cleanup(move || drop(owner));
-    drawn
+    Effect::new(move |_| {
+        if action.version().get() == 0 {
+            return;
+        }
+        let fault = |value: &Option<Result<S::Output, AppError>>| value.as_ref()?.as_ref().err().cloned();
+        if let Some(error) = action.value().with_untracked(fault).filter(AppError::is_stale) {
+            // The page says it; what it was said to may be gone.
+            action.value().set(None);
+            refresh.after(&error);
+        }
+    });
 }
 
 /// Submits its form. While the answer is awaited it keeps the focus and ignores further clicks.

@@ -4,7 +4,7 @@ use domain::backend::BackendView;
 use leptos::prelude::*;
 
 use super::timestamp::Timestamp;
-use crate::format::{plural, sentence};
+use crate::format::{plural, sentence, visible};
 
 /// How many models it has; their names open in place.
 #[component]
@@ -14,7 +14,7 @@ pub fn ModelNames(backend: Signal<BackendView>) -> impl IntoView {
         <details class="text-sm">
             <summary class="cursor-pointer">{move || plural(names.with(Vec::len) as u64, "model")}</summary>
             <ul class="mt-1 max-h-40 list-inside list-disc overflow-auto break-all">
-                {move || names.get().into_iter().map(|name| view! { <li>{name}</li> }).collect_view()}
+                {move || names.get().into_iter().map(|name| view! { <li>{visible(&name)}</li> }).collect_view()}
             </ul>
         </details>
     }
@@ -29,7 +29,7 @@ pub fn LastFault(backend: Signal<BackendView>) -> impl IntoView {
         last.get().map(|error| {
             view! {
                 <p class="text-sm break-words text-muted">
-                    "Last error, " <Timestamp at=error.at /> ": " {sentence(&error.message)}
+                    "Last error, " <Timestamp at=error.at /> ": " {visible(&sentence(&error.message))}
                 </p>
             }
         })

@@ -27,7 +27,7 @@ pub enum Tone {
     Error,
 }
 
-/// A titled chart with the same numbers as a table for screen readers. Where Chart.js is missing the table shows.
+/// A titled chart with the same numbers as a table for screen readers. Where scripts or Chart.js are missing the table shows.
 #[component]
 pub fn HourChart(
     title: &'static str,
@@ -49,13 +49,15 @@ pub fn HourChart(
         drawing
     });
     view! {
-        <figure class="card card-border border-base-300 bg-base-100 p-4">
+        <figure class="card card-border min-w-0 border-base-300 bg-base-100 p-4">
             <figcaption class="mb-2 font-semibold">{title}</figcaption>
-            <div class="relative h-56 w-full" class:hidden=missing>
+            <div class="relative h-56 w-full noscript:hidden" class:hidden=missing>
                 <canvas node_ref=canvas role="img" aria-label=format!("{title}: bar chart of the last hour, minute by minute")></canvas>
             </div>
-            <div class="max-h-56 overflow-auto" class:sr-only=move || !missing.get()>
-                <NumbersTable title series minutes />
+            <div class="relative max-h-56 overflow-auto" tabindex="-1">
+                <div class="noscript:not-sr-only" class:sr-only=move || !missing.get()>
+                    <NumbersTable title series minutes />
+                </div>
             </div>
         </figure>
     }
@@ -64,6 +66,8 @@ pub fn HourChart(
 
 #[component]
 fn NumbersTable(title: &'static str, series: &'static [Series], minutes: Signal<Vec<MinutePoint>>) -> impl IntoView {
+    let newest_first =
+        Signal::derive(move || minutes.with(|minutes| minutes.iter().rev().cloned().collect::<Vec<_>>()));
     let row = move |point: Signal<MinutePoint>| {
         let cells = series.iter().map(|series| view! { <td>{move || point.with(series.value)}</td> }).collect_view();
         view! {
@@ -77,7 +81,7 @@ fn NumbersTable(title: &'static str, series: &'static [Series], minutes: Signal<
     };
     view! {
         <table class="table table-xs">
-            <caption>{title}</caption>
+            <caption class="sr-only">{title}</caption>
             <thead>
                 <tr>
                     <th scope="col">"Minute"</th>
@@ -85,7 +89,7 @@ fn NumbersTable(title: &'static str, series: &'static [Series], minutes: Signal<
                 </tr>
             </thead>
             <tbody>
-                <Rows items=minutes key=|point: &MinutePoint| point.at.to_string() row />
+                <Rows items=newest_first key=|point: &MinutePoint| point.at.to_string() row />
             </tbody>
         </table>
     }

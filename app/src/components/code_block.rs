@@ -9,9 +9,10 @@ use crate::examples::Example;
 #[component]
 pub fn CodeBlock(#[prop(into)] code: String) -> impl IntoView {
     view! {
-        <div class="relative">
-            <pre class="overflow-x-auto rounded-box bg-base-300 p-4 pr-20 text-sm leading-relaxed" tabindex="0"><code>{code.clone()}</code></pre>
-            <div class="absolute top-2 right-2"><CopyButton text=code/></div>
+        <div class="relative flex flex-col rounded-box bg-base-300 md:block">
+            // Above the code where there is no room beside it.
+            <div class="self-end px-2 pt-2 md:absolute md:top-2 md:right-2 md:p-0"><CopyButton text=code.clone()/></div>
+            <pre class="overflow-x-auto p-4 max-md:pt-2 text-sm leading-relaxed md:pr-20" tabindex="0"><code>{code}</code></pre>
         </div>
     }
 }

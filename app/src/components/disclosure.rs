@@ -10,10 +10,13 @@ pub fn Disclosure(
     /// Bound by callers that close it, see [`close`].
     #[prop(optional)]
     details: NodeRef<html::Details>,
+    /// Open from the start: something inside wants to be seen.
+    #[prop(optional)]
+    open: bool,
     children: Children,
 ) -> impl IntoView {
     view! {
-        <details class="group open:order-last open:basis-full" node_ref=details>
+        <details class="group open:order-last open:basis-full" node_ref=details open=open>
             <summary class=format!("{class} list-none")>
                 <span class="group-open:hidden">{label}</span>
                 <span class="hidden group-open:inline">"Cancel"</span>
@@ -26,9 +29,14 @@ pub fn Disclosure(
 
 /// A step before something that cannot be undone: `question` and, in `children`, the form that does it.
 #[component]
-pub fn Confirm(label: &'static str, #[prop(into)] question: String, children: Children) -> impl IntoView {
+pub fn Confirm(
+    label: &'static str,
+    #[prop(into)] question: String,
+    #[prop(optional)] open: bool,
+    children: Children,
+) -> impl IntoView {
     view! {
-        <Disclosure label class="btn btn-sm btn-ghost text-error">
+        <Disclosure label class="btn btn-sm btn-ghost text-error" open>
             <p class="mb-3 max-w-prose text-sm">{question}</p>
             {children()}
         </Disclosure>

@@ -1,6 +1,6 @@
-//! Faults of a form's action: beside a field, or above the form.
+//! Faults: beside a field, above a form, or in place of what could not be read.
 
-use leptos::{prelude::*, server_fn::ServerFn};
+use leptos::{ev::SubmitEvent, prelude::*, server_fn::ServerFn};
 
 use crate::{error::AppError, format::sentence};
 
@@ -14,23 +14,48 @@ where
     Signal::derive(move || value.with(|value| value.as_ref()?.as_ref().err()?.field(field).map(str::to_owned)))
 }
 
-/// The fault of the last answer that belongs beside none of `fields`.
-pub fn form_fault<S>(action: ServerAction<S>, fields: &'static [&'static str]) -> Signal<Option<String>>
+/// The fault of the last answer that belongs beside none of `fields`. Where the same may work in a moment it has a button
+/// that sends the form again as it stands; so it belongs inside the form, or names it by its id as `form`.
+#[component]
+pub fn FormFault<S>(
+    action: ServerAction<S>,
+    #[prop(default = &[])] fields: &'static [&'static str],
+    #[prop(optional, into)] form: Option<&'static str>,
+) -> impl IntoView
 where
     S: ServerFn<Error = AppError> + Clone + Send + Sync + 'static,
     S::Output: Clone + Send + Sync + 'static,
 {
     let value = action.value();
-    Signal::derive(move || value.with(|value| value.as_ref()?.as_ref().err()?.beside_no_field(fields)))
-}
-
-/// A fault in a box that screen readers announce.
-#[component]
-pub fn Fault(#[prop(into)] fault: Signal<Option<String>>) -> impl IntoView {
+    let shown = move || {
+        value.with(|value| {
+            let error = value.as_ref()?.as_ref().err()?;
+            error.beside_no_field(fields).map(|text| (text, error.may_pass()))
+        })
+    };
     view! {
         {move || {
-            fault.get().map(|fault| view! { <div role="alert" class="alert alert-error alert-soft"><span>{sentence(&fault)}</span></div> })
+            shown().map(|(text, may_pass)| {
+                let again = may_pass.then(|| view! { <button type="submit" form=form class="btn btn-sm">"Try again"</button> });
+                view! { <div role="alert" class="alert alert-error alert-soft my-2"><span class="break-words">{sentence(&text)}</span>{again}</div> }
+            })
         }}
+    }
+    .into_any()
+}
+
+/// In place of what could not be read: why, and a way to try again. Without JavaScript that loads the page again.
+#[component]
+pub fn LoadFault(#[prop(into)] fault: String, retry: impl Fn() + 'static) -> impl IntoView {
+    let submit = move |event: SubmitEvent| {
+        event.prevent_default();
+        retry();
+    };
+    view! {
+        <div role="alert" class="alert alert-error alert-soft"><span>{sentence(&fault)}</span></div>
+        <form method="get" class="mt-3" on:submit=submit>
+            <button type="submit" class="btn btn-sm">"Try again"</button>
+        </form>
     }
     .into_any()
 }

@@ -4,14 +4,15 @@ use leptos::{html, prelude::*, server_fn::ServerFn};
 
 use super::{
     action::{SubmitButton, on_success, refresh_after},
-    fault::{Fault, form_fault},
+    fault::FormFault,
     field::Hidden,
+    refresh::Refresh,
 };
 use crate::error::AppError;
 
 /// The form of `action`, to be bound as its `node_ref`: emptied, and the data of the page asked for again, after every
 /// success.
-pub fn emptied_after<S>(action: ServerAction<S>, refresh: RwSignal<u32>) -> NodeRef<html::Form>
+pub fn emptied_after<S>(action: ServerAction<S>, refresh: Refresh) -> NodeRef<html::Form>
 where
     S: ServerFn<Error = AppError> + Clone + Send + Sync + 'static,
     S::Output: Send + Sync + 'static,
@@ -40,14 +41,13 @@ pub fn FormCard(id: &'static str, title: &'static str, children: Children) -> im
     .into_any()
 }
 
-/// What the form of `switch` holds: enables what is disabled and disables what is enabled. Belongs below a
-/// [`start_clean`](super::action::start_clean).
+/// What the form of `switch` holds: enables what is disabled and disables what is enabled.
 #[component]
 pub fn SwitchFields<S>(
     switch: ServerAction<S>,
     id: Signal<String>,
     #[prop(into)] enabled: Signal<bool>,
-    refresh: RwSignal<u32>,
+    refresh: Refresh,
 ) -> impl IntoView
 where
     S: ServerFn<Error = AppError> + Clone + Send + Sync + 'static,
@@ -60,7 +60,7 @@ where
         <SubmitButton
             label=Signal::derive(move || if enabled.get() { "Disable" } else { "Enable" }.to_owned()) pending=switch.pending() class="btn btn-sm"
         />
-        <Fault fault=form_fault(switch, &[]) />
+        <FormFault action=switch />
     }
     .into_any()
 }

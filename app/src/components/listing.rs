@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{fault::Fault, page::Empty};
+use super::{fault::LoadFault, page::Empty, refresh::Refresh};
 use crate::error::AppError;
 
 /// A list. While it is read again the old one stays.
@@ -11,6 +11,7 @@ pub fn Listing<T, F, V>(
     list: Resource<Result<Vec<T>, AppError>>,
     /// Says what to do while there is nothing to show.
     empty: &'static str,
+    refresh: Refresh,
     children: F,
 ) -> impl IntoView
 where
@@ -24,7 +25,7 @@ where
     let is_shown = move || list.get().is_some_and(|list| list.is_ok_and(|list| !list.is_empty()));
     view! {
         <Transition fallback=Loading>
-            <Fault fault />
+            {move || fault.get().map(|fault| view! { <LoadFault fault retry=move || refresh.again() /> })}
             <div class:hidden=move || !is_empty()>
                 <Empty text=empty />
             </div>

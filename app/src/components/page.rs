@@ -1,9 +1,27 @@
 //! The frame of a page's content: its title and heading, and the narrow frame of pages without navigation.
 
-use leptos::prelude::*;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use leptos::{html, prelude::*};
 use leptos_meta::Title;
 
-use super::{banner::PlainTextBanner, theme_toggle::ThemeToggle};
+use super::{banner::PlainTextBanner, focus::focus_soon, theme_toggle::ThemeToggle};
+
+/// The first page of this document has been drawn, in the browser.
+static ARRIVED: AtomicBool = AtomicBool::new(false);
+
+/// The heading of a page. After a navigation the keyboard and screen readers go on from here; the first page leaves the
+/// focus where the browser has it.
+#[component]
+fn Heading(title: String) -> impl IntoView {
+    let heading = NodeRef::<html::H1>::new();
+    Effect::new(move |_| {
+        if heading.get().is_some() && ARRIVED.swap(true, Ordering::Relaxed) {
+            focus_soon(move || heading.get_untracked().map(Into::into));
+        }
+    });
+    view! { <h1 node_ref=heading tabindex="-1" class="min-w-0 break-words text-2xl font-semibold outline-none">{title}</h1> }
+}
 
 /// Title of the document, heading of the page, and what can be done beside it.
 #[component]
@@ -11,7 +29,7 @@ pub fn PageHeader(#[prop(into)] title: String, #[prop(optional)] children: Optio
     view! {
         <Title text=title.clone()/>
         <header class="mb-6 flex flex-wrap items-center justify-between gap-3">
-            <h1 class="text-2xl font-semibold">{title}</h1>
+            <Heading title/>
             {children.map(|children| view! { <div class="flex flex-wrap gap-2">{children()}</div> })}
         </header>
     }
@@ -35,7 +53,7 @@ pub fn PlainFrame(
             </div>
             <div class="card border border-base-300 bg-base-100 shadow-sm">
                 <div class="card-body gap-4">
-                    <h1 class="text-2xl font-semibold">{title}</h1>
+                    <Heading title/>
                     {children()}
                 </div>
             </div>

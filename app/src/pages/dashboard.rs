@@ -1,7 +1,7 @@
 //! Page: the fleet, live. The first picture comes with the page, every later one over the event stream.
 
 mod charts;
-mod feed;
+pub(super) mod feed;
 mod fleet;
 #[cfg(test)]
 mod tests;
@@ -16,10 +16,11 @@ use self::{
     fleet::Fleet,
     totals::Totals,
 };
+use super::redis_state::RedisNews;
 use crate::{
     api::live::get_live,
-    components::{badge::Badge, fault::Fault, listing::Loading, page::PageHeader},
-    format::{plural, sentence},
+    components::{fault::LoadFault, listing::Loading, page::PageHeader},
+    format::{date_time, plural, sentence},
 };
 
 #[component]
@@ -32,7 +33,7 @@ pub fn DashboardPage() -> impl IntoView {
                 Some(Ok(first)) => EitherOf3::B(view! { <Dashboard first /> }),
                 Some(Err(error)) => EitherOf3::C(view! {
                     <PageHeader title="Dashboard" />
-                    <Fault fault=Some(error.to_string()) />
+                    <LoadFault fault=error.to_string() retry=move || first.refetch() />
                 }),
             }}
         </Suspense>
@@ -41,10 +42,12 @@ pub fn DashboardPage() -> impl IntoView {
 
 #[component]
 fn Dashboard(first: LiveStatus) -> impl IntoView {
+    let at = first.at;
     let Feed { status, connection } = feed::follow(first);
+    Effect::new(move |_| RedisNews::tell(status.with(|status| status.redis.clone())));
     view! {
         <PageHeader title="Dashboard">
-            <ConnectionBadge connection />
+            <ConnectionBadge connection at />
         </PageHeader>
         <div class="flex flex-col gap-6">
             <Warnings status />
@@ -56,15 +59,26 @@ fn Dashboard(first: LiveStatus) -> impl IntoView {
     .into_any()
 }
 
-/// Whether what is shown is of now.
+/// Whether what is shown is of now. Without JavaScript it is of the moment `at` when the page was made, and stays so.
 #[component]
-fn ConnectionBadge(connection: ReadSignal<Connection>) -> impl IntoView {
-    let look = move || match connection.get() {
-        Connection::Opening => ("Connecting", "status status-neutral"),
-        Connection::Open => ("Live", "status status-success"),
-        Connection::Lost => ("Reconnecting", "status status-warning"),
+fn ConnectionBadge(connection: ReadSignal<Connection>, at: u64) -> impl IntoView {
+    let still = format!("As of {}", date_time(at));
+    let word = move || match connection.get() {
+        Connection::Still => still.clone(),
+        Connection::Opening => "Connecting".to_owned(),
+        Connection::Open => "Live".to_owned(),
+        Connection::Lost => "Reconnecting".to_owned(),
     };
-    view! { <span role="status"><Badge look=Signal::derive(look) /></span> }
+    let dot = move || match connection.get() {
+        Connection::Still | Connection::Opening => "status status-neutral",
+        Connection::Open => "status status-success",
+        Connection::Lost => "status status-warning",
+    };
+    view! {
+        <span role="status">
+            <span class="badge badge-ghost whitespace-nowrap"><span class=dot aria-hidden="true"></span>{word}</span>
+        </span>
+    }
 }
 
 /// What an administrator has to know before anything else.

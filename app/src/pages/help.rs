@@ -3,6 +3,7 @@
 mod calls;
 mod credits;
 mod keys;
+mod network;
 mod port;
 mod redis;
 mod routing;
@@ -12,7 +13,10 @@ mod start;
 use domain::dashboard::HelpFacts;
 use leptos::{either::Either, prelude::*};
 
-use crate::{api::help::help_facts, components::page::PageHeader, format::sentence};
+use crate::{
+    api::help::help_facts,
+    components::{fault::LoadFault, page::PageHeader},
+};
 
 #[component]
 pub fn HelpPage() -> impl IntoView {
@@ -23,7 +27,7 @@ pub fn HelpPage() -> impl IntoView {
             {move || Suspend::new(async move {
                 match facts.await {
                     Ok(facts) => Either::Left(view! { <Sections facts/> }),
-                    Err(error) => Either::Right(view! { <p role="alert">{sentence(&error.to_string())}</p> }),
+                    Err(error) => Either::Right(view! { <LoadFault fault=error.to_string() retry=move || facts.refetch() /> }),
                 }
             })}
         </Suspense>
@@ -41,6 +45,7 @@ fn Sections(facts: HelpFacts) -> impl IntoView {
             <keys::Keys facts=facts.clone()/>
             <calls::Calls facts/>
             <port::ClosePort/>
+            <network::Network/>
             <redis::Redis/>
             <credits::Credits version/>
         </div>

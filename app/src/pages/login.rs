@@ -6,7 +6,8 @@ use leptos::{either::Either, prelude::*};
 use crate::{
     api::{session::SignIn, setup::setup_state},
     components::{
-        fault::{Fault, field_fault, form_fault},
+        action::action,
+        fault::{FormFault, field_fault},
         field::Field,
         page::PlainFrame,
     },
@@ -32,11 +33,11 @@ pub fn LoginPage() -> impl IntoView {
 
 #[component]
 fn LoginForm() -> impl IntoView {
-    let action = ServerAction::<SignIn>::new();
+    let action = action::<SignIn>();
     view! {
         <ActionForm action>
             <div class="flex flex-col gap-3">
-                <Fault fault=form_fault(action, &["name", "password"])/>
+                <FormFault action=action fields=&["name", "password"] />
                 <Field label="Name" name="name" autocomplete="username" required=true autofocus=true fault=field_fault(action, "name")/>
                 <Field
                     label="Password" name="password" kind="password" autocomplete="current-password" required=true

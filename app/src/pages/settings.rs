@@ -1,5 +1,6 @@
 //! Page: settings. Saved all together or not at all; each field says where its value comes from.
 
+mod endpoints;
 mod fields;
 mod redis;
 
@@ -7,34 +8,43 @@ use domain::settings::SettingsView;
 use leptos::{either::EitherOf3, prelude::*};
 
 use self::{
+    endpoints::EndpointProtection,
     fields::{DefaultLimit, FIELDS, NumberSetting, TextSetting},
     redis::{REDIS_TEST, RedisSetting, RedisTestForm},
 };
 use crate::{
+    answer::typed_in,
     api::settings::{StoreSettings, TestRedis, get_settings},
     components::{
-        action::{SubmitButton, refresh_after},
-        fault::{Fault, form_fault},
+        action::{SubmitButton, action, on_success},
+        fault::{FormFault, LoadFault},
         field::Hidden,
         listing::Loading,
         page::PageHeader,
+        refresh::Refresh,
     },
 };
 
 #[component]
 pub fn SettingsPage() -> impl IntoView {
-    let save = ServerAction::<StoreSettings>::new();
-    let test = ServerAction::<TestRedis>::new();
-    let refresh = RwSignal::new(0);
-    refresh_after(save, refresh);
-    let settings = Resource::new(move || refresh.get(), |_| get_settings());
+    let save = action::<StoreSettings>();
+    let test = action::<TestRedis>();
+    let refresh = Refresh::new();
+    // Not after a conflict: what was typed would go.
+    on_success(save, move || refresh.again());
+    let settings = Resource::new(move || refresh.count(), |_| get_settings());
     view! {
         <PageHeader title="Settings" />
         <Transition fallback=Loading>
             {move || match settings.get() {
                 None => EitherOf3::A(()),
-                Some(Ok(settings)) => EitherOf3::B(view! { <SettingsForm settings save test /> }),
-                Some(Err(error)) => EitherOf3::C(view! { <Fault fault=Some(error.to_string()) /> }),
+                // New fields with every reading: a password that was typed must not be sent again with the next save.
+                Some(Ok(settings)) => EitherOf3::B(view! {
+                    <For each=move || [(untrack(|| refresh.count()), settings.clone())] key=|(count, _)| *count let((_, settings))>
+                        <SettingsForm settings save test />
+                    </For>
+                }),
+                Some(Err(error)) => EitherOf3::C(view! { <LoadFault fault=error.to_string() retry=move || refresh.again() /> }),
             }}
         </Transition>
         <RedisTestForm test id=REDIS_TEST />
@@ -59,13 +69,17 @@ fn SettingsForm(
     view! {
         <ActionForm action=save>
             <div class="flex flex-col gap-6">
-                <Hidden name="version" value=settings.version />
-                <Fault fault=form_fault(save, FIELDS) />
+                <Hidden name="version" value={typed_in::<StoreSettings>(&[], "version", &settings.version)} />
+                <FormFault action=save fields=FIELDS />
                 <Section title="Default limit">
                     <DefaultLimit save limit=settings.default_limit />
                 </Section>
                 <Section title="Redis">
                     <RedisSetting save test url=settings.redis_url has_password=settings.redis_has_password />
+                    <NumberSetting
+                        save label="Gateways that share the limits" name="replicas" value=settings.replicas
+                        hint="While Redis cannot be reached each admits its part of every limit. 1: each admits the whole limit."
+                    />
                 </Section>
                 <Section title="Backends">
                     <NumberSetting
@@ -85,6 +99,7 @@ fn SettingsForm(
                         hint="Longest silence within an answer."
                     />
                 </Section>
+                <EndpointProtection save inference=settings.class_inference catalogue=settings.class_catalogue management=settings.class_management />
                 <Section title="Requests and addresses">
                     <NumberSetting
                         save label="Largest request body (MB)" name="max_body_mb" value=settings.max_body_mb

@@ -12,9 +12,13 @@ use leptos_router::hooks::use_query_map;
 
 use crate::{
     api::setup::{CreateAdmin, CreateSetupKey, UseBackend, setup_state},
-    components::page::PlainFrame,
+    components::{
+        action::{action, stale_after},
+        fault::LoadFault,
+        page::PlainFrame,
+        refresh::{Behind, Refresh},
+    },
     error::AppError,
-    format::sentence,
     pages::login::NeedsSetup,
     visit::key_to_show,
 };
@@ -30,14 +34,21 @@ struct Steps {
 
 #[component]
 pub fn SetupPage() -> impl IntoView {
-    let steps = Steps { admin: ServerAction::new(), backend: ServerAction::new(), key: ServerAction::new() };
+    let steps = Steps { admin: action(), backend: action(), key: action() };
+    let refresh = Refresh::new();
+    stale_after(steps.admin, refresh);
+    stale_after(steps.backend, refresh);
+    stale_after(steps.key, refresh);
     // Asked again after a step that worked only: a refused one keeps what was typed.
-    let state =
-        Resource::new(move || (worked(steps.admin), worked(steps.backend), worked(steps.key)), |_| setup_state());
+    let state = Resource::new(
+        move || (worked(steps.admin), worked(steps.backend), worked(steps.key), refresh.count()),
+        |_| setup_state(),
+    );
     view! {
         <PlainFrame title="Set up the gateway" width="max-w-2xl">
+            <Behind refresh/>
             <Transition>
-                <DueStep state steps/>
+                <DueStep state steps refresh/>
             </Transition>
         </PlainFrame>
     }
@@ -45,7 +56,7 @@ pub fn SetupPage() -> impl IntoView {
 
 /// The step that is due, or the new key. Both are memos, so that a step is drawn anew only when another one is due.
 #[component]
-fn DueStep(state: Resource<Result<SetupStep, AppError>>, steps: Steps) -> impl IntoView {
+fn DueStep(state: Resource<Result<SetupStep, AppError>>, steps: Steps, refresh: Refresh) -> impl IntoView {
     let shown = key_to_show().map(|key| key.token);
     let created = Memo::new(move |_| {
         let created =
@@ -61,7 +72,9 @@ fn DueStep(state: Resource<Result<SetupStep, AppError>>, steps: Steps) -> impl I
         (None, Some(Ok(SetupStep::Backend))) => view! { <backend::BackendStep action=steps.backend/> }.into_any(),
         (None, Some(Ok(SetupStep::Key))) => view! { <key::KeyStep action=steps.key/> }.into_any(),
         (None, Some(Ok(SetupStep::Done))) => view! { <AlreadyDone/> }.into_any(),
-        (None, Some(Err(error))) => view! { <p role="alert">{sentence(&error.to_string())}</p> }.into_any(),
+        (None, Some(Err(error))) => {
+            view! { <LoadFault fault=error.to_string() retry=move || refresh.again()/> }.into_any()
+        }
     }
 }
 

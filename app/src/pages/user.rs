@@ -2,34 +2,41 @@
 
 mod create;
 mod key;
+mod policy;
+mod standing;
 
 use domain::{
     error::AdminError,
     id::UserId,
-    key::KeyView,
+    key::{KeyStanding, KeyView},
     user::{UserDetail, UserRef},
 };
-use leptos::{either::EitherOf3, prelude::*};
+use leptos::{
+    either::{Either, EitherOf3},
+    prelude::*,
+};
 use leptos_router::{components::A, hooks::use_params_map};
 
-use self::{create::CreateKeyForm, key::KeyCard};
+use self::{
+    create::CreateKeyForm,
+    key::KeyCard,
+    policy::{PolicySummary, UserPolicyForm},
+    standing::UserMeters,
+};
 use super::users::SwitchUserForm;
 use crate::{
-    api::{
-        keys::{ChangeKeyLimit, ChangeKeyStatus},
-        users::{SwitchUser, get_user},
-    },
+    api::users::get_user,
     components::{
-        action::{apart, plain_fault, start_clean},
         badge::EnabledBadge,
-        fault::Fault,
+        fault::LoadFault,
         listing::Loading,
         page::{Empty, PageHeader},
+        refresh::{Behind, Refresh},
         rows::Rows,
         timestamp::{LastTime, Timestamp},
     },
     error::AppError,
-    format::{number, plural},
+    format::{number, plural, sentence},
     visit,
 };
 
@@ -37,8 +44,8 @@ use crate::{
 pub fn UserPage() -> impl IntoView {
     let params = use_params_map();
     let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
-    let refresh = RwSignal::new(0);
-    let user = Resource::new(move || (id.get(), refresh.get()), |(id, _)| read(id));
+    let refresh = Refresh::new();
+    let user = Resource::new(move || (id.get(), refresh.count()), |(id, _)| read(id));
     view! {
         <nav aria-label="Breadcrumb" class="breadcrumbs mb-2 text-sm">
             <ul>
@@ -46,9 +53,6 @@ pub fn UserPage() -> impl IntoView {
                 <li aria-current="page">"Keys"</li>
             </ul>
         </nav>
-        <Fault fault={plain_fault::<SwitchUser>()} />
-        <Fault fault={plain_fault::<ChangeKeyLimit>()} />
-        <Fault fault={plain_fault::<ChangeKeyStatus>()} />
         <Transition fallback=Loading>
             <Found user refresh />
         </Transition>
@@ -62,32 +66,53 @@ async fn read(id: String) -> Result<UserDetail, AppError> {
 
 /// Draws the page once for a user, however often it is read again.
 #[component]
-fn Found(user: Resource<Result<UserDetail, AppError>>, refresh: RwSignal<u32>) -> impl IntoView {
+fn Found(user: Resource<Result<UserDetail, AppError>>, refresh: Refresh) -> impl IntoView {
     let detail = Signal::derive(move || user.get().and_then(Result::ok));
     let first = Memo::new(move |_| user.get().map(|user| user.map(|detail| detail.user.id)));
     move || match first.get() {
         None => EitherOf3::A(()),
         Some(Err(error)) => {
             visit::answer_with(&error);
-            EitherOf3::B(view! {
-                <PageHeader title="User" />
-                <Fault fault=Some(error.to_string()) />
-            })
+            EitherOf3::B(view! { <NotShown error refresh /> })
         }
         Some(Ok(_)) => EitherOf3::C(detail.get_untracked().map(|first| view! { <Detail first detail refresh /> })),
     }
 }
 
+/// The user is gone, or could not be read.
 #[component]
-fn Detail(first: UserDetail, detail: Signal<Option<UserDetail>>, refresh: RwSignal<u32>) -> impl IntoView {
-    let UserDetail { user: first, keys: first_keys } = first;
+fn NotShown(error: AppError, refresh: Refresh) -> impl IntoView {
+    let fault = error.to_string();
+    let rest = if error.is_stale() {
+        Either::Left(view! {
+            <div role="alert" class="alert alert-warning alert-soft mb-3"><span>{sentence(&fault)}</span></div>
+            <p class="mb-3">"It may have been removed, in another window or by somebody else. Its keys ended with it; its usage is kept."</p>
+            <p><A href="/admin/users" attr:class="btn btn-sm">"Back to all users"</A></p>
+        })
+    } else {
+        Either::Right(view! { <LoadFault fault retry=move || refresh.again() /> })
+    };
+    view! {
+        <PageHeader title="User" />
+        {rest}
+    }
+    .into_any()
+}
+
+#[component]
+fn Detail(first: UserDetail, detail: Signal<Option<UserDetail>>, refresh: Refresh) -> impl IntoView {
+    let UserDetail { user: first, keys: first_keys, standings: first_standings } = first;
     let (id, name, created_at) = (first.id.clone(), first.name.clone(), first.created_at);
     let user = Memo::new(move |_| detail.get().map_or_else(|| first.clone(), |detail| detail.user));
     let keys = Memo::new(move |_| detail.get().map_or_else(|| first_keys.clone(), |detail| detail.keys));
+    let read = Memo::new(move |_| detail.get().map_or_else(|| first_standings.clone(), |detail| detail.standings));
+    let standings = standing::follow(id.as_str(), read);
+    let of_user = Signal::derive(move || standings.with(|all| all.first().map(|one| one.standing.user.clone())));
     view! {
         <PageHeader title=name>
-            <SwitchRow user refresh />
+            <SwitchUserForm user=user.into() refresh />
         </PageHeader>
+        <Behind refresh />
         <p class="mb-6 flex flex-wrap items-center gap-x-4 gap-y-2 text-sm text-muted">
             <EnabledBadge enabled=Signal::derive(move || user.with(|user| user.enabled)) />
             <span>"Added " <Timestamp at=created_at /></span>
@@ -95,25 +120,21 @@ fn Detail(first: UserDetail, detail: Signal<Option<UserDetail>>, refresh: RwSign
             <span>{move || plural(user.with(|user| user.requests), "request")}</span>
             <span>"Last used " <LastTime at=Signal::derive(move || user.with(|user| user.last_used_at)) /></span>
         </p>
+        <div class="mb-6 flex flex-col gap-3">
+            <PolicySummary policy=Signal::derive(move || user.with(|user| user.policy.clone())) />
+            <UserMeters standing=of_user />
+            <UserPolicyForm user_id=id.clone() user refresh />
+        </div>
         <div class="flex flex-col gap-6">
             <CreateKeyForm user_id=id refresh />
-            <KeyList keys refresh />
+            <KeyList keys standings refresh />
         </div>
     }
     .into_any()
 }
 
-/// The switch beside the heading, which is a row of its own for faults of plain forms.
 #[component]
-fn SwitchRow(#[prop(into)] user: Signal<domain::user::UserView>, refresh: RwSignal<u32>) -> impl IntoView {
-    apart(move || {
-        start_clean();
-        view! { <SwitchUserForm user refresh /> }
-    })
-}
-
-#[component]
-fn KeyList(keys: Memo<Vec<KeyView>>, refresh: RwSignal<u32>) -> impl IntoView {
+fn KeyList(keys: Memo<Vec<KeyView>>, standings: Signal<Vec<KeyStanding>>, refresh: Refresh) -> impl IntoView {
     let is_empty = move || keys.with(Vec::is_empty);
     view! {
         <section aria-labelledby="keys">
@@ -124,7 +145,7 @@ fn KeyList(keys: Memo<Vec<KeyView>>, refresh: RwSignal<u32>) -> impl IntoView {
                 <Empty text="No key yet. Create one above and hand it to the user." />
             </div>
             <ul role="list" class="flex flex-col gap-3">
-                <Rows items=keys key=|key: &KeyView| key.id.to_string() row=move |key| view! { <KeyCard key=key refresh /> } />
+                <Rows items=keys key=|key: &KeyView| key.id.to_string() row=move |key| view! { <KeyCard key=key standings refresh /> } />
             </ul>
         </section>
     }

@@ -9,29 +9,29 @@ use leptos::prelude::*;
 
 use self::row::UserRow;
 use crate::{
-    api::users::{CreateUser, RemoveUser, SwitchUser, list_users},
+    answer::typed,
+    api::users::{CreateUser, list_users},
     components::{
-        action::{SubmitButton, plain_fault},
-        fault::{Fault, field_fault, form_fault},
+        action::{SubmitButton, action},
+        fault::{FormFault, field_fault},
         field::Field,
         form::{FormCard, emptied_after},
         listing::Listing,
         page::PageHeader,
+        refresh::{Behind, Refresh},
         rows::Rows,
     },
-    typed::typed,
 };
 
 #[component]
 pub fn UsersPage() -> impl IntoView {
-    let refresh = RwSignal::new(0);
-    let users = Resource::new(move || refresh.get(), |_| list_users());
+    let refresh = Refresh::new();
+    let users = Resource::new(move || refresh.count(), |_| list_users());
     view! {
         <PageHeader title="Users" />
+        <Behind refresh />
         <div class="flex flex-col gap-6">
-            <Fault fault={plain_fault::<SwitchUser>()} />
-            <Fault fault={plain_fault::<RemoveUser>()} />
-            <Listing list=users empty="No user yet. Add one below, then open it to create its first key." let:users>
+            <Listing list=users refresh empty="No user yet. Add one below, then open it to create its first key." let:users>
                 <UserTable users refresh />
             </Listing>
             <AddUserForm refresh />
@@ -40,7 +40,7 @@ pub fn UsersPage() -> impl IntoView {
 }
 
 #[component]
-fn UserTable(users: Signal<Vec<UserView>>, refresh: RwSignal<u32>) -> impl IntoView {
+fn UserTable(users: Signal<Vec<UserView>>, refresh: Refresh) -> impl IntoView {
     view! {
         <div class="overflow-x-auto rounded-box border border-base-300 bg-base-100">
             <table class="table" aria-label="Users">
@@ -64,13 +64,13 @@ fn UserTable(users: Signal<Vec<UserView>>, refresh: RwSignal<u32>) -> impl IntoV
 }
 
 #[component]
-fn AddUserForm(refresh: RwSignal<u32>) -> impl IntoView {
-    let action = ServerAction::<CreateUser>::new();
+fn AddUserForm(refresh: Refresh) -> impl IntoView {
+    let action = action::<CreateUser>();
     let form = emptied_after(action, refresh);
     view! {
         <FormCard id="add-user" title="Add a user">
             <ActionForm action node_ref=form>
-                <Fault fault=form_fault(action, &["name"]) />
+                <FormFault action=action fields=&["name"] />
                 <div class="flex max-w-md flex-col gap-3">
                     <Field
                         label="Name" name="name" id="new-user-name" required=true value={typed::<CreateUser>("name")} fault=field_fault(action, "name")

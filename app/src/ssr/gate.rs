@@ -1,5 +1,6 @@
-//! What stands before every page and server function: nothing passes without a session but a written list. Also the
-//! set-up link, and the HTTP status of a server function's error.
+//! What stands before every page and server function: nothing passes without a session but a written list, and no server
+//! function is sent what it does not know. Also the set-up link, the way back from a plain form, and the HTTP status of a
+//! server function's error.
 
 use axum::{
     Json,
@@ -12,7 +13,11 @@ use axum::{
 use domain::error::AdminError;
 use leptos::server_fn::error::SERVER_FN_ERROR_HEADER;
 
-use super::{AppState, cookie};
+use super::{
+    AppState,
+    answers::{self, Answers, Form},
+    cookie, input,
+};
 use crate::{error::AppError, session::login_path};
 
 /// Cookie of a session without TLS.
@@ -27,6 +32,12 @@ pub(super) const OPEN_FUNCTIONS: [&str; 3] =
     ["/admin/fn/session/login", "/admin/fn/setup/state", "/admin/fn/setup/admin"];
 /// Pages that work without a session.
 const OPEN_PAGES: [&str; 2] = ["/admin/login", "/admin/setup"];
+/// When a caller who met the hashing queue full may come back, in seconds.
+const COME_BACK: HeaderValue = HeaderValue::from_static("2");
+/// Below it are the server functions.
+const FUNCTIONS: &str = "/admin/fn/";
+/// More than any form has, in bytes.
+const MAX_FORM: usize = 64 * 1024;
 /// More than any encoded error has, in bytes.
 const MAX_ERROR: usize = 64 * 1024;
 
@@ -35,12 +46,40 @@ pub fn session_token(headers: &HeaderMap, https: bool) -> Option<&str> {
     cookie::read(headers, if https { SESSION_COOKIE_TLS } else { SESSION_COOKIE })
 }
 
+/// What the gate needs.
+#[derive(Clone)]
+pub(super) struct Gate {
+    pub app: AppState,
+    pub answers: Answers,
+}
+
 /// The middleware around the whole app.
-pub(super) async fn gate(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let mut response = match admit(&state, request).await {
-        Ok(request) => next.run(request).await,
+pub(super) async fn gate(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+    let mut request = match admit(&gate.app, request) {
+        Ok(request) => request,
         Err(response) => return no_store(*response),
     };
+    let path = request.uri().path().to_owned();
+    if !path.starts_with(FUNCTIONS) {
+        let answer = gate.answers.take_for(request.headers(), &path).filter(|_| request.method() == Method::GET);
+        let shown = answer.is_some();
+        if let Some(answer) = answer {
+            request.extensions_mut().insert(answer);
+        }
+        let mut response = next.run(request).await;
+        if shown && let Some(cookie) = cookie::clear(answers::COOKIE) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        return no_store(response);
+    }
+    let (request, form) = match read(request).await {
+        Ok(read) => read,
+        Err(response) => return no_store(*response),
+    };
+    let mut response = next.run(request).await;
+    if let Some(form) = form.filter(|_| response.headers().contains_key(header::LOCATION)) {
+        return no_store(gate.answers.lead(&form, response).await);
+    }
     if response.status() == StatusCode::INTERNAL_SERVER_ERROR && response.headers().contains_key(SERVER_FN_ERROR_HEADER)
     {
         response = with_status(response).await;
@@ -48,12 +87,38 @@ pub(super) async fn gate(State(state): State<AppState>, request: Request, next: 
     no_store(response)
 }
 
+/// The request of a server function with nothing in it that the function does not know, and what is to be remembered of
+/// it if it is a plain form.
+async fn read(request: Request) -> Result<(Request, Option<Form>), Box<Response>> {
+    let (parts, body) = request.into_parts();
+    // The layers outside have read it whole already.
+    let body = to_bytes(body, MAX_FORM).await.map_err(|_| Box::new(StatusCode::PAYLOAD_TOO_LARGE.into_response()))?;
+    let path = parts.uri.path();
+    input::check(&parts.method, path, &parts.headers, parts.uri.query().unwrap_or_default(), &body)?;
+    let is_form = parts.method != Method::GET && accepts_pages(&parts.headers);
+    let form = is_form.then(|| Form::new(path, url::form_urlencoded::parse(&body)));
+    Ok((Request::from_parts(parts, Body::from(body)), form))
+}
+
+/// The answer is to be a page, not data.
+fn accepts_pages(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"))
+}
+
 /// The request, with the actor of its session; or the answer, where it may not go on.
-async fn admit(state: &AppState, mut request: Request) -> Result<Request, Box<Response>> {
+fn admit(state: &AppState, mut request: Request) -> Result<Request, Box<Response>> {
     let path = request.uri().path().to_owned();
     let https = request.extensions().get::<control::Client>().is_some_and(|client| client.https);
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     if let Some(trimmed) = path.strip_suffix('/').filter(|_| request.method() == Method::GET) {
         return Err(Box::new(Redirect::permanent(trimmed).into_response()));
+    }
+    // Leptos shows what such an address says as an error of ours.
+    if reads && !path.starts_with(FUNCTIONS) && answers::has_error(request.uri().query().unwrap_or_default()) {
+        return Err(Box::new(found(&answers::clean(&request.uri().to_string()))));
     }
     // Only a visit redeems the link: previews ask with HEAD first.
     if path == "/admin/setup"
@@ -68,7 +133,7 @@ async fn admit(state: &AppState, mut request: Request) -> Result<Request, Box<Re
             return Err(Box::new(found("/admin")));
         }
         request.extensions_mut().insert(actor);
-    } else if path.starts_with("/admin/fn/") {
+    } else if path.starts_with(FUNCTIONS) {
         if !OPEN_FUNCTIONS.contains(&path.as_str()) {
             return Err(Box::new(refuse(request.headers())));
         }
@@ -81,9 +146,8 @@ async fn admit(state: &AppState, mut request: Request) -> Result<Request, Box<Re
 
 /// No session: data says so, a plain form goes to the sign-in page and then back to where it was.
 fn refuse(headers: &HeaderMap) -> Response {
-    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
-    if text(header::ACCEPT).contains("text/html") {
-        let page = text(header::REFERER).parse::<axum::http::Uri>().ok();
+    if accepts_pages(headers) {
+        let page = headers.get(header::REFERER).and_then(|page| page.to_str().ok()?.parse::<axum::http::Uri>().ok());
         let page = page.as_ref().map_or("/admin", |page| page.path());
         return found(&login_path(page));
     }
@@ -123,6 +187,9 @@ async fn with_status(response: Response) -> Response {
     let bytes = to_bytes(body, MAX_ERROR).await.unwrap_or_else(|_| Bytes::new());
     if let Ok(error) = serde_json::from_slice::<AppError>(&bytes) {
         parts.status = StatusCode::from_u16(error.0.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    }
+    if parts.status == StatusCode::SERVICE_UNAVAILABLE {
+        parts.headers.insert(header::RETRY_AFTER, COME_BACK);
     }
     Response::from_parts(parts, Body::from(bytes))
 }

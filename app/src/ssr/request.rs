@@ -14,6 +14,7 @@ use super::{
     gate::{SESSION_COOKIE, SESSION_COOKIE_TLS, SETUP_COOKIE},
 };
 use crate::{
+    answer::Answer,
     error::AppError,
     session::safe_next,
     visit::{Theme, Visit},
@@ -116,6 +117,7 @@ impl Request {
             unencrypted: !self.client().https && !is_loopback(&self.host()),
             theme: Theme::from_cookie(cookie::read(&self.parts.headers, Theme::COOKIE)),
             key,
+            answer: self.parts.extensions.get::<Answer>().cloned(),
         }
     }
 

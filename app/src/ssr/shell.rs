@@ -8,6 +8,7 @@ use crate::{App, Assets, visit::Visit};
 /// The whole document. A page that shows a key once is not hydrated: the key then is in this HTML and nowhere else.
 pub(super) fn shell(assets: Assets) -> impl IntoView {
     let visit = use_context::<Visit>().unwrap_or_default();
+    let answer = visit.answer.as_ref().and_then(|answer| serde_json::to_string(answer).ok());
     let Assets { js, wasm, css, chart_js, reload_js } = assets;
     let reload = reload_js.map(|src| view! { <script defer src=src nonce=use_nonce()></script> });
     let hydrate = visit.key.is_none().then(|| {
@@ -22,7 +23,7 @@ pub(super) fn shell(assets: Assets) -> impl IntoView {
     });
     view! {
         <!DOCTYPE html>
-        <html lang="en" data-theme=visit.theme.name() data-unencrypted=visit.unencrypted.then_some("true")>
+        <html lang="en" data-theme=visit.theme.name() data-unencrypted=visit.unencrypted.then_some("true") data-answer=answer>
             <head>
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>

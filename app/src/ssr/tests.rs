@@ -9,12 +9,15 @@ use super::gate::OPEN_FUNCTIONS;
 use crate::App;
 
 /// Server functions that answer GET. They must change nothing: GET passes the origin check.
-const READS: [&str; 9] = [
+const READS: [&str; 12] = [
     "/admin/fn/backends/list",
     "/admin/fn/help/facts",
     "/admin/fn/live/now",
+    "/admin/fn/network/get",
+    "/admin/fn/network/tls",
     "/admin/fn/session/current",
     "/admin/fn/settings/get",
+    "/admin/fn/settings/redis-status",
     "/admin/fn/setup/found",
     "/admin/fn/setup/state",
     "/admin/fn/users/get",
@@ -50,6 +53,7 @@ async fn the_pages_are_these() {
         "/admin/backends",
         "/admin/help",
         "/admin/login",
+        "/admin/network",
         "/admin/settings",
         "/admin/setup",
         "/admin/users",

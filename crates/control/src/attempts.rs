@@ -1,9 +1,13 @@
 //! The login lock-out: five failures of an address or an account within five minutes. A try is reserved before its
 //! password is hashed, so that two hundred tries at once cost five hashes. An address that has signed in to an account
-//! before has its own count there: somebody else's guesses do not lock its owner out.
+//! before has its own count there: somebody else's guesses do not lock its owner out. With Redis the counts of all gateways
+//! are added up there, which can lock and never unlock.
+
+mod shared;
 
 use std::{
     collections::{HashMap, HashSet},
+    hash::{BuildHasher, RandomState},
     net::IpAddr,
     sync::Mutex,
     time::Duration,
@@ -13,7 +17,7 @@ use domain::address::network;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use crate::lock::lock;
+use crate::{lock::lock, name};
 
 /// Failures allowed within [`WINDOW`].
 const FAILURES: usize = 5;
@@ -27,45 +31,71 @@ type Counter = [u8; 32];
 /// A reserved try. Without a further call it stays counted as a failure.
 pub(crate) struct Reservation {
     counters: [Counter; 2],
-    at: Instant,
+    number: u64,
+    /// Of each counter, what was counted before.
+    before: [Vec<Try>; 2],
     visit: Counter,
 }
 
 #[derive(Default)]
-pub(crate) struct Attempts(Mutex<Inner>);
+pub(crate) struct Attempts {
+    inner: Mutex<Inner>,
+    /// Tells the tries of this process from those of others.
+    process: Process,
+}
+
+struct Process(u64);
+
+impl Default for Process {
+    fn default() -> Self {
+        Self(RandomState::new().hash_one(std::process::id()))
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Try {
+    at: Instant,
+    number: u64,
+}
 
 #[derive(Default)]
 struct Inner {
-    failures: HashMap<Counter, Vec<Instant>>,
+    failures: HashMap<Counter, Vec<Try>>,
     known: HashSet<Counter>,
+    tries: u64,
 }
 
 impl Attempts {
     /// Counts a try of `account` from `address`; `None` while either is locked out.
     pub fn reserve(&self, account: &str, address: IpAddr, now: Instant) -> Option<Reservation> {
-        let (account, address) = (account.trim().to_lowercase(), network(address).to_string());
+        let (account, address) = (name::fold(account), network(address).to_string());
         let visit = counter(&["visit", &account, &address]);
-        let mut inner = lock(&self.0);
+        let mut inner = lock(&self.inner);
         let of_account = if inner.known.contains(&visit) { visit } else { counter(&["account", &account]) };
         let counters = [of_account, counter(&["address", &address])];
         for counter in &counters {
             if let Some(times) = inner.failures.get_mut(counter) {
-                times.retain(|time| now.duration_since(*time) < WINDOW);
+                times.retain(|time| now.duration_since(time.at) < WINDOW);
                 if times.len() >= FAILURES {
                     return None;
                 }
             }
         }
-        for counter in counters {
+        inner.tries += 1;
+        let number = inner.tries;
+        let before = counters.map(|counter| {
             inner.make_room(now);
-            inner.failures.entry(counter).or_default().push(now);
-        }
-        Some(Reservation { counters, at: now, visit })
+            let tries = inner.failures.entry(counter).or_default();
+            let before = tries.clone();
+            tries.push(Try { at: now, number });
+            before
+        });
+        Some(Reservation { counters, number, before, visit })
     }
 
     /// The password was right: both counts start anew, and the address is known to the account.
     pub fn succeeded(&self, reservation: Reservation) {
-        let mut inner = lock(&self.0);
+        let mut inner = lock(&self.inner);
         for counter in reservation.counters {
             inner.failures.remove(&counter);
         }
@@ -77,10 +107,10 @@ impl Attempts {
 
     /// The try was not made after all, for example because too many hashes were waiting.
     pub fn release(&self, reservation: Reservation) {
-        let mut inner = lock(&self.0);
+        let mut inner = lock(&self.inner);
         for counter in reservation.counters {
             if let Some(times) = inner.failures.get_mut(&counter)
-                && let Some(at) = times.iter().position(|time| *time == reservation.at)
+                && let Some(at) = times.iter().position(|time| time.number == reservation.number)
             {
                 times.swap_remove(at);
             }
@@ -89,19 +119,19 @@ impl Attempts {
 
     /// Forgets the failures of an account, for a password that was reset by the operator.
     pub fn forget(&self, account: &str) {
-        lock(&self.0).failures.remove(&counter(&["account", &account.trim().to_lowercase()]));
+        lock(&self.inner).failures.remove(&counter(&["account", &name::fold(account)]));
     }
 
     /// Drops what has lapsed.
     pub fn prune(&self, now: Instant) {
-        lock(&self.0).prune(now);
+        lock(&self.inner).prune(now);
     }
 }
 
 impl Inner {
     fn prune(&mut self, now: Instant) {
         self.failures.retain(|_, times| {
-            times.retain(|time| now.duration_since(*time) < WINDOW);
+            times.retain(|time| now.duration_since(time.at) < WINDOW);
             !times.is_empty()
         });
     }
@@ -113,7 +143,10 @@ impl Inner {
         self.prune(now);
         while self.failures.len() >= CAPACITY {
             // Those that are locked go last: a flood of addresses must not unlock anybody.
-            let oldest = self.failures.iter().min_by_key(|(_, times)| (times.len() >= FAILURES, times.last().copied()));
+            let oldest = self
+                .failures
+                .iter()
+                .min_by_key(|(_, times)| (times.len() >= FAILURES, times.last().map(|time| time.at)));
             let Some(counter) = oldest.map(|(counter, _)| *counter) else { return };
             self.failures.remove(&counter);
         }
@@ -229,9 +262,9 @@ mod tests {
             let from = IpAddr::from((0x0b00_0000 + host).to_be_bytes());
             attempts.reserve(&host.to_string(), from, now);
         }
-        assert!(lock(&attempts.0).failures.len() <= CAPACITY);
+        assert!(lock(&attempts.inner).failures.len() <= CAPACITY);
         assert!(!fail(&attempts, "ada", "10.9.9.9", now));
         attempts.prune(now + WINDOW);
-        assert!(lock(&attempts.0).failures.is_empty());
+        assert!(lock(&attempts.inner).failures.is_empty());
     }
 }

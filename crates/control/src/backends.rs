@@ -1,5 +1,7 @@
 //! Backends: which servers the fleet has. What is known of them now comes from the gateway's catalogue.
 
+pub(crate) mod place;
+
 use std::time::Duration;
 
 use domain::{
@@ -14,10 +16,11 @@ use store::row::{BackendRow, Op};
 use url::Url;
 
 use crate::{
-    Actor, Control,
+    Actor, Control, Inner,
     clock::Now,
     fault, name,
     secrets::{random, seal::Place},
+    settings,
     setup::shown,
     state::State,
 };
@@ -47,19 +50,34 @@ impl Form {
         }
     }
 
-    /// Name and address must be nobody else's.
-    fn check_unique(&self, state: &State, own: Option<&BackendId>) -> Result<(), AdminError> {
+    /// Name and address must be nobody else's, and the address not the gateway's own. What a backend has already it may
+    /// keep: a row of an older version must not stand in the way of changing something else.
+    fn check_fits(&self, inner: &Inner, state: &State, own: Option<&BackendRow>) -> Result<(), AdminError> {
         let mut fields = Vec::new();
-        for row in state.rows.backends.iter().filter(|row| Some(&row.id) != own) {
-            if name::same(&row.name, &self.name) {
-                fields.push(FieldError::new("name", "another backend has this name"));
+        let others = || state.rows.backends.iter().filter(|row| own.is_none_or(|own| own.id != row.id));
+        let new_name = own.is_none_or(|row| !name::same(&row.name, &self.name));
+        if new_name && others().any(|row| name::same(&row.name, &self.name)) {
+            fields.push(FieldError::new("name", "another backend has this name"));
+        }
+        if own.is_none_or(|row| !leads_to(row, &self.url)) {
+            if let Some(row) = others().find(|row| leads_to(row, &self.url)) {
+                fields.push(FieldError::new("url", format!("the backend {} has this address: {}", row.name, row.url)));
             }
-            if row.url == shown(&self.url) {
-                fields.push(FieldError::new("url", format!("the backend {} has this address", row.name)));
-            }
+            fields.extend(check_foreign(inner, state, &self.url).err());
         }
         if fields.is_empty() { Ok(()) } else { Err(AdminError::Invalid { fields }) }
     }
+}
+
+/// The row's address and `url` are the same server's.
+pub(crate) fn leads_to(row: &BackendRow, url: &Url) -> bool {
+    Url::parse(&row.url).is_ok_and(|known| place::same(&known, url))
+}
+
+/// Refuses the gateway's own address, by which it would send requests round in circles.
+fn check_foreign(inner: &Inner, state: &State, url: &Url) -> Result<(), FieldError> {
+    let origins = settings::view(state, &inner.environment).public_url.value;
+    place::check_foreign(url, &inner.listens, origins.split(',')).map_err(|message| FieldError::new("url", message))
 }
 
 fn check_url(text: &str) -> Result<Url, FieldError> {
@@ -96,7 +114,7 @@ impl Control {
         let (name, url) = (form.name.clone(), shown(&form.url));
         let row = BackendRow { id: id.clone(), name, url, enabled: true, sealed_token, created_at: Now::read().wall };
         self.mutate("backend added", |state| {
-            form.check_unique(state, None)?;
+            form.check_fits(&self.0, state, None)?;
             Ok((vec![Op::PutBackend(row.clone())], ()))
         })
         .await?;
@@ -109,7 +127,7 @@ impl Control {
         let sealed = self.seal_token(&input.id, form.token.as_ref())?;
         self.mutate("backend changed", |state| {
             let row = state.backend(&input.id)?;
-            form.check_unique(state, Some(&input.id))?;
+            form.check_fits(&self.0, state, Some(row))?;
             let keeps = sealed.is_none() && !input.clear_token && row.sealed_token.is_some();
             // A stored token goes to the server it was given for and to no other.
             if keeps && Url::parse(&row.url).ok().map(|url| url.origin()) != Some(form.url.origin()) {
@@ -158,7 +176,7 @@ impl Control {
         let row = state.backend(&input.id)?;
         let token = self.backend_token(row)?;
         let url = Url::parse(&row.url).map_err(|error| fault::internal("a stored address cannot be read", &error))?;
-        let result = gateway::probe::probe(&url, token.as_ref()).await;
+        let result = self.0.gateway.probe(&url, token.as_ref()).await;
         if row.enabled {
             // What the test found should show in the list too.
             self.look_at(&input.id).await?;
@@ -171,7 +189,8 @@ impl Control {
         let invalid = |fault| AdminError::Invalid { fields: vec![fault] };
         let url = check_url(&input.url).map_err(invalid)?;
         let token = check_token(&input.token).map_err(invalid)?;
-        let result = gateway::probe::probe(&url, token.as_ref()).await;
+        check_foreign(&self.0, &self.state(), &url).map_err(invalid)?;
+        let result = self.0.gateway.probe(&url, token.as_ref()).await;
         Ok(ProbeReport { url: shown(&url), result })
     }
 

@@ -1,9 +1,12 @@
 //! The rules for values of the environment, so that `check` and `serve` judge them as the use cases will. Messages
 //! repeat no secret.
 
-use domain::error::FieldError;
+use std::net::SocketAddr;
 
-use crate::{name, password::check_password, redis::RedisAddress, settings::origins};
+use domain::error::FieldError;
+use url::Url;
+
+use crate::{backends::place, name, password::check_password, redis::RedisAddress, settings::origins};
 
 /// The trimmed name of an administrator, or all that is wrong with name and password, each under the field's name.
 pub(crate) fn account(
@@ -33,6 +36,20 @@ pub fn check_admin(user: &str, password: &str) -> Result<(), Vec<FieldError>> {
 /// `REDIS_URL`.
 pub fn check_redis_url(text: &str) -> Result<(), String> {
     RedisAddress::parse(text).map(drop)
+}
+
+/// An address of `OLLAMA_SERVERS` for a gateway that listens at `listens` and is known as `public_url` says: it must not
+/// be the gateway's own.
+pub fn check_foreign(url: &Url, listens: &[SocketAddr], public_url: Option<&str>) -> Result<(), &'static str> {
+    place::check_foreign(url, listens, public_url.into_iter().flat_map(|list| list.split(',')))
+}
+
+/// Two addresses of backends that lead to the same server, however they are written.
+pub fn same_place(left: &str, right: &str) -> bool {
+    match (Url::parse(left), Url::parse(right)) {
+        (Ok(left), Ok(right)) => place::same(&left, &right),
+        _ => left == right,
+    }
 }
 
 /// `PUBLIC_URL`, in the spelling that browsers send.

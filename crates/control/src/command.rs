@@ -6,6 +6,7 @@ use domain::{
     error::AdminError,
     id::{BackendId, ID_LENGTH, KeyId, UserId},
     key::{CreateKey, CreatedKey, KEY_PREFIX, KeyStatus, KeyView, SetKeyLimit, SetKeyStatus},
+    policy::{Policy, PolicyEdit, PolicyInput},
     user::{AddUser, SetUserEnabled, UserRef, UserView},
 };
 use serde::{Deserialize, Serialize};
@@ -41,8 +42,16 @@ pub enum Command {
     },
     UserAdd {
         name: String,
+        #[serde(default)]
+        policy: PolicyEdit,
     },
     UserList,
+    /// Changes what the edit names; with `clear` nothing else stays.
+    UserPolicy {
+        user: String,
+        clear: bool,
+        edit: PolicyEdit,
+    },
     UserSetEnabled {
         user: String,
         enabled: bool,
@@ -55,6 +64,14 @@ pub enum Command {
         name: String,
         requests: Option<u32>,
         minutes: Option<u32>,
+        #[serde(default)]
+        policy: PolicyEdit,
+    },
+    /// As `UserPolicy`.
+    KeyPolicy {
+        key: String,
+        clear: bool,
+        edit: PolicyEdit,
     },
     KeyList {
         user: Option<String>,
@@ -66,12 +83,27 @@ pub enum Command {
     KeyRevoke {
         key: String,
     },
+    /// Forgets what was saved on the Network page, or everything saved in the admin pages' settings.
+    SettingsReset {
+        all: bool,
+    },
     /// Both numbers, or neither to go back to the default limit.
     KeyLimit {
         key: String,
         requests: Option<u32>,
         minutes: Option<u32>,
     },
+}
+
+/// Most bytes of a command as JSON, its line break included. Far more than the longest values that are accepted need.
+pub const MAX_COMMAND: usize = 64 * 1024;
+
+impl Command {
+    /// Carrying it out may be the first thing ever done with a data folder. Everything else speaks of what is there
+    /// already, and must not make a folder where there is none.
+    pub fn may_come_first(&self) -> bool {
+        matches!(self, Self::AdminCreate { .. } | Self::BackendAdd { .. } | Self::UserAdd { .. })
+    }
 }
 
 /// The answer to a [`Command`].
@@ -82,7 +114,7 @@ pub enum Reply {
     Backends(Vec<BackendView>),
     Users(Vec<UserView>),
     Keys(Vec<KeyView>),
-    CreatedKey(CreatedKey),
+    CreatedKey(Box<CreatedKey>),
 }
 
 impl Control {
@@ -112,7 +144,14 @@ impl Control {
                 self.remove_backend(&actor, BackendRef { id }).await?;
                 Ok(Reply::Done)
             }
-            Command::UserAdd { name } => Ok(Reply::Users(vec![self.add_user(&actor, AddUser { name }).await?])),
+            Command::UserAdd { name, policy } => {
+                let input = AddUser { name, policy: policy.apply(PolicyInput::default()) };
+                Ok(Reply::Users(vec![self.add_user(&actor, input).await?]))
+            }
+            Command::UserPolicy { user, clear, edit } => {
+                let id = self.user_called(&user)?;
+                Ok(Reply::Users(vec![self.edit_user_policy(&id, |before| edited(&edit, clear, before)).await?]))
+            }
             Command::UserList => Ok(Reply::Users(self.users(&actor))),
             Command::UserSetEnabled { user, enabled } => {
                 let id = self.user_called(&user)?;
@@ -123,10 +162,16 @@ impl Control {
                 self.remove_user(&actor, UserRef { id }).await?;
                 Ok(Reply::Done)
             }
-            Command::KeyCreate { user, name, requests, minutes } => {
+            Command::KeyCreate { user, name, requests, minutes, policy } => {
                 let user_id = self.user_called(&user)?;
-                let input = CreateKey { user_id, name, requests: typed(requests), minutes: typed(minutes) };
-                Ok(Reply::CreatedKey(self.create_key(&actor, input).await?))
+                let (requests, minutes) = (typed(requests), typed(minutes));
+                let policy = policy.apply(PolicyInput::default());
+                let input = CreateKey { user_id, name, requests, minutes, policy };
+                Ok(Reply::CreatedKey(Box::new(self.create_key(&actor, input).await?)))
+            }
+            Command::KeyPolicy { key, clear, edit } => {
+                let id = key_id(&key)?;
+                Ok(Reply::Keys(vec![self.edit_key_policy(&id, |before| edited(&edit, clear, before)).await?]))
             }
             Command::KeyList { user } => Ok(Reply::Keys(self.keys(user.as_deref())?)),
             Command::KeySetEnabled { key, enabled } => {
@@ -137,6 +182,10 @@ impl Control {
             Command::KeyRevoke { key } => {
                 let input = SetKeyStatus { id: key_id(&key)?, status: KeyStatus::Revoked };
                 Ok(Reply::Keys(vec![self.set_key_status(&actor, input).await?]))
+            }
+            Command::SettingsReset { all } => {
+                self.reset_settings(all).await?;
+                Ok(Reply::Done)
             }
             Command::KeyLimit { key, requests, minutes } => {
                 let input = SetKeyLimit { id: key_id(&key)?, requests: typed(requests), minutes: typed(minutes) };
@@ -150,7 +199,7 @@ impl Control {
         let (state, text) = (self.state(), text.trim());
         let rows = &state.rows.backends;
         let by_id = rows.iter().find(|row| row.id.as_str() == text);
-        let found = by_id.or_else(|| rows.iter().find(|row| name::same(&row.name, text)));
+        let found = by_id.or_else(|| name::find(rows.iter(), text, |row| &row.name));
         found.map(|row| row.id.clone()).ok_or_else(|| fault::not_found("backend"))
     }
 
@@ -158,7 +207,8 @@ impl Control {
     fn user_called(&self, text: &str) -> Result<UserId, AdminError> {
         let (state, text) = (self.state(), text.trim());
         let by_id = state.users().find(|row| row.id.as_str() == text);
-        let found = by_id.or_else(|| state.users().find(|row| name::same(&row.name, text)));
+        let users: Vec<_> = state.users().collect();
+        let found = by_id.or_else(|| name::find(users.into_iter(), text, |row| &row.name));
         found.map(|row| row.id.clone()).ok_or_else(|| fault::not_found("user"))
     }
 
@@ -169,6 +219,11 @@ impl Control {
         let wanted = state.rows.keys.iter().filter(|key| user.as_ref().is_none_or(|user| key.user == *user));
         Ok(wanted.map(|key| self.key_view(&state, key)).collect())
     }
+}
+
+fn edited(edit: &PolicyEdit, clear: bool, before: &Policy) -> PolicyInput {
+    let before = if clear { PolicyInput::default() } else { PolicyInput::from(before) };
+    edit.clone().apply(before)
 }
 
 /// A number as a form would send it.

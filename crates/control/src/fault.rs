@@ -22,6 +22,11 @@ pub(crate) fn of_store(error: &StoreError) -> AdminError {
             tracing::error!(%error, "a write failed");
             read_only("the disk is full or cannot be written")
         }
+        // On its way to the server it may have been saved all the same; then it shows up by itself.
+        StoreError::Unreachable { .. } => {
+            tracing::error!(%error, "a write failed");
+            read_only("the database does not answer; try again when it does")
+        }
         _ => internal("a write failed", error),
     }
 }

@@ -56,6 +56,7 @@ mod tests {
             status: KeyStatus::Active,
             last_four: "abcd".into(),
             limit: None,
+            policy: Default::default(),
             created_at: 0,
             last_used_at: None,
             requests: 0,

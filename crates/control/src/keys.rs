@@ -5,11 +5,12 @@ use domain::{
     id::KeyId,
     key::{CreateKey, CreatedKey, KeyStatus, KeyView, SetKeyLimit, SetKeyStatus, assemble_key},
     limit::RateLimit,
+    policy::{Policy, PolicyInput, SetKeyPolicy},
 };
 use store::row::{KeyRow, Op};
 use zeroize::Zeroizing;
 
-use crate::{Actor, Control, clock::Now, fault, name, secrets::random, state::State};
+use crate::{Actor, Control, clock::Now, fault, name, policy, secrets::random, state::State};
 
 /// How often another id is drawn when one is taken. With 71 bits, twice is already a sign of a broken source.
 const DRAWS: usize = 4;
@@ -26,7 +27,10 @@ impl Control {
         let mut fields: Vec<FieldError> = Vec::new();
         let name = name::check("name", &input.name).map_err(|fault| fields.push(fault));
         let limit = RateLimit::from_fields(&input.requests, &input.minutes).map_err(|faults| fields.extend(faults));
-        let (Ok(name), Ok(limit)) = (name, limit) else { return Err(AdminError::Invalid { fields }) };
+        let policy = Policy::from_input(&input.policy, Now::read().wall).map_err(|faults| fields.extend(faults));
+        let (Ok(name), Ok(limit), Ok(policy)) = (name, limit, policy) else {
+            return Err(AdminError::Invalid { fields });
+        };
         let secret = random::key_secret()?;
         let (token, row) = self
             .mutate("key created", |state| {
@@ -45,6 +49,7 @@ impl Control {
                     hash: Some(self.0.secrets.hash_key(&token)),
                     last_four: token.get(token.len() - LAST..).unwrap_or_default().to_owned(),
                     limit,
+                    policy: policy.clone(),
                     created_at: Now::read().wall,
                 };
                 Ok((vec![Op::PutKey(row.clone())], (token, row)))
@@ -57,6 +62,25 @@ impl Control {
         let limit =
             RateLimit::from_fields(&input.requests, &input.minutes).map_err(|fields| AdminError::Invalid { fields })?;
         self.change_key("key limit changed", &input.id, |key| Ok(KeyRow { limit, ..key.clone() })).await
+    }
+
+    /// Replaces the whole policy; it is in force when this returns.
+    pub async fn set_key_policy(&self, _actor: &Actor, input: SetKeyPolicy) -> Result<KeyView, AdminError> {
+        let (id, input) = input.into_parts();
+        self.edit_key_policy(&id, |_| input.clone()).await
+    }
+
+    /// The same, from what is there.
+    pub(crate) async fn edit_key_policy(
+        &self,
+        id: &KeyId,
+        edit: impl Fn(&Policy) -> PolicyInput + Send + Sync,
+    ) -> Result<KeyView, AdminError> {
+        self.change_key("key policy changed", id, |key| {
+            let policy = policy::read(&edit(&key.policy), &key.policy, Now::read().wall)?;
+            Ok(KeyRow { policy, ..key.clone() })
+        })
+        .await
     }
 
     pub async fn set_key_status(&self, _actor: &Actor, input: SetKeyStatus) -> Result<KeyView, AdminError> {
@@ -101,6 +125,7 @@ impl Control {
             status: row.status,
             last_four: row.last_four.clone(),
             limit: row.limit,
+            policy: row.policy.clone(),
             created_at: row.created_at,
             last_used_at: used.last_used_at,
             requests: used.requests,
@@ -136,6 +161,7 @@ mod tests {
             hash: None,
             last_four: "abcd".into(),
             limit: None,
+            policy: Policy::default(),
             created_at: 0,
         }
     }

@@ -7,6 +7,7 @@ mod attempts;
 mod backends;
 mod check;
 mod clock;
+mod doors;
 mod fault;
 mod flash;
 mod keys;
@@ -16,6 +17,7 @@ mod login;
 mod name;
 mod open;
 mod password;
+mod policy;
 mod redis;
 mod secrets;
 mod session;
@@ -23,6 +25,7 @@ mod settings;
 mod setup;
 mod snapshot;
 mod state;
+mod tls;
 mod usage;
 mod users;
 
@@ -30,7 +33,7 @@ mod users;
 mod tests;
 
 use std::{
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     path::PathBuf,
     sync::{Arc, atomic::AtomicBool},
 };
@@ -43,9 +46,11 @@ use tokio::sync::Mutex;
 #[cfg(test)]
 use tokio_util::sync::CancellationToken;
 
-pub use check::{check_admin, check_public_url, check_redis_url};
+pub use check::{check_admin, check_foreign, check_public_url, check_redis_url, same_place};
+pub use doors::{Doors, NetworkEnvironment, check_cors_origins, check_networks};
 pub use password::check_password;
 pub use secrets::root::check_secret_key;
+pub use tls::check_pair;
 
 /// What `server` read from environment and files; already validated.
 pub struct ControlConfig {
@@ -57,6 +62,8 @@ pub struct ControlConfig {
     pub admin: Option<(String, String)>,
     /// `OLLAMA_SERVERS`.
     pub ollama_servers: Vec<url::Url>,
+    /// Where this gateway listens: no backend may be there.
+    pub listens: Vec<SocketAddr>,
     /// Values of settings found in the environment, by the field names of `SettingsView`.
     pub environment: EnvironmentSettings,
 }
@@ -67,8 +74,12 @@ pub struct EnvironmentSettings {
     /// `RATE_LIMIT_REQUESTS` and `RATE_LIMIT_WINDOW_MINUTES`; `Some(None)` is "no limit" said explicitly.
     pub default_limit: Option<Option<domain::limit::RateLimit>>,
     pub redis_url: Option<String>,
+    /// `REPLICAS`.
+    pub replicas: Option<u32>,
     pub max_body_mb: Option<u32>,
     pub public_url: Option<String>,
+    /// What the Network page begins with.
+    pub network: NetworkEnvironment,
 }
 
 /// The Redis address carries a password, so only its presence is told.
@@ -78,8 +89,10 @@ impl std::fmt::Debug for EnvironmentSettings {
             .debug_struct("EnvironmentSettings")
             .field("default_limit", &self.default_limit)
             .field("redis_url", &self.redis_url.as_ref().map(|_| "(hidden)"))
+            .field("replicas", &self.replicas)
             .field("max_body_mb", &self.max_body_mb)
             .field("public_url", &self.public_url)
+            .field("network", &self.network)
             .finish()
     }
 }
@@ -139,6 +152,8 @@ struct Inner {
     environment: EnvironmentSettings,
     /// `OLLAMA_SERVERS`, for the set-up page.
     ollama_servers: Vec<url::Url>,
+    /// Where this gateway listens.
+    listens: Vec<SocketAddr>,
     state: ArcSwap<state::State>,
     /// Held from computing a write to putting it in force: one write at a time.
     write: Arc<Mutex<()>>,
@@ -149,6 +164,8 @@ struct Inner {
     hasher: password::Hasher,
     setup: setup::SetupPasses,
     flash: flash::Flash,
+    doors: doors::InForce,
+    pairs: tls::Pairs,
     usage: usage::Usage,
     feed: live::Feed,
 }

@@ -148,7 +148,10 @@ impl Control {
     pub fn help_facts(&self, _actor: &Actor, scheme: &str, host: &str) -> HelpFacts {
         let state = self.state();
         let settings = settings::view(&state, &self.0.environment);
-        let address = self.allowed_origins().into_iter().next().unwrap_or_else(|| format!("{scheme}://{host}"));
+        let address = match self.0.doors.api_address(scheme, host) {
+            Some(address) => address,
+            None => self.allowed_origins().into_iter().next().unwrap_or_else(|| format!("{scheme}://{host}")),
+        };
         HelpFacts {
             address,
             model: self.sample_model(),

@@ -14,7 +14,7 @@ use crate::{
     fault, name,
     password::Verdict,
     secrets::{random, token_hash},
-    session::surplus,
+    session::{PER_ADMIN, surplus},
     state::State,
 };
 
@@ -70,17 +70,16 @@ impl Draft {
 impl Control {
     pub async fn login(&self, input: Login, client: &Client) -> Result<NewSession, AdminError> {
         let password = Zeroizing::new(input.password);
-        let attempts = &self.0.attempts;
-        let Some(reservation) = attempts.reserve(&input.name, client.address, Now::read().instant) else {
+        let Some(reservation) = self.reserve_try(&input.name, client.address).await else {
             tracing::warn!(address = %client.address, "a login was refused: too many attempts");
             return Err(refused());
         };
         let state = self.state();
-        let admin = state.rows.admins.iter().find(|row| name::same(&row.name, input.name.trim()));
+        let admin = name::find(state.rows.admins.iter(), &input.name, |row| &row.name);
         let verdict = match self.0.hasher.verify(&password, admin.map(|row| row.password_hash.as_str())).await {
             Ok(verdict) => verdict,
             Err(error) => {
-                attempts.release(reservation);
+                self.release_try(reservation).await;
                 return Err(error);
             }
         };
@@ -88,7 +87,7 @@ impl Control {
             tracing::warn!(address = %client.address, "a login failed");
             return Err(refused());
         };
-        attempts.succeeded(reservation);
+        self.try_succeeded(reservation).await;
         let renewed = match verdict {
             Verdict::RightButWeak => self.0.hasher.hash(&password).await.ok(),
             _ => None,
@@ -115,14 +114,21 @@ impl Control {
                 if let Some(password_hash) = renewed.clone() {
                     ops.push(Op::PutAdmin(AdminRow { password_hash, ..known.clone() }));
                 }
-                Ok((ops, ()))
+                Ok((ops, surplus(&state.rows.sessions, &admin.id).len()))
             })
             .await;
-        match begun {
-            Ok(()) => {}
+        let ended = match begun {
+            Ok(ended) => ended,
             // An operator must be able to look at a gateway whose disk is full.
             Err(AdminError::ReadOnly { .. }) => self.0.sessions.begin_in_memory(draft.row.clone(), now),
             Err(error) => return Err(error),
+        };
+        if ended > 0 {
+            tracing::warn!(
+                admin = %admin.name,
+                address = %client.address,
+                "signing in ended the oldest session: an administrator has at most {PER_ADMIN} at once"
+            );
         }
         Ok(draft.begin())
     }
@@ -175,7 +181,7 @@ impl Control {
         let hash = self.new_admin("name", name, "password", password).await?.password_hash;
         let id = self
             .mutate("password reset", |state| {
-                let known = state.rows.admins.iter().find(|row| name::same(&row.name, name.trim()));
+                let known = name::find(state.rows.admins.iter(), name, |row| &row.name);
                 let row = known.ok_or_else(|| fault::not_found("administrator"))?;
                 let sessions = state.rows.sessions.iter().filter(|session| session.admin == row.id);
                 let mut ops: Vec<Op> = sessions.map(|session| Op::DeleteSession(session.token_hash)).collect();
@@ -184,7 +190,7 @@ impl Control {
             })
             .await?;
         self.0.sessions.end(|row| row.admin == id);
-        self.0.attempts.forget(name);
+        self.forget_tries(name).await;
         Ok(())
     }
 

@@ -15,7 +15,9 @@ use url::Url;
 use crate::{
     Control, ControlConfig, Inner, OpenError,
     attempts::Attempts,
+    backends::{leads_to, place},
     clock::Now,
+    doors::InForce,
     flash::Flash,
     live::Feed,
     name,
@@ -24,6 +26,7 @@ use crate::{
     session::Sessions,
     setup::{SetupPasses, shown},
     state::State,
+    tls::Pairs,
     usage::Usage,
 };
 
@@ -48,6 +51,7 @@ impl Control {
             secrets,
             environment: config.environment,
             ollama_servers,
+            listens: config.listens,
             state: ArcSwap::from_pointee(State::default()),
             write: Arc::default(),
             doubtful: AtomicBool::new(false),
@@ -56,9 +60,12 @@ impl Control {
             hasher: Hasher::new(),
             setup: SetupPasses::default(),
             flash: Flash::default(),
+            doors: InForce::default(),
+            pairs: Pairs::default(),
             usage,
             feed: Feed::new(),
         };
+        inner.know_spending(&state).await;
         inner.install(state);
         let control = Self(Arc::new(inner));
         if let Some(why) = control.0.store.read_only() {
@@ -130,7 +137,7 @@ fn servers(urls: &[Url]) -> Result<Vec<Url>, OpenError> {
         let url = gateway::probe::normalise_url(url.as_str()).map_err(|message| {
             OpenError::Other(format!("OLLAMA_SERVERS: {}: {message}", url.host_str().unwrap_or("?")))
         })?;
-        if !servers.contains(&url) {
+        if !servers.iter().any(|known| place::same(known, &url)) {
             servers.push(url);
         }
     }
@@ -147,7 +154,7 @@ fn new_backends(state: &State, servers: &[Url]) -> Result<Vec<Op>, AdminError> {
             continue;
         }
         ops.push(Op::PutSetting(mark, "1".into()));
-        if state.rows.backends.iter().any(|row| row.url == shown(url)) {
+        if state.rows.backends.iter().any(|row| leads_to(row, url)) {
             continue;
         }
         let name = name_for(url, servers, &names);

@@ -1,15 +1,14 @@
-//! The Redis address: its form, and a test whether something answers there. Nothing else uses Redis yet.
+//! The Redis address: its forms, and telling the gateway about it. Talking to Redis is the gateway's business.
 
-use std::time::Duration;
-
-use domain::settings::RedisState;
+use domain::error::FieldError;
+use domain::settings::{RedisState, RedisStatus, SaveSettings};
+use gateway::RedisSettings;
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::{Actor, Control, settings};
+use crate::{Actor, Control, Inner, settings, state::State};
 
-/// Bound of a whole test.
-const BOUND: Duration = Duration::from_secs(2);
+const PORT: u16 = 6379;
 
 /// An address taken apart: what may be shown, and what may not. No Debug.
 pub(crate) struct RedisAddress {
@@ -40,51 +39,64 @@ impl RedisAddress {
         Ok(Self { url, password })
     }
 
-    fn connection_info(&self) -> redis::RedisResult<redis::ConnectionInfo> {
-        let info = redis::IntoConnectionInfo::into_connection_info(self.url.as_str())?;
-        let Some(password) = &self.password else { return Ok(info) };
-        let settings = info.redis_settings().clone().set_password(password.as_str());
-        Ok(info.set_redis_settings(settings))
-    }
-
-    async fn ask(&self) -> redis::RedisResult<String> {
-        // Two providers are compiled in, so TLS has to be told which to take. A second call changes nothing.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let mut connection = redis::Client::open(self.connection_info()?)?.get_multiplexed_async_connection().await?;
-        redis::cmd("PING").query_async::<String>(&mut connection).await?;
-        redis::cmd("INFO").arg("server").query_async(&mut connection).await
-    }
-
-    /// Connects, pings and reads the version, all within two seconds.
-    pub async fn test(&self) -> RedisState {
-        match tokio::time::timeout(BOUND, self.ask()).await {
-            Ok(Ok(info)) => RedisState::Reachable { version: version(&info) },
-            Ok(Err(error)) => RedisState::Unreachable { detail: self.without_password(&describe(&error)) },
-            Err(_) => RedisState::Unreachable { detail: "timed out: nothing answered within two seconds".into() },
+    /// Reads the single fields of a form, of which the host is filled; each fault under its field's name.
+    pub fn from_fields(input: &SaveSettings) -> Result<Self, Vec<FieldError>> {
+        let mut faults = Vec::new();
+        let host = input.redis_host.trim();
+        let good = |letter: char| letter.is_alphanumeric() || ".-_:[]".contains(letter);
+        if !host.chars().all(good) {
+            faults.push(FieldError::new("redis_host", "must be a host name or an address, without port or user"));
         }
+        let bracketed = host.contains(':') && !host.starts_with('[');
+        let host = if bracketed { format!("[{host}]") } else { host.to_owned() };
+        let port = number(&input.redis_port, PORT, 1).unwrap_or_else(|| {
+            faults.push(FieldError::new("redis_port", "must be a whole number from 1 to 65535"));
+            PORT
+        });
+        let database = number(&input.redis_database, 0, 0).filter(|number| *number <= 255).unwrap_or_else(|| {
+            faults.push(FieldError::new("redis_database", "must be a whole number from 0 to 255"));
+            0
+        });
+        let scheme = if is_on(&input.redis_tls) { "rediss" } else { "redis" };
+        let mut address = match Self::parse(&format!("{scheme}://{host}:{port}/{database}")) {
+            Ok(address) => address,
+            Err(_) if faults.is_empty() => {
+                return Err(vec![FieldError::new("redis_host", "must be a host name or an address")]);
+            }
+            Err(_) => return Err(faults),
+        };
+        if address.url.set_username(input.redis_user.trim()).is_err() {
+            faults.push(FieldError::new("redis_user", "cannot be part of an address"));
+        }
+        if faults.is_empty() { Ok(address) } else { Err(faults) }
     }
 
-    fn without_password(&self, text: &str) -> String {
-        match &self.password {
-            Some(password) => text.replace(password.as_str(), "…"),
-            None => text.to_owned(),
-        }
+    /// The same server, log-in and database, however they are written.
+    pub fn same_place(&self, shown: &str) -> bool {
+        Url::parse(shown).is_ok_and(|other| place(&self.url) == place(&other))
+    }
+
+    pub fn settings(&self) -> RedisSettings {
+        let password = self.password.as_ref().map(|password| password.as_str().to_owned());
+        RedisSettings::new(self.url.clone(), password)
     }
 }
 
-fn describe(error: &redis::RedisError) -> String {
-    if error.is_connection_refusal() {
-        "connection refused: nothing listens at this port".into()
-    } else if matches!(error.kind(), redis::ErrorKind::AuthenticationFailed) {
-        "it answers, but refuses the user name or password".into()
-    } else {
-        error.to_string()
+pub(crate) fn is_on(checkbox: &str) -> bool {
+    matches!(checkbox.trim(), "on" | "true")
+}
+
+fn number(text: &str, empty: u16, min: u16) -> Option<u16> {
+    match text.trim() {
+        "" => Some(empty),
+        text => text.parse().ok().filter(|number| *number >= min),
     }
 }
 
-fn version(info: &str) -> String {
-    let line = info.lines().find_map(|line| line.strip_prefix("redis_version:"));
-    line.map_or_else(|| "unknown".into(), |version| version.trim().chars().take(40).collect())
+fn place(url: &Url) -> (&str, String, u16, &str, u8) {
+    let database = url.path().trim_matches('/').parse().unwrap_or_default();
+    let host = url.host_str().unwrap_or_default().to_lowercase();
+    (url.scheme(), host, url.port().unwrap_or(PORT), url.username(), database)
 }
 
 fn decode(encoded: &str) -> Option<String> {
@@ -102,13 +114,30 @@ fn decode(encoded: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+impl Inner {
+    /// Tells the gateway which Redis is configured; the same as before changes nothing.
+    pub fn follow_redis(&self, state: &State) {
+        let address = settings::redis_address(state, &self.environment, self.secrets.sealer());
+        self.gateway.set_redis(address.map(|address| address.settings()));
+    }
+}
+
 impl Control {
-    /// Pings the configured Redis.
+    /// Tries the configured Redis with a connection of its own.
     pub async fn test_redis(&self, _actor: &Actor) -> RedisState {
         match settings::redis_address(&self.state(), &self.0.environment, self.0.secrets.sealer()) {
-            Some(address) => address.test().await,
+            Some(address) => {
+                // What is in use, or waits for its next try, does not wait any longer.
+                self.0.gateway.set_redis(Some(address.settings()));
+                address.settings().test().await
+            }
             None => RedisState::NotConfigured,
         }
+    }
+
+    /// How it is with Redis now.
+    pub fn redis_status(&self, _actor: &Actor) -> RedisStatus {
+        self.0.gateway.redis_state()
     }
 }
 
@@ -145,6 +174,48 @@ mod tests {
         }
     }
 
+    fn fields(host: &str, port: &str, user: &str, database: &str, tls: &str) -> SaveSettings {
+        let [redis_host, redis_port, redis_user, redis_database, redis_tls] =
+            [host, port, user, database, tls].map(str::to_owned);
+        SaveSettings { redis_host, redis_port, redis_user, redis_database, redis_tls, ..Default::default() }
+    }
+
+    #[test]
+    fn single_fields_make_an_address() {
+        for (input, url) in [
+            (fields("cache", "", "", "", ""), "redis://cache:6379/0"),
+            (fields(" cache.lan ", "6380", "op", "3", "on"), "rediss://op@cache.lan:6380/3"),
+            (fields("::1", "1", "a b", "", ""), "redis://a%20b@[::1]:1/0"),
+        ] {
+            assert_eq!(RedisAddress::from_fields(&input).ok().unwrap().url.as_str(), url);
+        }
+    }
+
+    #[test]
+    fn faults_of_single_fields_stand_beside_them() {
+        for (input, field) in [
+            (fields("cache:6379/1", "", "", "", ""), "redis_host"),
+            (fields("u@cache", "", "", "", ""), "redis_host"),
+            (fields("[::1", "", "", "", ""), "redis_host"),
+            (fields("cache", "0", "", "", ""), "redis_port"),
+            (fields("cache", "65536", "", "", ""), "redis_port"),
+            (fields("cache", "", "", "256", ""), "redis_database"),
+            (fields("cache", "", "", "x", ""), "redis_database"),
+        ] {
+            let faults = RedisAddress::from_fields(&input).err().unwrap_or_else(|| panic!("{input:?}"));
+            assert_eq!(faults.iter().map(|fault| fault.field.as_str()).collect::<Vec<_>>(), [field], "{input:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_the_same_however_it_is_written() {
+        let address = RedisAddress::parse("redis://Cache").ok().unwrap();
+        assert!(address.same_place("redis://cache:6379/0"));
+        for other in ["rediss://cache", "redis://cache/1", "redis://cache:6380", "redis://op@cache", "redis://cache2"] {
+            assert!(!address.same_place(other), "{other}");
+        }
+    }
+
     /// A server that knows just enough: AUTH gets `login`, INFO a version, everything else OK.
     async fn fake(login: &'static str) -> RedisAddress {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -173,13 +244,13 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_answers_says_its_version() {
         let address = fake("+OK\r\n").await;
-        assert_eq!(address.test().await, RedisState::Reachable { version: "7.4.1".into() });
+        assert_eq!(address.settings().test().await, RedisState::Reachable { version: "7.4.1".into() });
     }
 
     #[tokio::test]
     async fn a_refused_login_is_said_without_the_password() {
         let address = fake("-WRONGPASS invalid username-password pair geheim\r\n").await;
-        let RedisState::Unreachable { detail } = address.test().await else { panic!() };
+        let RedisState::Unreachable { detail } = address.settings().test().await else { panic!() };
         assert!(!detail.contains("geheim"), "{detail}");
     }
 
@@ -187,7 +258,7 @@ mod tests {
     async fn a_closed_port_is_called_refused() {
         let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
         let address = RedisAddress::parse(&format!("redis://127.0.0.1:{port}")).ok().unwrap();
-        let RedisState::Unreachable { detail } = address.test().await else { panic!() };
+        let RedisState::Unreachable { detail } = address.settings().test().await else { panic!() };
         assert!(detail.contains("refused"), "{detail}");
     }
 
@@ -195,6 +266,6 @@ mod tests {
     async fn a_silent_server_is_given_up() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = RedisAddress::parse(&format!("redis://{}", listener.local_addr().unwrap())).ok().unwrap();
-        let RedisState::Unreachable { .. } = address.test().await else { panic!() };
+        let RedisState::Unreachable { .. } = address.settings().test().await else { panic!() };
     }
 }

@@ -82,14 +82,14 @@ impl Sessions {
         }
     }
 
-    /// Begins a session that lives in memory only, because the store cannot be written.
-    pub fn begin_in_memory(&self, row: SessionRow, now: Now) {
+    /// Begins a session that lives in memory only, because the store cannot be written; says how many ended for it.
+    pub fn begin_in_memory(&self, row: SessionRow, now: Now) -> usize {
         let mut table = lock(&self.0);
         let rows: Vec<SessionRow> = table.entries.values().map(|entry| entry.row.clone()).collect();
-        for hash in surplus(&rows, &row.admin) {
-            table.end(hash);
-        }
+        let ended = surplus(&rows, &row.admin);
+        ended.iter().for_each(|hash| table.end(*hash));
         table.entries.insert(row.token_hash, Entry { row, first: now.instant, last: now.instant, written: None });
+        ended.len()
     }
 
     /// The administrator behind a token, whose session is thereby used.
@@ -264,6 +264,17 @@ mod tests {
         let rows: Vec<SessionRow> = (1..=5).map(|number| row(number, now.plus(MINUTE * u32::from(number)))).collect();
         assert_eq!(surplus(&rows, &admin()), [[1; 32]]);
         assert_eq!(surplus(&rows[..4], &admin()), Vec::<Hash>::new());
+    }
+
+    #[test]
+    fn a_sixth_session_in_memory_says_that_one_ended_for_it() {
+        let now = Now::read();
+        let sessions = Sessions::default();
+        let ended: Vec<usize> = (1..=6)
+            .map(|number| sessions.begin_in_memory(row(number, now.plus(MINUTE / 60 * u32::from(number))), now))
+            .collect();
+        assert_eq!(ended, [0, 0, 0, 0, 0, 1]);
+        assert!(!sessions.is_live(&[1; 32], now) && sessions.is_live(&[6; 32], now));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::{
     error::{AdminError, FieldError},
     limit::RateLimit,
-    settings::{MAX_BODY_MB, SaveSettings, SettingsView, Source, Sourced},
+    settings::{MAX_BODY_MB, MAX_REPLICAS, SaveSettings, SettingsView, Source, Sourced},
 };
 use sha2::{Digest, Sha256};
 use store::row::Op;
@@ -15,7 +15,7 @@ use url::Url;
 
 use crate::{
     Actor, Control, EnvironmentSettings,
-    redis::RedisAddress,
+    redis::{RedisAddress, is_on},
     secrets::seal::{Place, Sealer},
     state::State,
 };
@@ -38,7 +38,32 @@ const CATALOGUE: Number = Number { name: "catalogue_interval_s", min: 1, max: 3_
 const CONNECT: Number = Number { name: "connect_timeout_s", min: 1, max: 60, default: 3 };
 const FIRST_BYTE: Number = Number { name: "first_byte_timeout_s", min: 1, max: 86_400, default: 600 };
 const STALL: Number = Number { name: "stall_timeout_s", min: 1, max: 86_400, default: 300 };
+const REPLICAS: Number = Number { name: "replicas", min: 1, max: MAX_REPLICAS, default: 1 };
 const MAX_BODY: Number = Number { name: "max_body_mb", min: 1, max: MAX_BODY_MB, default: 64 };
+
+/// Whether keys reach a class of endpoints without a permission of their own.
+struct Class {
+    name: &'static str,
+    default: bool,
+}
+
+const INFERENCE: Class = Class { name: "class_inference", default: true };
+const CATALOGUE_CLASS: Class = Class { name: "class_catalogue", default: true };
+const MANAGEMENT: Class = Class { name: "class_management", default: false };
+
+impl Class {
+    fn parse(&self, text: &str) -> Result<bool, FieldError> {
+        match text {
+            "yes" => Ok(true),
+            "no" => Ok(false),
+            _ => Err(FieldError::new(self.name, "must be yes or no")),
+        }
+    }
+
+    fn view(&self, state: &State) -> Sourced<bool> {
+        sourced(state.setting(self.name).and_then(|text| self.parse(text).ok()), None, self.default)
+    }
+}
 
 impl Number {
     fn parse(&self, text: &str) -> Result<u32, FieldError> {
@@ -54,7 +79,7 @@ impl Number {
     }
 }
 
-fn sourced<T>(saved: Option<T>, environment: Option<T>, default: T) -> Sourced<T> {
+pub(crate) fn sourced<T>(saved: Option<T>, environment: Option<T>, default: T) -> Sourced<T> {
     let overrides_environment = saved.is_some() && environment.is_some();
     let (value, source) = match (saved, environment) {
         (Some(value), _) => (value, Source::Saved),
@@ -79,12 +104,16 @@ pub(crate) fn view(state: &State, environment: &EnvironmentSettings) -> Settings
         default_limit: sourced(state.setting(LIMIT).and_then(parse_limit), environment.default_limit, None),
         redis_url: sourced(saved_redis, environment_redis.map(|address| address.url.to_string()), String::new()),
         redis_has_password,
+        replicas: REPLICAS.view(state, environment.replicas),
         catalogue_interval_s: CATALOGUE.view(state, None),
         connect_timeout_s: CONNECT.view(state, None),
         first_byte_timeout_s: FIRST_BYTE.view(state, None),
         stall_timeout_s: STALL.view(state, None),
         max_body_mb: MAX_BODY.view(state, environment.max_body_mb),
         public_url: sourced(state.setting(PUBLIC_URL).map(str::to_owned), environment_origins, String::new()),
+        class_inference: INFERENCE.view(state),
+        class_catalogue: CATALOGUE_CLASS.view(state),
+        class_management: MANAGEMENT.view(state),
         version: String::new(),
     };
     // Numbers, texts and options always have a JSON form.
@@ -137,12 +166,16 @@ fn plan(
     }
     let mut plan = Plan { state, ops: Vec::new(), faults: Vec::new() };
     plan.limit(input, now.default_limit.value);
-    plan.redis(input.redis_url.trim(), &now.redis_url.value, sealer)?;
+    plan.redis(input, &now.redis_url.value, sealer)?;
+    plan.number(&REPLICAS, &input.replicas, now.replicas.value);
     plan.number(&CATALOGUE, &input.catalogue_interval_s, now.catalogue_interval_s.value);
     plan.number(&CONNECT, &input.connect_timeout_s, now.connect_timeout_s.value);
     plan.number(&FIRST_BYTE, &input.first_byte_timeout_s, now.first_byte_timeout_s.value);
     plan.number(&STALL, &input.stall_timeout_s, now.stall_timeout_s.value);
     plan.number(&MAX_BODY, &input.max_body_mb, now.max_body_mb.value);
+    plan.class(&INFERENCE, &input.class_inference, now.class_inference.value);
+    plan.class(&CATALOGUE_CLASS, &input.class_catalogue, now.class_catalogue.value);
+    plan.class(&MANAGEMENT, &input.class_management, now.class_management.value);
     match input.public_url.trim() {
         "" => plan.clear(PUBLIC_URL),
         text => match origins::parse(text) {
@@ -189,6 +222,18 @@ impl Plan<'_> {
         }
     }
 
+    fn class(&mut self, class: &Class, typed: &str, in_force: bool) {
+        match typed.trim() {
+            "" => self.clear(class.name),
+            text => match class.parse(text) {
+                Ok(value) if value == class.default => self.clear(class.name),
+                Ok(value) if value == in_force => {}
+                Ok(_) => self.put(class.name, text.to_owned()),
+                Err(fault) => self.faults.push(fault),
+            },
+        }
+    }
+
     fn limit(&mut self, input: &SaveSettings, in_force: Option<RateLimit>) {
         if input.requests.trim() == "0" {
             return self.put(LIMIT, NO_LIMIT.into());
@@ -203,34 +248,63 @@ impl Plan<'_> {
         }
     }
 
-    fn redis(&mut self, typed: &str, in_force: &str, sealer: &Sealer) -> Result<(), AdminError> {
-        if typed.is_empty() {
-            self.clear(REDIS_URL);
-            self.clear(REDIS_PASSWORD);
-            return Ok(());
-        }
-        let address = match RedisAddress::parse(typed) {
+    fn redis(&mut self, input: &SaveSettings, in_force: &str, sealer: &Sealer) -> Result<(), AdminError> {
+        let address = match self.redis_address(input, in_force) {
             Ok(address) => address,
-            Err(message) => {
-                self.faults.push(FieldError::new(REDIS_URL, message));
+            Err(faults) => {
+                self.faults.extend(faults);
                 return Ok(());
             }
         };
-        match address.password {
+        let Some(address) = address else {
+            self.clear(REDIS_URL);
+            self.clear(REDIS_PASSWORD);
+            return Ok(());
+        };
+        let typed = match input.redis_password.as_str() {
+            "" => None,
+            typed => Some(typed),
+        };
+        let same = address.same_place(in_force);
+        match address.password.as_ref().map(|password| password.as_str()).or(typed) {
             // The page shows the address without its password: the same again keeps the stored one. Another address
             // does not get it, since it could be somebody else's.
-            None if address.url.as_str() == in_force => {}
+            None if same && !is_on(&input.redis_forget_password) => {}
             None => {
                 self.put(REDIS_URL, address.url.to_string());
                 self.clear(REDIS_PASSWORD);
             }
             Some(password) => {
-                let sealed = sealer.seal(&Place::setting(REDIS_PASSWORD), &password)?;
+                let sealed = sealer.seal(&Place::setting(REDIS_PASSWORD), password)?;
                 self.put(REDIS_URL, address.url.to_string());
                 self.put(REDIS_PASSWORD, STANDARD.encode(sealed));
             }
         }
         Ok(())
+    }
+
+    /// What was typed, as a whole or in single fields; `None` is no Redis.
+    fn redis_address(&self, input: &SaveSettings, in_force: &str) -> Result<Option<RedisAddress>, Vec<FieldError>> {
+        let whole = input.redis_url.trim();
+        let fault = |field, message: &str| Err(vec![FieldError::new(field, message)]);
+        if input.redis_host.trim().is_empty() {
+            if whole.is_empty() {
+                return match input.redis_password.is_empty() {
+                    true => Ok(None),
+                    false => fault("redis_host", "give the host too, or no password"),
+                };
+            }
+            return RedisAddress::parse(whole).map(Some).or_else(|message| fault(REDIS_URL, &message));
+        }
+        let fields = RedisAddress::from_fields(input)?;
+        if whole.is_empty() || whole == in_force {
+            return Ok(Some(fields));
+        }
+        // The fields still show what is in force: the whole address is what was typed.
+        if fields.same_place(in_force) {
+            return RedisAddress::parse(whole).map(Some).or_else(|message| fault(REDIS_URL, &message));
+        }
+        fault(REDIS_URL, "give a whole address or change the single fields, not both")
     }
 }
 

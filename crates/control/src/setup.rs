@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     Actor, Client, Control, NewSession, SetupSession,
+    backends::place,
     clock::Now,
     fault,
     lock::lock,
@@ -173,7 +174,7 @@ impl Control {
     pub async fn find_backends(&self, _actor: &Actor) -> Result<FoundBackends, AdminError> {
         let mut places: Vec<(Url, Option<BackendToken>)> = Vec::new();
         let mut add = |url: Url, token: Option<BackendToken>| {
-            if !places.iter().any(|(known, _)| *known == url) {
+            if !places.iter().any(|(known, _)| place::same(known, &url)) {
                 places.push((url, token));
             }
         };
@@ -186,7 +187,7 @@ impl Control {
         let local = gateway::probe::normalise_url(LOCAL_OLLAMA).ok();
         local.into_iter().chain(self.0.ollama_servers.iter().cloned()).for_each(|url| add(url, None));
         let looks = places.iter().map(|(url, token)| async move {
-            let look = tokio::time::timeout(PROBE, gateway::probe::probe(url, token.as_ref()));
+            let look = tokio::time::timeout(PROBE, self.0.gateway.probe(url, token.as_ref()));
             ProbeReport { url: shown(url), result: look.await.unwrap_or(ProbeResult::TimedOut) }
         });
         Ok(FoundBackends { reports: join_all(looks).await })
@@ -200,7 +201,13 @@ impl Control {
             return Err(AdminError::Invalid { fields });
         }
         let user_id = self.user_named(&input.user).await?;
-        let key = CreateKey { user_id, name: input.key, requests: String::new(), minutes: String::new() };
+        let key = CreateKey {
+            user_id,
+            name: input.key,
+            requests: String::new(),
+            minutes: String::new(),
+            policy: Default::default(),
+        };
         let key = self.create_key(actor, key).await.map_err(|error| match error {
             AdminError::Invalid { mut fields } => {
                 fields.iter_mut().filter(|fault| fault.field == "name").for_each(|fault| fault.field = "key".into());
@@ -214,7 +221,10 @@ impl Control {
     /// A model the fleet has, for examples: one that chats, where there is one.
     pub(crate) fn sample_model(&self) -> Option<String> {
         let backends = self.0.gateway.live().backends;
-        let models = || backends.iter().filter(|backend| backend.enabled).flat_map(|backend| &backend.models);
+        let models = || {
+            let models = backends.iter().filter(|backend| backend.enabled).flat_map(|backend| &backend.models);
+            models.filter(|model| is_plain(model))
+        };
         models().find(|model| !is_embedding(model)).or_else(|| models().next()).cloned()
     }
 }
@@ -222,6 +232,11 @@ impl Control {
 /// How addresses are stored and shown.
 pub(crate) fn shown(url: &Url) -> String {
     url.as_str().trim_end_matches('/').to_owned()
+}
+
+/// Backends choose their names, and examples are pasted into shells: nothing there may be more than a name.
+fn is_plain(model: &str) -> bool {
+    model.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-:/@".contains(&byte))
 }
 
 fn is_embedding(model: &str) -> bool {
@@ -243,6 +258,16 @@ mod tests {
         assert!(!passes.redeem("link", "cookie", now), "used");
         assert!(passes.admits("cookie", now) && !passes.admits("link", now));
         assert!(!passes.admits("cookie", now + VALID));
+    }
+
+    #[test]
+    fn examples_never_hold_a_name_that_a_shell_or_a_program_would_run() {
+        for name in ["llama3.2:latest", "hf.co/bartowski/Llama-3.2_1B-GGUF:Q4_K_M", "gemma@sha256"] {
+            assert!(is_plain(name), "{name}");
+        }
+        for name in ["x'; touch pwned; '", "x\"+evil()+\"", "$(evil)", "`evil`", "a b", "x\\", "é\u{202e}"] {
+            assert!(!is_plain(name), "{name}");
+        }
     }
 
     #[test]

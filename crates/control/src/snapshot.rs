@@ -2,12 +2,14 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use domain::policy::Classes;
 use gateway::snapshot::{BackendEntry, BackendToken, KeyEntry, Settings, Snapshot};
 use store::row::BackendRow;
 use url::Url;
 
 use crate::{
-    EnvironmentSettings,
+    EnvironmentSettings, doors,
+    policy::Users,
     secrets::{Secrets, seal::Place},
     settings,
     state::State,
@@ -18,6 +20,7 @@ use crate::{
 pub(crate) fn build(state: &State, secrets: &Secrets, environment: &EnvironmentSettings) -> Snapshot {
     let enabled: HashMap<_, _> =
         state.rows.users.iter().map(|user| (&user.id, user.enabled && user.removed_at.is_none())).collect();
+    let users = Users::of(state);
     let keys = state.rows.keys.iter().map(|key| {
         let entry = KeyEntry {
             id: key.id.clone(),
@@ -26,6 +29,7 @@ pub(crate) fn build(state: &State, secrets: &Secrets, environment: &EnvironmentS
             status: key.status,
             user_enabled: enabled.get(&key.user).copied().unwrap_or(false),
             limit: key.limit,
+            rules: users.rules(&key.user, &key.policy),
         };
         (key.id.clone(), Arc::new(entry))
     });
@@ -62,10 +66,17 @@ fn of_settings(state: &State, environment: &EnvironmentSettings) -> Settings {
     let seconds = |value: u32| Duration::from_secs(u64::from(value));
     Settings {
         default_limit: view.default_limit.value,
+        classes: Classes {
+            inference: view.class_inference.value,
+            catalogue: view.class_catalogue.value,
+            management: view.class_management.value,
+        },
         catalogue_interval: seconds(view.catalogue_interval_s.value),
         connect_timeout: seconds(view.connect_timeout_s.value),
         first_byte_timeout: seconds(view.first_byte_timeout_s.value),
         stall_timeout: seconds(view.stall_timeout_s.value),
+        backend_networks: doors::backend_networks(state, &environment.network),
         max_body: view.max_body_mb.value as usize * 1_000_000,
+        replicas: view.replicas.value,
     }
 }

@@ -55,7 +55,7 @@ impl State {
     }
 
     /// The same with `ops` applied, as the store applied them.
-    fn after(&self, ops: Vec<Op>, revision: u64) -> Self {
+    pub(crate) fn after(&self, ops: Vec<Op>, revision: u64) -> Self {
         let mut rows = self.rows.clone();
         rows.revision = revision;
         for op in ops {
@@ -86,7 +86,11 @@ impl Inner {
     /// Puts a state in force: for the pages, for sessions, and for every request that the gateway starts from now on.
     pub fn install(&self, state: State) {
         self.sessions.follow(&state.rows.sessions, Now::read());
+        self.doors.follow(&state, &self.environment.network);
+        self.pairs.follow(&state, self.secrets.sealer());
+        self.follow_redis(&state);
         let snapshot = snapshot::build(&state, &self.secrets, &self.environment);
+        self.seed_spending(&state);
         self.state.store(Arc::new(state));
         self.gateway.publish(snapshot);
     }
@@ -98,8 +102,9 @@ impl Inner {
     }
 
     async fn reload(&self) -> Result<(), StoreError> {
-        let rows = self.store.load().await?;
-        self.install(State { rows });
+        let state = State { rows: self.store.load().await? };
+        self.know_spending(&state).await;
+        self.install(state);
         Ok(())
     }
 
@@ -110,6 +115,7 @@ impl Inner {
                 if revision == expected {
                     self.install_sessions(state, Now::read())
                 } else {
+                    self.know_spending(&state).await;
                     self.install(state)
                 }
                 Ok(())

@@ -3,7 +3,9 @@
 mod fleet;
 mod keys;
 mod login;
+mod policies;
 mod read_only;
+mod redis;
 mod restart;
 mod setup;
 
@@ -40,6 +42,7 @@ pub(crate) fn config(folder: &TempDir) -> ControlConfig {
         secret_key: None,
         admin: None,
         ollama_servers: Vec::new(),
+        listens: vec!["127.0.0.1:8080".parse().unwrap()],
         environment: EnvironmentSettings::default(),
     }
 }
@@ -89,7 +92,7 @@ impl Bench {
     }
 
     pub async fn user(&self, actor: &Actor, name: &str) -> UserId {
-        self.control.add_user(actor, AddUser { name: name.into() }).await.unwrap().id
+        self.control.add_user(actor, AddUser { name: name.into(), policy: Default::default() }).await.unwrap().id
     }
 
     pub async fn key(&self, actor: &Actor, user: &UserId, name: &str) -> CreatedKey {
@@ -104,8 +107,13 @@ impl Bench {
         requests: &str,
         minutes: &str,
     ) -> Result<CreatedKey, AdminError> {
-        let input =
-            CreateKey { user_id: user.clone(), name: name.into(), requests: requests.into(), minutes: minutes.into() };
+        let input = CreateKey {
+            user_id: user.clone(),
+            name: name.into(),
+            requests: requests.into(),
+            minutes: minutes.into(),
+            policy: Default::default(),
+        };
         self.control.create_key(actor, input).await
     }
 }

@@ -20,7 +20,7 @@ use store::{KeyTotals, Store, StoreError};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Control, lock::lock};
+use crate::{Control, lock::lock, policy::Spending};
 use minutes::Minutes;
 
 /// Sums in memory; both are read back from the store at start.
@@ -28,6 +28,7 @@ use minutes::Minutes;
 pub(crate) struct Usage {
     totals: Mutex<HashMap<KeyId, KeyTotals>>,
     minutes: Mutex<Minutes>,
+    pub(crate) spending: Spending,
     /// Records given up because the store could not be written for too long.
     lost: AtomicU64,
 }
@@ -37,7 +38,7 @@ impl Usage {
     pub async fn load(store: &Store, now: u64) -> Result<Self, StoreError> {
         let totals = store.key_totals().await?.into_iter().collect();
         let hour = store.minutes(minutes::hour_before(now), now + 1).await?;
-        Ok(Self { totals: Mutex::new(totals), minutes: Mutex::new(Minutes::new(hour)), lost: AtomicU64::new(0) })
+        Ok(Self { totals: Mutex::new(totals), minutes: Mutex::new(Minutes::new(hour)), ..Self::default() })
     }
 
     fn absorb(&self, records: &[UsageRecord], now: u64) {
@@ -54,6 +55,7 @@ impl Usage {
             }
         }
         drop(totals);
+        self.spending.absorb(records);
         let mut minutes = lock(&self.minutes);
         records.iter().for_each(|record| minutes.add(record));
         minutes.prune(now);

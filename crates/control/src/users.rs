@@ -6,11 +6,12 @@ use domain::{
     error::AdminError,
     id::UserId,
     key::KeyStatus,
+    policy::{Policy, PolicyInput, SetUserPolicy},
     user::{AddUser, SetUserEnabled, UserDetail, UserRef, UserView},
 };
 use store::row::{Op, UserRow};
 
-use crate::{Actor, Control, clock::Now, keys, name, secrets::random, state::State};
+use crate::{Actor, Control, clock::Now, keys, name, policy, secrets::random, state::State};
 
 impl Control {
     /// Without removed ones, by name.
@@ -37,12 +38,16 @@ impl Control {
         let mut keys: Vec<_> = state.keys_of(&row.id).map(|key| self.key_view(&state, key)).collect();
         keys.reverse();
         keys.sort_by_key(|key| std::cmp::Reverse(key.created_at));
-        Ok(UserDetail { user: self.user_view(&state, row), keys })
+        let standings = self.standings_of(&state, &row.id);
+        Ok(UserDetail { user: self.user_view(&state, row), keys, standings })
     }
 
     pub async fn add_user(&self, _actor: &Actor, input: AddUser) -> Result<UserView, AdminError> {
-        let name = name::check("name", &input.name).map_err(|fault| AdminError::Invalid { fields: vec![fault] })?;
-        let row = UserRow { id: random::id()?, name, enabled: true, created_at: Now::read().wall, removed_at: None };
+        let mut fields = Vec::new();
+        let name = name::check("name", &input.name).map_err(|fault| fields.push(fault));
+        let policy = Policy::from_input(&input.policy, Now::read().wall).map_err(|faults| fields.extend(faults));
+        let (Ok(name), Ok(policy)) = (name, policy) else { return Err(AdminError::Invalid { fields }) };
+        let row = new_row(name, policy)?;
         self.mutate("user added", |state| {
             if state.users().any(|known| name::same(&known.name, &row.name)) {
                 return Err(AdminError::invalid("name", "another user has this name"));
@@ -56,10 +61,13 @@ impl Control {
     /// The user of this name, made where there is none.
     pub(crate) async fn user_named(&self, text: &str) -> Result<UserId, AdminError> {
         let name = name::check("user", text).map_err(|fault| AdminError::Invalid { fields: vec![fault] })?;
-        let row = UserRow { id: random::id()?, name, enabled: true, created_at: Now::read().wall, removed_at: None };
-        self.mutate("user added", |state| match state.users().find(|known| name::same(&known.name, &row.name)) {
-            Some(known) => Ok((Vec::new(), known.id.clone())),
-            None => Ok((vec![Op::PutUser(row.clone())], row.id.clone())),
+        let row = new_row(name, Policy::default())?;
+        self.mutate("user added", |state| {
+            let users: Vec<_> = state.users().collect();
+            match name::find(users.into_iter(), &row.name, |known| &known.name) {
+                Some(known) => Ok((Vec::new(), known.id.clone())),
+                None => Ok((vec![Op::PutUser(row.clone())], row.id.clone())),
+            }
         })
         .await
     }
@@ -73,6 +81,29 @@ impl Control {
         .await?;
         let state = self.state();
         Ok(self.user_view(&state, state.user(&input.id)?))
+    }
+
+    /// Replaces the whole policy; it is in force when this returns.
+    pub async fn set_user_policy(&self, _actor: &Actor, input: SetUserPolicy) -> Result<UserView, AdminError> {
+        let (id, input) = input.into_parts();
+        self.edit_user_policy(&id, |_| input.clone()).await
+    }
+
+    /// The same, from what is there.
+    pub(crate) async fn edit_user_policy(
+        &self,
+        id: &UserId,
+        edit: impl Fn(&Policy) -> PolicyInput + Send + Sync,
+    ) -> Result<UserView, AdminError> {
+        self.mutate("user policy changed", |state| {
+            let row = state.user(id)?;
+            let policy = policy::read(&edit(&row.policy), &row.policy, Now::read().wall)?;
+            let changed = (policy != row.policy).then(|| UserRow { policy, ..row.clone() });
+            Ok((changed.map(Op::PutUser).into_iter().collect(), ()))
+        })
+        .await?;
+        let state = self.state();
+        Ok(self.user_view(&state, state.user(id)?))
     }
 
     /// Revokes all its keys; the usage is kept.
@@ -100,6 +131,10 @@ impl Control {
     }
 }
 
+fn new_row(name: String, policy: Policy) -> Result<UserRow, AdminError> {
+    Ok(UserRow { id: random::id()?, name, enabled: true, created_at: Now::read().wall, removed_at: None, policy })
+}
+
 /// Sums over the keys of a user.
 #[derive(Clone, Copy, Default)]
 struct Sum {
@@ -117,5 +152,6 @@ fn view(row: &UserRow, sum: Sum) -> UserView {
         keys: sum.keys,
         last_used_at: sum.last_used_at,
         requests: sum.requests,
+        policy: row.policy.clone(),
     }
 }

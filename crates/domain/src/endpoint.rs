@@ -12,6 +12,19 @@ pub enum Dialect {
     Anthropic,
 }
 
+/// Who may reach an endpoint, as the Settings page lists them. What is done with each is `gateway`'s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Group {
+    Inference,
+    Catalogue,
+    Management,
+    /// Answered by the gateway alone.
+    Own,
+    /// Refused to every key.
+    Never,
+}
+
 macro_rules! endpoints {
     ($($code:literal $name:ident $dialect:ident $path:literal)*) => {
         /// One API endpoint. The discriminant is stored in usage segments: numbers are never reused.
@@ -72,4 +85,26 @@ endpoints! {
     24 OpenAiResponses OpenAi "/v1/responses"
     25 AnthropicMessages Anthropic "/v1/messages"
     26 OpenAiTranscriptions OpenAi "/v1/audio/transcriptions"
+}
+
+impl Endpoint {
+    pub fn group(self) -> Group {
+        match self {
+            Self::Root | Self::Status | Self::Recommendations => Group::Own,
+            Self::Version | Self::Tags | Self::Ps | Self::OpenAiModels | Self::OpenAiModel => Group::Catalogue,
+            Self::Pull | Self::Push | Self::Create | Self::Delete | Self::Copy | Self::Blobs => Group::Management,
+            Self::Account | Self::Web => Group::Never,
+            Self::Show
+            | Self::Generate
+            | Self::Chat
+            | Self::Embed
+            | Self::Embeddings
+            | Self::OpenAiChat
+            | Self::OpenAiCompletions
+            | Self::OpenAiEmbeddings
+            | Self::OpenAiResponses
+            | Self::AnthropicMessages
+            | Self::OpenAiTranscriptions => Group::Inference,
+        }
+    }
 }

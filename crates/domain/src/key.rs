@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     id::{BASE62, ID_LENGTH, KeyId, UserId, is_base62},
     limit::RateLimit,
+    policy::{Policy, PolicyInput, Standing},
 };
 
 /// What every key begins with. Secret scanners know it: it must never change.
@@ -80,6 +81,9 @@ pub struct KeyView {
     pub last_four: String,
     /// The key's own limit; `None` means the default limit applies.
     pub limit: Option<RateLimit>,
+    /// What else it is held to, beside its user's policy.
+    #[serde(default)]
+    pub policy: Policy,
     /// Unix milliseconds.
     pub created_at: u64,
     /// Unix milliseconds of the last accounted request, at most about two seconds old.
@@ -98,6 +102,9 @@ pub struct CreateKey {
     pub requests: String,
     #[serde(default)]
     pub minutes: String,
+    /// Not part of the form.
+    #[serde(default, skip_serializing_if = "PolicyInput::is_empty")]
+    pub policy: PolicyInput,
 }
 
 /// Changes a key's own limit; both fields empty removes it.
@@ -109,6 +116,13 @@ pub struct SetKeyLimit {
     pub requests: String,
     #[serde(default)]
     pub minutes: String,
+}
+
+/// Where one key stands at this moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyStanding {
+    pub id: KeyId,
+    pub standing: Standing,
 }
 
 /// Disables, enables or revokes a key.

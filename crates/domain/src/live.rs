@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{backend::BackendView, usage::MinutePoint};
+use crate::{backend::BackendView, key::KeyStanding, settings::RedisStatus, usage::MinutePoint};
 
 /// The fleet now. Sent whole: a hundred backends are some tens of kilobytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,4 +20,9 @@ pub struct LiveStatus {
     pub usage_dropped: u64,
     /// Set while the store cannot be written, for example on a full disk.
     pub read_only: Option<String>,
+    #[serde(default)]
+    pub redis: RedisStatus,
+    /// On the stream of one user's page: where its keys stand. Everything about the fleet is left out there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub standings: Vec<KeyStanding>,
 }

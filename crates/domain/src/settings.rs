@@ -32,6 +32,8 @@ pub struct SettingsView {
     /// `redis://host:port/db` without its password; empty for none.
     pub redis_url: Sourced<String>,
     pub redis_has_password: bool,
+    /// Gateways that share the limits; each takes its part of them while Redis is not there.
+    pub replicas: Sourced<u32>,
     pub catalogue_interval_s: Sourced<u32>,
     pub connect_timeout_s: Sourced<u32>,
     pub first_byte_timeout_s: Sourced<u32>,
@@ -40,6 +42,10 @@ pub struct SettingsView {
     pub max_body_mb: Sourced<u32>,
     /// Origins the admin pages may be used from; empty compares with the Host header.
     pub public_url: Sourced<String>,
+    /// Whether keys reach these classes of endpoints without a permission of their own.
+    pub class_inference: Sourced<bool>,
+    pub class_catalogue: Sourced<bool>,
+    pub class_management: Sourced<bool>,
     /// Stands for everything above: changes when any of it does.
     pub version: String,
 }
@@ -52,23 +58,118 @@ pub struct SaveSettings {
     /// `requests` and `minutes` of the default limit; both or neither; `0` requests means no limit at all.
     pub requests: String,
     pub minutes: String,
+    /// A whole address. Empty, or the one in force: the fields below count.
     pub redis_url: String,
+    /// Empty, with `redis_url` empty too, is no Redis.
+    pub redis_host: String,
+    /// Empty is 6379.
+    pub redis_port: String,
+    pub redis_user: String,
+    /// Empty keeps the stored one as long as host, port and user stay.
+    pub redis_password: String,
+    /// Number of the database; empty is 0.
+    pub redis_database: String,
+    /// `on` for TLS, as a checkbox sends it.
+    pub redis_tls: String,
+    /// `on` to forget the stored password.
+    pub redis_forget_password: String,
+    pub replicas: String,
     pub catalogue_interval_s: String,
     pub connect_timeout_s: String,
     pub first_byte_timeout_s: String,
     pub stall_timeout_s: String,
     pub max_body_mb: String,
     pub public_url: String,
+    /// `yes` or `no`; empty is the default.
+    pub class_inference: String,
+    pub class_catalogue: String,
+    pub class_management: String,
     /// `SettingsView::version` of what the form showed; a save over settings that changed in between is refused. Empty
     /// saves over whatever is there.
     pub version: String,
 }
 
-/// What a test of the Redis address found. Redis is not used for limits yet; the page says so.
+/// What a test of the Redis address found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum RedisState {
     NotConfigured,
     Reachable { version: String },
     Unreachable { detail: String },
+}
+
+/// How it is with Redis now.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum RedisStatus {
+    #[default]
+    NotConfigured,
+    Connecting,
+    /// Limits and lock-outs are counted there.
+    InUse {
+        version: String,
+        latency_ms: u64,
+    },
+    /// This gateway counts alone, since a time in Unix milliseconds.
+    Failed {
+        detail: String,
+        since: u64,
+    },
+}
+
+/// Most gateways that may share the limits.
+pub const MAX_REPLICAS: u32 = 1_000;
+
+/// What is needed of Redis, as a user of its own that can do nothing else. `PASSWORD` stands for a password.
+pub const REDIS_USER: &str = "ACL SETUSER fortress on >PASSWORD resetkeys ~op:* resetchannels -@all +ping +info +time \
++select +script|load +evalsha +eval +hgetall +hset +hdel +del +pexpire +zadd +zcard +zrem +zremrangebyscore";
+
+/// What to say about a Redis of this version, `None` where nothing is known against it.
+pub fn redis_warning(version: &str) -> Option<&'static str> {
+    let mut numbers = version.split('.').map_while(|part| part.parse::<u32>().ok());
+    let (major, minor) = (numbers.next()?, numbers.next()?);
+    let version = (major, minor, numbers.next().unwrap_or_default());
+    let mended = match (major, minor) {
+        (..=5, _) | (6, ..=2) => (6, 2, 20),
+        (6, _) | (7, ..=2) => (7, 2, 11),
+        (7, _) => (7, 4, 6),
+        (8, ..=1) => (8, 0, 4),
+        _ => (8, 2, 2),
+    };
+    if version < mended {
+        Some(
+            "this version of Redis lets whoever may run scripts take over its machine (CVE-2025-49844): update it, unless \
+             your distribution has mended it under the old number",
+        )
+    } else if version < (8, 6, 3) {
+        Some("Redis before 8.6.3 has known security faults (CVE-2026-23479 among them): update it when you can")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_with_known_faults_are_warned_of() {
+        for (version, word) in [
+            ("5.0.14", Some("CVE-2025-49844")),
+            ("7.0.15", Some("CVE-2025-49844")),
+            ("7.2.10", Some("CVE-2025-49844")),
+            ("7.2.11", Some("8.6.3")),
+            ("7.4.5", Some("CVE-2025-49844")),
+            ("8.0.4", Some("8.6.3")),
+            ("8.2.1", Some("CVE-2025-49844")),
+            ("8.6.2", Some("8.6.3")),
+            ("8.6.3", None),
+            ("9.0.0", None),
+            ("of unknown version", None),
+        ] {
+            let warning = redis_warning(version);
+            assert_eq!(warning.is_some(), word.is_some(), "{version}");
+            assert!(word.is_none_or(|word| warning.unwrap().contains(word)), "{version}: {warning:?}");
+        }
+    }
 }

@@ -67,6 +67,9 @@ pub struct UsageRecord {
     pub queue_us: u64,
     /// Microseconds the backend says it spent loading the model.
     pub load_us: u64,
+    /// Microseconds that the backend worked, by its own word; by the clock where it said nothing.
+    #[serde(default)]
+    pub gpu_us: u64,
     /// Microseconds from the head read to the first body byte passed on; `None` if none ever was.
     pub ttft_us: Option<u64>,
     /// Microseconds from the head read to the end.
@@ -94,6 +97,7 @@ impl UsageRecord {
             tokens_estimated: false,
             queue_us: 0,
             load_us: 0,
+            gpu_us: 0,
             ttft_us: None,
             total_us: 0,
             outcome: Outcome::Complete,

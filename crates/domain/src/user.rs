@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{id::UserId, key::KeyView};
+use crate::{
+    id::UserId,
+    key::{KeyStanding, KeyView},
+    policy::{Policy, PolicyInput},
+};
 
 /// A user with its numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +21,9 @@ pub struct UserView {
     /// Unix milliseconds of the last accounted request over all its keys.
     pub last_used_at: Option<u64>,
     pub requests: u64,
+    /// What all its keys together are held to.
+    #[serde(default)]
+    pub policy: Policy,
 }
 
 /// A user with all its keys, newest first.
@@ -24,12 +31,18 @@ pub struct UserView {
 pub struct UserDetail {
     pub user: UserView,
     pub keys: Vec<KeyView>,
+    /// Of the keys that are not revoked.
+    #[serde(default)]
+    pub standings: Vec<KeyStanding>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AddUser {
     pub name: String,
+    /// Not part of the form.
+    #[serde(default, skip_serializing_if = "PolicyInput::is_empty")]
+    pub policy: PolicyInput,
 }
 
 /// Disabling a user refuses all its keys until it is enabled again.

@@ -22,7 +22,11 @@ use tokio::sync::mpsc;
 pub(crate) use facts::Counts;
 pub(crate) use tee::Tee;
 
-use crate::{auth::Principal, request::cut};
+use crate::{
+    auth::Principal,
+    policy::{Reservation, Spent},
+    request::cut,
+};
 
 /// Nothing was sent: the status of a client that closed its request.
 const CLIENT_CLOSED: u16 = 499;
@@ -58,6 +62,10 @@ pub(crate) struct Account {
     started: Instant,
     /// `None` once sent.
     record: Option<UsageRecord>,
+    /// In the budgets of key and user; settled when the record is sent.
+    reservation: Option<Box<Reservation>>,
+    /// Nanoseconds the backend worked; `None` while the answer was not listened to.
+    worked_ns: Option<u64>,
 }
 
 impl Account {
@@ -77,12 +85,18 @@ impl Account {
             outcome: Outcome::ClientGone,
             ..UsageRecord::new(request_id, begun, key.user.clone(), key.id.clone(), endpoint)
         };
-        Self { sink: sink.clone(), started, record: Some(record) }
+        Self { sink: sink.clone(), started, record: Some(record), reservation: None, worked_ns: None }
     }
 
     /// A name the catalogue knows.
     pub(crate) fn model(&mut self, model: &str) {
         self.change(|record| record.model = Some(cut(model, MODEL_BYTES).to_owned()));
+    }
+
+    /// A name that was the client's own is known to the catalogue after all.
+    pub(crate) fn resolved(&mut self, model: &str) {
+        self.model(model);
+        self.change(|record| record.unresolved = false);
     }
 
     /// What the client called a model that goes nowhere.
@@ -91,7 +105,16 @@ impl Account {
         self.change(|record| record.unresolved = true);
     }
 
+    /// What the request may use is taken from its budgets until it has ended.
+    pub(crate) fn reserve(&mut self, reservation: Reservation) {
+        self.reservation = Some(Box::new(reservation));
+    }
+
+    /// The request is about to be handed to a backend.
     pub(crate) fn backend(&mut self, backend: &BackendId) {
+        if let Some(reservation) = &mut self.reservation {
+            reservation.sent();
+        }
         self.change(|record| record.backend = Some(backend.clone()));
     }
 
@@ -118,6 +141,7 @@ impl Account {
     }
 
     pub(crate) fn counts(&mut self, counts: Counts) {
+        self.worked_ns = Some(counts.worked_ns());
         self.change(|record| {
             record.prompt_tokens = counts.prompt;
             record.completion_tokens = counts.completion;
@@ -130,7 +154,16 @@ impl Account {
     pub(crate) fn finish(&mut self, outcome: Outcome) {
         let Some(mut record) = self.record.take() else { return };
         record.outcome = outcome;
+        if let Some(reservation) = self.reservation.take() {
+            reservation.settle(spent(&record, self.worked_ns));
+        }
         record.total_us = micros(self.started.elapsed());
+        // As budgets are charged: by the clock where the backend told tokens and no time.
+        record.gpu_us = match self.worked_ns {
+            Some(worked) if worked > 0 => worked / 1_000,
+            _ if record.failed() || record.prompt_tokens.or(record.completion_tokens).is_none() => 0,
+            _ => record.total_us,
+        };
         tracing::debug!(
             request_id = format_args!("{:016x}", record.request_id),
             key = %record.key,
@@ -155,6 +188,16 @@ impl Account {
 impl Drop for Account {
     fn drop(&mut self) {
         self.finish(Outcome::ClientGone);
+    }
+}
+
+/// What an ended request costs its budgets. An error costs nothing; a client that leaves pays for what was done.
+fn spent(record: &UsageRecord, worked_ns: Option<u64>) -> Spent {
+    let (prompt, completion) = (record.prompt_tokens, record.completion_tokens);
+    match worked_ns {
+        _ if record.status >= 400 && record.outcome != Outcome::ClientGone => Spent::Nothing,
+        None if record.outcome != Outcome::ClientGone => Spent::Unknown,
+        gpu_ns => Spent::Counted { prompt, completion, gpu_ns: gpu_ns.unwrap_or(0) },
     }
 }
 

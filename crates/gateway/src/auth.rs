@@ -3,6 +3,8 @@
 
 mod credential;
 mod failures;
+#[cfg(test)]
+mod timing;
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -18,6 +20,7 @@ pub(crate) use failures::FailureLimit;
 
 use crate::{
     error::Error,
+    policy::Now,
     snapshot::{KeyEntry, Snapshot},
 };
 
@@ -38,43 +41,43 @@ impl Principal {
 }
 
 /// Verifies the credential of a request. A failing key counts against `peer`; a valid one is never refused for what
-/// others at the same address did, so the count is looked at only after the key failed. `now` is monotonic milliseconds.
+/// others at the same address did, so the count is looked at only after the key failed.
 pub(crate) fn authenticate(
     snapshot: &Snapshot,
     parts: &Parts,
     peer: IpAddr,
     failures: &FailureLimit,
-    now: u64,
+    now: Now,
 ) -> Result<Principal, Error> {
     let key = credential::extract(&parts.headers, parts.uri.query())?.ok_or(Error::MissingKey)?;
-    match verify(snapshot, key) {
+    match verify(snapshot, key, now.unix) {
         Some(key) => Ok(Principal { key }),
-        None => Err(match failures.record(peer, now) {
+        None => Err(match failures.record(peer, now.mono) {
             Some(retry_after) => Error::TooManyFailures { retry_after },
             None => Error::InvalidKey,
         }),
     }
 }
 
-/// Whether requests with this key are served at all.
-pub(crate) fn in_force(key: &KeyEntry) -> bool {
-    key.status == KeyStatus::Active && key.user_enabled && key.hash.is_some()
+/// Whether requests with this key are served at all at this moment, in Unix milliseconds.
+pub(crate) fn in_force(key: &KeyEntry, unix: u64) -> bool {
+    key.status == KeyStatus::Active && key.user_enabled && key.hash.is_some() && !key.rules.expired(unix)
 }
 
 /// Whether `id` is a key in force in `snapshot`; asked again while its streams run.
-pub(crate) fn still_in_force(snapshot: &Snapshot, id: &KeyId) -> bool {
-    snapshot.keys.get(id).is_some_and(|key| in_force(key))
+pub(crate) fn still_in_force(snapshot: &Snapshot, id: &KeyId, unix: u64) -> bool {
+    snapshot.keys.get(id).is_some_and(|key| in_force(key, unix))
 }
 
 /// The same work whatever is wrong with a well-formed key: an unknown one is compared with a hash that no key has.
-fn verify(snapshot: &Snapshot, key: &[u8]) -> Option<Arc<KeyEntry>> {
+fn verify(snapshot: &Snapshot, key: &[u8], unix: u64) -> Option<Arc<KeyEntry>> {
     let text = std::str::from_utf8(key).ok()?;
     let id = parse_key(text).ok()?;
     let hash = snapshot.pepper.hash(text);
     let entry = snapshot.keys.get(id);
     let stored = entry.and_then(|entry| entry.hash);
     let same = hash[..].ct_eq(&stored.unwrap_or([0; 32])[..]);
-    let usable = Choice::from(u8::from(entry.is_some_and(|entry| in_force(entry))));
+    let usable = Choice::from(u8::from(entry.is_some_and(|entry| in_force(entry, unix))));
     if bool::from(same & usable) { entry.cloned() } else { None }
 }
 
@@ -85,19 +88,21 @@ mod tests {
     use domain::{
         id::{KeyId, UserId},
         key::{SECRET_LENGTH, assemble_key},
+        policy::Policy,
     };
     use http::Request;
 
     use super::*;
-    use crate::snapshot::{Pepper, Settings};
+    use crate::snapshot::{Pepper, Rules, Settings};
 
+    const NOW: Now = Now { mono: 5, unix: 1_000 };
     const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
     fn key_text(id: &str, letter: &str) -> String {
         assemble_key(&KeyId::new(id).unwrap(), &letter.repeat(SECRET_LENGTH))
     }
 
-    fn snapshot(change: impl Fn(&mut KeyEntry)) -> Snapshot {
+    pub(super) fn snapshot(change: impl Fn(&mut KeyEntry)) -> Snapshot {
         let pepper = Pepper([7; 32]);
         let mut entry = KeyEntry {
             id: KeyId::new("0123456789ab").unwrap(),
@@ -106,6 +111,7 @@ mod tests {
             status: KeyStatus::Active,
             user_enabled: true,
             limit: None,
+            rules: Rules::default(),
         };
         change(&mut entry);
         let keys = HashMap::from([(entry.id.clone(), Arc::new(entry))]);
@@ -118,7 +124,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        authenticate(snapshot, &parts, PEER, &FailureLimit::default(), 0)
+        authenticate(snapshot, &parts, PEER, &FailureLimit::default(), NOW)
     }
 
     #[test]
@@ -142,6 +148,11 @@ mod tests {
             assert_eq!(ask(&active, &[("authorization", value)]).err(), Some(Error::InvalidKey), "{value}");
         }
         type Change = fn(&mut KeyEntry);
+        let expiring = |at| Rules::new(&Policy { expires_at: Some(at), ..Policy::default() }, &Policy::default());
+        let ahead = snapshot(|key| key.rules = expiring(NOW.unix + 1));
+        assert!(ask(&ahead, &[("authorization", &good)]).is_ok());
+        let past = snapshot(|key| key.rules = expiring(NOW.unix));
+        assert_eq!(ask(&past, &[("authorization", &good)]).err(), Some(Error::InvalidKey));
         let changes: [Change; 4] = [
             |key| key.status = KeyStatus::Disabled,
             |key| key.status = KeyStatus::Revoked,
@@ -177,10 +188,10 @@ mod tests {
         let parts = |value: &str| Request::get("/").header("authorization", value).body(()).unwrap().into_parts().0;
         let (bad, good) = (parts("Bearer bad"), parts(&format!("Bearer {}", key_text("0123456789ab", "x"))));
         for _ in 0..failures::PER_MINUTE {
-            assert_eq!(authenticate(&snapshot, &bad, PEER, &failures, 5).err(), Some(Error::InvalidKey));
+            assert_eq!(authenticate(&snapshot, &bad, PEER, &failures, NOW).err(), Some(Error::InvalidKey));
         }
-        assert!(matches!(authenticate(&snapshot, &bad, PEER, &failures, 5), Err(Error::TooManyFailures { .. })));
-        assert!(authenticate(&snapshot, &good, PEER, &failures, 5).is_ok());
+        assert!(matches!(authenticate(&snapshot, &bad, PEER, &failures, NOW), Err(Error::TooManyFailures { .. })));
+        assert!(authenticate(&snapshot, &good, PEER, &failures, NOW).is_ok());
     }
 
     proptest::proptest! {
@@ -189,7 +200,7 @@ mod tests {
             proptest::prop_assume!(!bytes.contains(&0x7f));
             let value = http::HeaderValue::from_bytes(&bytes).unwrap();
             let (parts, ()) = Request::get("/").header("authorization", value).body(()).unwrap().into_parts();
-            let answer = authenticate(&snapshot(|_| ()), &parts, PEER, &FailureLimit::default(), 0);
+            let answer = authenticate(&snapshot(|_| ()), &parts, PEER, &FailureLimit::default(), NOW);
             proptest::prop_assert!(answer.is_err());
         }
     }

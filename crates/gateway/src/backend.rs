@@ -4,9 +4,11 @@
 pub(crate) mod address;
 pub(crate) mod catalogue;
 pub(crate) mod connect;
+mod errand;
 pub(crate) mod fleet;
 pub(crate) mod look;
 mod pool;
+pub(crate) mod reach;
 mod refresh;
 pub(crate) mod rows;
 pub(crate) mod seen;
@@ -30,6 +32,7 @@ use domain::{
 use tokio::sync::{Notify, watch};
 
 pub(crate) use self::{
+    errand::streamed,
     fleet::{Fleet, View},
     send::{BackendResponse, SendError},
 };

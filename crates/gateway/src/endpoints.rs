@@ -17,7 +17,7 @@ pub(crate) enum Class {
     Catalogue,
     /// Answered by the gateway alone.
     Local,
-    /// Changes models on backends; no key of this release may.
+    /// Changes models on backends; for keys with the permission.
     Management,
     /// Would act with the account of a backend's owner; nobody may.
     Refused,
@@ -119,6 +119,8 @@ fn decode(text: &str) -> Option<Cow<'_, str>> {
 
 #[cfg(test)]
 mod tests {
+    use domain::endpoint::Group;
+
     use super::*;
 
     fn class(method: &str, path: &str) -> Result<Class, Error> {
@@ -135,7 +137,15 @@ mod tests {
                 Endpoint::Blobs => "/api/blobs/sha256:1",
                 other => other.path(),
             };
-            assert!(methods.iter().any(|method| class(method, path).is_ok()), "{path}");
+            let found = methods.iter().find_map(|method| class(method, path).ok());
+            let expected = match endpoint.group() {
+                Group::Inference => Class::Inference,
+                Group::Catalogue => Class::Catalogue,
+                Group::Management => Class::Management,
+                Group::Own => Class::Local,
+                Group::Never => Class::Refused,
+            };
+            assert_eq!(found, Some(expected), "{path}");
         }
     }
 
@@ -182,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn management_and_account_endpoints_are_never_routed() {
+    fn management_and_account_endpoints_are_classes_of_their_own() {
         for (method, path) in [
             ("POST", "/api/pull"),
             ("POST", "/api/push"),

@@ -4,6 +4,8 @@
 use domain::{limit::RateLimit, usage::Outcome};
 use http::StatusCode;
 
+use crate::policy::Exceeded;
+
 /// Who is at fault. Only upstream errors speak against a backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
@@ -36,6 +38,14 @@ pub(crate) enum Error {
     Account,
     #[error("rate limit exceeded: {limit}, try again in {retry_after} s")]
     Limited { limit: RateLimit, retry_after: u64, close: bool },
+    #[error("{0}")]
+    Exceeded(Exceeded),
+    #[error("this API key may not be used from this address")]
+    Address,
+    #[error("this kind of endpoint is turned off on this gateway")]
+    Class,
+    #[error("this API key may not use this model")]
+    ModelForbidden,
     #[error("request body is larger than {limit} bytes")]
     BodyTooLarge { limit: usize },
     #[error("a request body with this content encoding is not supported, send it uncompressed")]
@@ -79,11 +89,16 @@ impl Error {
             Self::UnknownPath | Self::UnknownModel(_) => StatusCode::NOT_FOUND,
             Self::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::MissingKey | Self::InvalidKey => StatusCode::UNAUTHORIZED,
-            Self::TooManyFailures { .. } | Self::Limited { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyFailures { .. } | Self::Limited { .. } | Self::Exceeded(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::TwoCredentials | Self::KeyInQuery | Self::BodyBroken | Self::BadRequest(_) | Self::MissingModel => {
                 StatusCode::BAD_REQUEST
             }
-            Self::Management | Self::Account | Self::CloudModel => StatusCode::FORBIDDEN,
+            Self::Management
+            | Self::Account
+            | Self::CloudModel
+            | Self::Address
+            | Self::Class
+            | Self::ModelForbidden => StatusCode::FORBIDDEN,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -107,6 +122,10 @@ impl Error {
             Self::Management => "management_forbidden",
             Self::Account => "account_forbidden",
             Self::Limited { .. } => "rate_limit_exceeded",
+            Self::Exceeded(exceeded) => exceeded.code(),
+            Self::Address => "address_forbidden",
+            Self::Class => "class_forbidden",
+            Self::ModelForbidden => "model_forbidden",
             Self::BodyTooLarge { .. } => "body_too_large",
             Self::Encoding => "unsupported_encoding",
             Self::BodyTimeout => "body_timeout",
@@ -143,6 +162,7 @@ impl Error {
     pub(crate) fn retry_after(&self) -> Option<u64> {
         match self {
             Self::TooManyFailures { retry_after } | Self::Limited { retry_after, .. } => Some(*retry_after),
+            Self::Exceeded(exceeded) => Some(exceeded.retry_after),
             Self::Crowded | Self::NoBackend | Self::Unreachable | Self::ShutDown => Some(1),
             _ => None,
         }

@@ -1,8 +1,12 @@
 //! Sends a request to its candidates until one begins to answer. Another is tried only while nothing can have been done
 //! with the request: a connection that could not be made, or a pooled one that was already closed.
 
+mod complaint;
+
 use bytes::Bytes;
 use http::{HeaderMap, Method};
+
+pub(crate) use complaint::Complaint;
 
 use crate::{
     account::Account,
@@ -57,7 +61,8 @@ async fn attempt(view: &View, choice: &Choice, request: &Outgoing<'_>) -> Result
     }
 }
 
-fn refusal(error: &SendError) -> Error {
+/// What the client is told of a backend's fault.
+pub(crate) fn refusal(error: &SendError) -> Error {
     match error {
         SendError::Connect(_) => Error::Unreachable,
         SendError::ClosedBeforeResponse { .. } => Error::BackendClosed,

@@ -15,6 +15,7 @@ mod ids;
 mod limit;
 mod listing;
 mod pipeline;
+mod policy;
 pub mod probe;
 mod request;
 mod resolve;
@@ -23,15 +24,28 @@ pub mod snapshot;
 mod stream;
 mod wire;
 
+pub use limit::RedisSettings;
+pub use policy::Spend;
+
 use std::{net::SocketAddr, sync::Arc, time::Instant};
 
-use domain::{live::LiveStatus, usage::UsageRecord};
-use tokio::sync::{mpsc, watch};
+use domain::{backend::ProbeResult, id::KeyId, live::LiveStatus, settings::RedisStatus, usage::UsageRecord};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, watch},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    account::UsageSink, auth::FailureLimit, backend::Fleet, ids::RequestIds, limit::Limiter, request::BodyBudget,
-    signal::Signal, snapshot::Snapshot,
+    account::UsageSink,
+    auth::FailureLimit,
+    backend::Fleet,
+    ids::RequestIds,
+    limit::Limiter,
+    policy::Ledger,
+    request::BodyBudget,
+    signal::Signal,
+    snapshot::{KeyEntry, Snapshot},
 };
 
 /// Body of everything the gateway answers.
@@ -45,28 +59,34 @@ pub struct Gateway(Arc<Inner>);
 
 struct Inner {
     fleet: Fleet,
-    limiter: Limiter,
+    limiter: Arc<Limiter>,
     failures: FailureLimit,
     bodies: BodyBudget,
     usage: Arc<UsageSink>,
+    ledger: Ledger,
     signal: Arc<Signal>,
     ids: RequestIds,
     started: Instant,
+    /// Of the data plane, where there is one.
+    runtime: Option<Handle>,
 }
 
 impl Gateway {
     /// Makes a gateway without keys or backends, and the receiving end of its usage channel (`usage_capacity` records).
+    /// Call it on the runtime of the data plane: connections to Redis live there.
     pub fn new(usage_capacity: usize) -> (Self, mpsc::Receiver<UsageRecord>) {
         let (sender, receiver) = mpsc::channel(usage_capacity.max(1));
         let inner = Inner {
             fleet: Fleet::new(),
-            limiter: Limiter::default(),
+            limiter: Arc::default(),
             failures: FailureLimit::default(),
             bodies: BodyBudget::default(),
             usage: Arc::new(UsageSink::new(sender)),
+            ledger: Ledger::default(),
             signal: Arc::default(),
             ids: RequestIds::default(),
             started: Instant::now(),
+            runtime: Handle::try_current().ok(),
         };
         (Self(Arc::new(inner)), receiver)
     }
@@ -75,7 +95,10 @@ impl Gateway {
     /// requests of keys that are no longer in force have been told to end.
     pub fn publish(&self, snapshot: Snapshot) {
         let before = self.snapshot();
-        let ended = before.keys.values().any(|key| auth::in_force(key) && !auth::still_in_force(&snapshot, &key.id));
+        let unix = self.0.clock().unix;
+        let lost = |key: &KeyEntry| auth::in_force(key, unix) && !auth::still_in_force(&snapshot, &key.id, unix);
+        let ended = before.keys.values().any(|key| lost(key));
+        self.0.ledger.follow(&snapshot);
         self.0.fleet.publish(snapshot);
         if ended {
             self.0.signal.raise();
@@ -104,10 +127,46 @@ impl Gateway {
         response
     }
 
+    /// Shares limits and lock-outs through this Redis from now on, or through none. Returns at once; the connection is made
+    /// in the background, and tried again for ever. Until it stands, and whenever it is lost, this gateway counts alone.
+    pub fn set_redis(&self, settings: Option<RedisSettings>) {
+        let Some(runtime) = self.0.runtime.clone().or_else(|| Handle::try_current().ok()) else {
+            return tracing::error!("Redis cannot be used: there is no runtime");
+        };
+        self.0.limiter.set_redis(settings, &runtime, self.0.started);
+    }
+
+    /// How it is with Redis now.
+    pub fn redis_state(&self) -> RedisStatus {
+        self.0.limiter.redis_status()
+    }
+
+    /// Runs a small script atomically in Redis, within half a second. `None` where Redis is not in use, fails, or answers anything
+    /// but a list of integers.
+    pub async fn redis_script(&self, script: &str, keys: &[String], arguments: &[String]) -> Option<Vec<i64>> {
+        self.0.limiter.redis_script(script, keys, arguments).await
+    }
+
     /// Keeps the catalogue fresh until `stop`: at the snapshot's interval, at once after a backend was added or changed,
     /// and after a backend answered 404 for a model the catalogue says it has.
     pub async fn run_catalogue(&self, stop: CancellationToken) {
-        self.0.fleet.run(stop).await;
+        tokio::join!(self.0.fleet.run(stop.clone()), policy::expiry::watch(&self.0, stop));
+    }
+
+    /// Takes over what keys have used before: at the start, from stored usage, and again whenever a key or user is given a
+    /// budget, because nothing is counted for those that have none. Raises counts and never lowers them.
+    pub fn seed_spend(&self, spent: &[Spend]) {
+        self.0.ledger.seed(spent, self.0.clock());
+    }
+
+    /// Where a key and its user stand at this moment, `None` for a key that is not in the configuration.
+    pub fn standing(&self, key: &KeyId) -> Option<domain::policy::Standing> {
+        let snapshot = self.snapshot();
+        let entry = snapshot.keys.get(key)?;
+        let now = self.0.clock();
+        let window =
+            entry.limit.or(snapshot.settings.default_limit).map(|limit| self.0.limiter.look(key, limit, now.mono));
+        Some(domain::policy::Standing { window, ..self.0.ledger.standing(entry, now) })
     }
 
     /// Looks at one backend (or, with `None`, all) now and returns when the catalogue has the result.
@@ -118,12 +177,18 @@ impl Gateway {
     /// The gateway's part of the live status: backends with state, models, version, in-flight and last error, in the
     /// snapshot's order, and the dropped count. `minutes`, `sequence`, `at` and `read_only` are control's to fill.
     pub fn live(&self) -> LiveStatus {
-        LiveStatus { usage_dropped: self.0.usage.dropped(), ..self.0.fleet.live() }
+        LiveStatus { usage_dropped: self.0.usage.dropped(), redis: self.redis_state(), ..self.0.fleet.live() }
     }
 
     /// Increases with every change of what `live` would say about a backend's state, models or errors.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.0.fleet.changes()
+    }
+
+    /// Looks at an address before it becomes a backend: what answers there, if backends may be there. Takes 3 seconds at
+    /// most to connect and about 5 in all.
+    pub async fn probe(&self, url: &url::Url, token: Option<&snapshot::BackendToken>) -> ProbeResult {
+        probe::probe_among(url, token, &self.snapshot().settings.backend_networks).await
     }
 
     /// Requests in flight, streaming bodies included.

@@ -1,18 +1,25 @@
-//! Admission: whether a key may have one more request now, counted in memory before the request's body is read. State
-//! belongs to the key and outlives snapshots; a key that is idle is forgotten.
+//! Admission: whether a key may have one more request now, counted before the request's body is read: in memory, or in
+//! Redis where several gateways share it. State belongs to the key and outlives snapshots; a key that is idle is forgotten.
 
+mod ask;
 mod headers;
 mod ring;
+mod shared;
 
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
 };
 
-use domain::{id::KeyId, limit::RateLimit};
+use domain::{id::KeyId, limit::RateLimit, policy::WindowStanding};
 
 use crate::auth::Principal;
-use ring::{Decision, Ring};
+pub(crate) use ask::Ask;
+use ask::Loan;
+use ring::{Debt, Decision, Ring};
+use shared::{Mode, Shared};
+
+pub use shared::RedisSettings;
 
 const SHARDS: usize = 16;
 const SWEEP_MS: u64 = 60_000;
@@ -21,6 +28,7 @@ const SWEEP_MS: u64 = 60_000;
 #[derive(Default)]
 pub(crate) struct Limiter {
     shards: [Mutex<Shard>; SHARDS],
+    shared: Shared,
 }
 
 #[derive(Default)]
@@ -60,34 +68,54 @@ pub(crate) struct Refusal {
     pub(crate) close: bool,
 }
 
+/// The limits that a request meets.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Policy {
+    /// For keys without a limit of their own.
+    pub(crate) default: Option<RateLimit>,
+    /// Gateways that share the limits; each takes its part while Redis is not there.
+    pub(crate) replicas: u32,
+}
+
+/// What came of a request at once.
+pub(crate) enum Admission<'a> {
+    Decided(Result<Permit, Refusal>),
+    /// Redis decides.
+    Ask(Ask<'a>),
+}
+
 impl Limiter {
-    /// Admits a request of `principal` or says when to come again. `now` is monotonic milliseconds; `spread` is any
-    /// number that differs between requests, so that waiting clients do not all return at once.
-    pub(crate) fn admit(
-        &self,
-        principal: &Principal,
-        default: Option<RateLimit>,
-        now: u64,
-        spread: u64,
-    ) -> Result<Permit, Refusal> {
-        let Some(limit) = principal.limit(default) else { return Ok(Permit { standing: None }) };
-        let decision = self.decide(&principal.key().id, limit, now);
-        match decision {
-            Decision::Admitted { remaining, reset_ms } => {
-                let standing = Standing { limit, remaining, reset: reset_ms.div_ceil(1_000) };
-                Ok(Permit { standing: Some(standing) })
+    /// Admits a request of `principal`, says when to come again, or says that Redis is to be asked. `now` is monotonic
+    /// milliseconds; `spread` is any number that differs between requests, so that waiting clients do not all return at
+    /// once.
+    pub(crate) fn admit(&self, principal: &Principal, policy: Policy, now: u64, spread: u64) -> Admission<'_> {
+        let Some(limit) = principal.limit(policy.default) else {
+            return Admission::Decided(Ok(Permit { standing: None }));
+        };
+        let key = &principal.key().id;
+        let decision = match self.shared.mode() {
+            Mode::Off => self.decide(key, limit, now),
+            Mode::Alone => self.ring(key, limit.minutes, now, |ring| ring.admit_alone(policy.share(limit), now)),
+            Mode::Ask(live) => {
+                let (key, share) = (key.clone(), policy.share(limit));
+                return Admission::Ask(Ask { limiter: self, live, key, limit, share, spread });
             }
-            Decision::Refused { retry_ms, close } => {
-                let reset = retry_ms.div_ceil(1_000).max(1);
-                let window = u64::from(limit.minutes) * 60;
-                let jitter = spread % (reset / 10 + 1);
-                let retry_after = (reset + jitter).min(window + window / 10);
-                Err(Refusal { standing: Standing { limit, remaining: 0, reset }, retry_after, close })
-            }
-        }
+        };
+        Admission::Decided(conclude(limit, decision, spread))
+    }
+
+    /// Where a key stands without asking for anything; of several gateways, with this one.
+    pub(crate) fn look(&self, key: &KeyId, limit: RateLimit, now: u64) -> WindowStanding {
+        let (used, reset_ms) = self.ring(key, limit.minutes, now, |ring| ring.standing(limit.minutes, now));
+        WindowStanding { limit, used, left: limit.requests.saturating_sub(used), reset_s: reset_ms.div_ceil(1_000) }
     }
 
     fn decide(&self, key: &KeyId, limit: RateLimit, now: u64) -> Decision {
+        self.ring(key, limit.minutes, now, |ring| ring.admit(limit, now))
+    }
+
+    /// Works on the ring of `key`, which is made where there is none.
+    fn ring<T>(&self, key: &KeyId, minutes: u32, now: u64, work: impl FnOnce(&mut Ring) -> T) -> T {
         let shard =
             key.as_str().bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % SHARDS;
         let mut shard = self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner);
@@ -96,8 +124,53 @@ impl Limiter {
             shard.rings.retain(|_, ring| !ring.is_idle(now));
         }
         match shard.rings.get_mut(key) {
-            Some(ring) => ring.admit(limit, now),
-            None => shard.rings.entry(key.clone()).or_insert_with(|| Ring::new(limit.minutes, now)).admit(limit, now),
+            Some(ring) => work(ring),
+            None => work(shard.rings.entry(key.clone()).or_insert_with(|| Ring::new(minutes, now))),
+        }
+    }
+
+    /// Redis knows of nothing: everything has to be told.
+    fn owe_all(&self, now: u64) {
+        for shard in &self.shards {
+            shard.lock().unwrap_or_else(PoisonError::into_inner).rings.values_mut().for_each(|ring| ring.owe_all(now));
+        }
+    }
+
+    /// Takes all that Redis has to be told.
+    fn take_debts(&self, now: u64) -> Vec<(KeyId, Debt)> {
+        let mut debts = Vec::new();
+        for shard in &self.shards {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let owing = shard.rings.iter_mut().filter_map(|(key, ring)| {
+                let debt = ring.take_debt(ring.minutes(), now)?;
+                Some((key.clone(), debt))
+            });
+            debts.extend(owing);
+        }
+        debts
+    }
+}
+
+impl Policy {
+    /// This gateway's part of a limit.
+    fn share(&self, limit: RateLimit) -> RateLimit {
+        RateLimit { requests: limit.requests.div_ceil(self.replicas.max(1)), ..limit }
+    }
+}
+
+/// What the client is told of a decision.
+fn conclude(limit: RateLimit, decision: Decision, spread: u64) -> Result<Permit, Refusal> {
+    match decision {
+        Decision::Admitted { remaining, reset_ms } => {
+            let standing = Standing { limit, remaining, reset: reset_ms.div_ceil(1_000) };
+            Ok(Permit { standing: Some(standing) })
+        }
+        Decision::Refused { retry_ms, close } => {
+            let reset = retry_ms.div_ceil(1_000).max(1);
+            let window = u64::from(limit.minutes) * 60;
+            let jitter = spread % (reset / 10 + 1);
+            let retry_after = (reset + jitter).min(window + window / 10);
+            Err(Refusal { standing: Standing { limit, remaining: 0, reset }, retry_after, close })
         }
     }
 }

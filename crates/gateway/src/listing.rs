@@ -17,19 +17,19 @@ use crate::backend::{View, seen::Seen};
 /// Said while no backend has told its version. Clients that ask for a feature by version then do without.
 const NO_VERSION: &str = "0.0.0";
 
-/// `/api/tags`.
-pub(crate) fn tags(view: &View) -> Bytes {
-    view.catalogue.listings.tags.clone()
+/// `/api/tags`, all of it or the models that `part` names.
+pub(crate) fn tags(view: &View, part: Option<impl Fn(&str) -> bool>) -> Bytes {
+    view.catalogue.listings.tags.body(part)
 }
 
-/// `/api/ps`.
-pub(crate) fn ps(view: &View) -> Bytes {
-    view.catalogue.listings.ps.clone()
+/// `/api/ps`, all of it or the models that `part` names.
+pub(crate) fn ps(view: &View, part: Option<impl Fn(&str) -> bool>) -> Bytes {
+    view.catalogue.listings.ps.body(part)
 }
 
-/// `/v1/models`.
-pub(crate) fn openai_models(view: &View) -> Bytes {
-    view.catalogue.listings.openai.clone()
+/// `/v1/models`, all of it or the models that `part` names.
+pub(crate) fn openai_models(view: &View, part: Option<impl Fn(&str) -> bool>) -> Bytes {
+    view.catalogue.listings.openai.body(part)
 }
 
 /// `/v1/models/{model}` for any spelling of a model the fleet has; the answer repeats the client's.
@@ -43,13 +43,41 @@ pub(crate) fn version(view: &View) -> Bytes {
 }
 
 pub(crate) struct Listings {
-    tags: Bytes,
-    ps: Bytes,
-    openai: Bytes,
+    tags: List,
+    ps: List,
+    openai: List,
     version: Bytes,
     /// Rows of `/v1/models` by id.
     ids: HashMap<String, Bytes>,
     names: HashMap<ModelName, OpenAiRow>,
+}
+
+/// A list that is written once for those who may see all of it, and each time anew for the others.
+struct List {
+    start: &'static str,
+    whole: Bytes,
+    /// Names and rows.
+    rows: Vec<(String, String)>,
+}
+
+impl List {
+    fn new(start: &'static str, rows: Vec<(String, String)>) -> Self {
+        let whole = write(start, rows.iter().map(|(_, row)| row.as_str()));
+        Self { start, whole, rows }
+    }
+
+    fn body(&self, part: Option<impl Fn(&str) -> bool>) -> Bytes {
+        match part {
+            None => self.whole.clone(),
+            Some(part) => {
+                write(self.start, self.rows.iter().filter(|(name, _)| part(name)).map(|(_, row)| row.as_str()))
+            }
+        }
+    }
+}
+
+fn write<'a>(start: &str, rows: impl Iterator<Item = &'a str>) -> Bytes {
+    format!("{start}{}]}}", rows.collect::<Vec<_>>().join(",")).into()
 }
 
 /// What a row of `/v1/models` says of a model of an Ollama.
@@ -92,14 +120,14 @@ impl Listings {
             // An Ollama and another server may list the same text; clients of this endpoint see ids alone.
             if !ids.contains_key(&row.name) {
                 ids.insert(row.name.clone(), Bytes::from(text.clone()));
-                openai.push(text);
+                openai.push((row.name.clone(), text));
             }
         }
-        let tags: Vec<&str> = models.iter().map(|merged| merged.row.tags.get()).collect();
+        let tags = models.iter().map(|Merged { row }| (row.name.clone(), row.tags.get().to_owned())).collect();
         Self {
-            tags: format!(r#"{{"models":[{}]}}"#, tags.join(",")).into(),
-            ps: format!(r#"{{"models":[{}]}}"#, merge::running(sources).join(",")).into(),
-            openai: format!(r#"{{"object":"list","data":[{}]}}"#, openai.join(",")).into(),
+            tags: List::new(r#"{"models":["#, tags),
+            ps: List::new(r#"{"models":["#, merge::running(sources)),
+            openai: List::new(r#"{"object":"list","data":["#, openai),
             version: json!({"version": merge::version(sources).unwrap_or(NO_VERSION)}).to_string().into(),
             ids,
             names,

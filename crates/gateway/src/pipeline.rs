@@ -2,6 +2,7 @@
 //! takes what the one before it made, and one view of the configuration serves the whole request.
 
 mod infer;
+mod manage;
 
 use std::{
     net::SocketAddr,
@@ -27,8 +28,10 @@ use crate::{
     endpoints::{self, Class, Route},
     error::{Broken, Error},
     hop,
-    limit::{Permit, Refusal, Standing},
-    listing, request, wire,
+    limit::{Admission, Permit, Policy, Refusal, Standing},
+    listing,
+    policy::{Now, Rules, Slots},
+    request, wire,
 };
 
 /// A request that is being answered.
@@ -49,8 +52,11 @@ pub(crate) async fn handle(inner: &Arc<Inner>, request: Request<Incoming>, peer:
     let exchange = Exchange { inner: inner.clone(), view: inner.fleet.view(), parts, id, started, dialect };
     let mut response = match exchange.enter(peer) {
         Ok(Entered::Answered(response)) => response,
-        Ok(Entered::Admitted(admitted)) => exchange.answer(admitted, body).await,
-        Ok(Entered::Limited(account, refusal)) => exchange.limited(account, refusal),
+        Ok(Entered::Refused(account, error)) => exchange.conclude(account, Err(error)),
+        Ok(Entered::Known(known, admission)) => match exchange.decide(admission).await {
+            Ok(permit) => exchange.answer(known, permit, body).await,
+            Err(refusal) => exchange.limited(known.account, refusal),
+        },
         Err(error) => exchange.refuse(&error),
     };
     wire::seal(response.headers_mut(), id);
@@ -60,19 +66,21 @@ pub(crate) async fn handle(inner: &Arc<Inner>, request: Request<Incoming>, peer:
 /// What the head of a request led to.
 enum Entered<'r> {
     Answered(Response<Body>),
-    Admitted(Admitted<'r>),
-    Limited(Account, Refusal),
+    /// By what the key's policy says of every request.
+    Refused(Account, Error),
+    Known(Known<'r>, Admission<'r>),
 }
 
-struct Admitted<'r> {
+/// A request whose caller is known.
+struct Known<'r> {
     principal: Principal,
-    permit: Permit,
     route: Route<'r>,
     account: Account,
+    slots: Slots,
 }
 
 impl Exchange {
-    /// Route, authenticate, admit: all that the head decides.
+    /// Route, authenticate, admit: all that the head decides, unless Redis has to be asked.
     fn enter(&self, peer: SocketAddr) -> Result<Entered<'_>, Error> {
         let route = endpoints::find(&self.parts.method, self.parts.uri.path())?;
         if route.endpoint == Endpoint::Root {
@@ -82,24 +90,55 @@ impl Exchange {
         if hop::is_loop(&self.parts.headers) {
             return Err(Error::Loop);
         }
-        let now = self.inner.now();
+        let now = self.inner.clock();
         let snapshot = &self.view.snapshot;
         let principal = auth::authenticate(snapshot, &self.parts, peer.ip(), &self.inner.failures, now)?;
         let account = Account::open(&self.inner.usage, &principal, route.endpoint, self.id, self.started);
-        Ok(match self.inner.limiter.admit(&principal, snapshot.settings.default_limit, now, self.id) {
-            Ok(permit) => Entered::Admitted(Admitted { principal, permit, route, account }),
-            Err(refusal) => Entered::Limited(account, refusal),
-        })
+        let slots = match self.guard(&principal, peer, now) {
+            Ok(slots) => slots,
+            Err(error) => return Ok(Entered::Refused(account, error)),
+        };
+        let settings = &snapshot.settings;
+        let policy = Policy { default: settings.default_limit, replicas: settings.replicas };
+        let admission = self.inner.limiter.admit(&principal, policy, now.mono, self.id);
+        Ok(Entered::Known(Known { principal, route, account, slots }, admission))
     }
 
-    async fn answer(&self, admitted: Admitted<'_>, body: Incoming) -> Response<Body> {
-        let Admitted { principal, permit, route, mut account } = admitted;
+    /// What the policies of key and user say before the request counts: where it may come from, and how many may run.
+    fn guard(&self, principal: &Principal, peer: SocketAddr, now: Now) -> Result<Slots, Error> {
+        let key = principal.key();
+        if !key.rules.admits_address(peer.ip()) {
+            return Err(Error::Address);
+        }
+        self.inner.ledger.enter(key, now).map_err(Error::Exceeded)
+    }
+
+    async fn decide(&self, admission: Admission<'_>) -> Result<Permit, Refusal> {
+        match admission {
+            Admission::Decided(decided) => decided,
+            // In a box, so that requests of gateways without Redis do not carry the room it takes.
+            Admission::Ask(ask) => Box::pin(ask.decide(|| self.inner.now())).await,
+        }
+    }
+
+    async fn answer(&self, known: Known<'_>, permit: Permit, body: Incoming) -> Response<Body> {
+        let Known { principal, route, mut account, slots } = known;
         let standing = permit.standing();
+        let (classes, rules) = (self.view.snapshot.settings.classes, &principal.key().rules);
         let answered = match route.class {
-            Class::Management => Err(Error::Management),
+            Class::Management if !classes.management && !rules.management() => Err(Error::Management),
+            Class::Inference if !classes.inference => Err(Error::Class),
+            Class::Catalogue if !classes.catalogue => Err(Error::Class),
+            Class::Management => {
+                match self.manage(&principal, (permit, slots), route.endpoint, &mut account, body).await {
+                    Ok(ready) => return with_standing(ready.respond(self, account), standing),
+                    Err(error) => Err(error),
+                }
+            }
             Class::Refused => Err(Error::Account),
-            Class::Catalogue | Class::Local => self.local(&route),
-            Class::Inference => match self.infer(&principal, permit, route.endpoint, &mut account, body).await {
+            Class::Catalogue | Class::Local => self.local(&route, rules),
+            Class::Inference => match self.infer(&principal, (permit, slots), route.endpoint, &mut account, body).await
+            {
                 Ok(ready) => return with_standing(ready.respond(self, account), standing),
                 Err(error) => Err(error),
             },
@@ -129,16 +168,19 @@ impl Exchange {
     }
 
     /// What the catalogue or the gateway itself answers.
-    fn local(&self, route: &Route<'_>) -> Result<Response<Body>, Error> {
+    fn local(&self, route: &Route<'_>, rules: &Rules) -> Result<Response<Body>, Error> {
         let view = &self.view;
+        // A key sees the models that it may use, and what it may not use does not exist for it.
+        let part = rules.restricts_models().then_some(|model: &str| rules.admits_model(model));
         let body = match route.endpoint {
             Endpoint::Version => listing::version(view),
-            Endpoint::Tags => listing::tags(view),
-            Endpoint::Ps => listing::ps(view),
-            Endpoint::OpenAiModels => listing::openai_models(view),
+            Endpoint::Tags => listing::tags(view, part),
+            Endpoint::Ps => listing::ps(view, part),
+            Endpoint::OpenAiModels => listing::openai_models(view, part),
             Endpoint::OpenAiModel => {
                 let model = route.model.as_deref().unwrap_or_default();
-                listing::openai_model(view, model).ok_or_else(|| request::unknown(route.endpoint, model))?
+                let found = listing::openai_model(view, model).filter(|_| rules.admits_model(model));
+                found.ok_or_else(|| request::unknown(route.endpoint, model))?
             }
             Endpoint::Status => Bytes::from_static(b"{\"cloud\":{\"disabled\":true,\"source\":\"gateway\"}}"),
             Endpoint::Recommendations => Bytes::from_static(b"{\"recommendations\":[]}"),
@@ -173,11 +215,16 @@ impl Inner {
         u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// This moment.
+    pub(crate) fn clock(&self) -> Now {
+        Now::read(self.started)
+    }
+
     /// Why a request of `key` may not go on.
     pub(crate) fn ended(&self, key: &KeyId) -> Option<Broken> {
         if self.signal.is_stopped() {
             return Some(Broken::ShutDown);
         }
-        (!auth::still_in_force(&self.fleet.view().snapshot, key)).then_some(Broken::KeyEnded)
+        (!auth::still_in_force(&self.fleet.view().snapshot, key, self.clock().unix)).then_some(Broken::KeyEnded)
     }
 }

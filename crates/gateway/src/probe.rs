@@ -2,11 +2,11 @@
 
 use std::{net::Ipv6Addr, time::Duration};
 
-use domain::backend::ProbeResult;
+use domain::{backend::ProbeResult, network::Networks};
 use url::{Host, Url};
 
 use crate::{
-    backend::{address, look},
+    backend::{look, reach},
     snapshot::BackendToken,
 };
 
@@ -14,17 +14,26 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Where Ollama listens.
 const OLLAMA_PORT: u16 = 11434;
 const MAX_LENGTH: usize = 2048;
-/// Names under which clouds hand out credentials.
-const METADATA: &[&str] = &["metadata", "metadata.google.internal", "metadata.goog", "instance-data"];
 
-/// Says what answers at `url`. Takes 3 seconds at most to connect and about 5 in all; follows no redirect and repeats
-/// nothing of a foreign server's answer.
-pub async fn probe(url: &Url, token: Option<&BackendToken>) -> ProbeResult {
-    probe_within(url, token, PATIENCE).await
+/// Says what answers at `url`, wherever it is.
+#[cfg(test)]
+pub(crate) async fn probe(url: &Url, token: Option<&BackendToken>) -> ProbeResult {
+    probe_among(url, token, &Networks::default()).await
 }
 
+/// Says what answers at `url`, which is reached only where it is in one of `networks`. Takes 3 seconds at most to connect and about 5 in all; follows no redirect and repeats
+/// nothing of a foreign server's answer.
+pub(crate) async fn probe_among(url: &Url, token: Option<&BackendToken>, networks: &Networks) -> ProbeResult {
+    told(look::look(url, token, networks, PATIENCE).await)
+}
+
+#[cfg(test)]
 async fn probe_within(url: &Url, token: Option<&BackendToken>, patience: Duration) -> ProbeResult {
-    match look::look(url, token, patience).await {
+    told(look::look(url, token, &Networks::default(), patience).await)
+}
+
+fn told(found: Result<look::Listing, ProbeResult>) -> ProbeResult {
+    match found {
         Ok(listing) => {
             let models = listing.models.into_iter().map(|row| row.name).collect();
             ProbeResult::Ok { version: listing.version, models }
@@ -101,12 +110,9 @@ fn check_host(url: &Url) -> Result<(), String> {
                 "0.0.0.0 is where a server listens, not where it is reached: use 127.0.0.1 or its own address".into()
             );
         }
-        Some(Host::Domain(name)) if METADATA.contains(&name.trim_end_matches('.')) => {
-            return Err("this host name is not one a backend may have".into());
-        }
         Some(_) => {}
     }
-    address::check_literal(url).map_err(|error| error.to_string())
+    reach::check_literal(url, &Networks::default()).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

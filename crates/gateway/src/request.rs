@@ -1,7 +1,7 @@
 //! Reading a request's body into memory, bounded in size, time and over all requests together, and what the gateway must
 //! know of it. The body itself is forwarded byte for byte.
 
-mod json;
+pub(crate) mod json;
 mod model;
 mod multipart;
 
@@ -93,8 +93,19 @@ pub(crate) async fn read(endpoint: Endpoint, headers: &HeaderMap, body: &Bytes) 
         return model::read(endpoint, headers, body);
     }
     let (headers, body) = (headers.clone(), body.clone());
+    aside(body.len(), move || model::read(endpoint, &headers, &body)).await
+}
+
+/// Works on a body of `length` bytes, on another thread if it is a large one.
+pub(crate) async fn aside<T: Send + 'static>(
+    length: usize,
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    if length <= QUICK {
+        return work();
+    }
     // The thread pool only refuses work while the process ends.
-    tokio::task::spawn_blocking(move || model::read(endpoint, &headers, &body)).await.map_err(|_| Error::ShutDown)?
+    tokio::task::spawn_blocking(work).await.map_err(|_| Error::ShutDown)?
 }
 
 fn check_encoding(headers: &HeaderMap) -> Result<(), Error> {

@@ -6,10 +6,14 @@ use domain::{
     id::{BackendId, KeyId, UserId},
     key::KeyStatus,
     limit::RateLimit,
+    network::Networks,
+    policy::Classes,
 };
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use url::Url;
+
+pub use crate::policy::Rules;
 
 /// Keys, users, backends and settings at one revision.
 pub struct Snapshot {
@@ -48,6 +52,8 @@ pub struct KeyEntry {
     pub user_enabled: bool,
     /// The key's own limit, before the default.
     pub limit: Option<RateLimit>,
+    /// Its own policy and its user's, made ready.
+    pub rules: Rules,
 }
 
 /// A backend as the data plane needs it.
@@ -72,23 +78,32 @@ pub struct BackendToken(pub String);
 pub struct Settings {
     /// Limit of keys without one of their own; `None` is no limit.
     pub default_limit: Option<RateLimit>,
+    /// What keys may reach without a permission of their own.
+    pub classes: Classes,
     pub catalogue_interval: Duration,
     pub connect_timeout: Duration,
     pub first_byte_timeout: Duration,
     pub stall_timeout: Duration,
+    /// Where backends may be; empty is everywhere.
+    pub backend_networks: Networks,
     /// Bytes of a request body that is parsed.
     pub max_body: usize,
+    /// Gateways that share the limits, at least 1.
+    pub replicas: u32,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
             default_limit: None,
+            classes: Classes::default(),
             catalogue_interval: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(3),
             first_byte_timeout: Duration::from_secs(600),
             stall_timeout: Duration::from_secs(300),
+            backend_networks: Networks::default(),
             max_body: 64_000_000,
+            replicas: 1,
         }
     }
 }

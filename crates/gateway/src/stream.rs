@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use domain::{endpoint::Dialect, usage::Outcome};
+use domain::{endpoint::Endpoint, usage::Outcome};
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
@@ -17,7 +17,7 @@ use crate::{
     account::{Account, Tee},
     error::Broken,
     signal::Watch,
-    wire::{Framing, in_band_error},
+    wire::{Framing, Place, in_band_error},
 };
 
 /// Between the in-band error and the break of the connection: the error must leave our buffers first.
@@ -50,9 +50,7 @@ pub(crate) struct Forwarded<B, O> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shape {
     pub(crate) framing: Framing,
-    pub(crate) dialect: Dialect,
-    /// The backend answered with an error status: no proper end is to be expected.
-    pub(crate) is_error: bool,
+    pub(crate) endpoint: Endpoint,
     pub(crate) prompt_bytes: usize,
 }
 
@@ -98,7 +96,7 @@ where
 
     fn complete(&mut self) {
         let proper_end = self.settle();
-        self.end(if proper_end || self.shape.is_error { Outcome::Complete } else { Outcome::UpstreamFailed });
+        self.end(if proper_end { Outcome::Complete } else { Outcome::UpstreamFailed });
     }
 
     fn break_off(&mut self, broken: Broken) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
@@ -107,11 +105,11 @@ where
         {
             owner.backend_failed(&broken);
         }
-        let at_line_start = self.tee.as_ref().is_none_or(Tee::at_line_start);
-        let line = self
-            .tee
-            .as_ref()
-            .and_then(|_| in_band_error(self.shape.framing, self.shape.dialect, &broken.to_string(), at_line_start));
+        let Shape { framing, endpoint, .. } = self.shape;
+        let line = self.tee.as_ref().and_then(|tee| {
+            let place = Place { framing, endpoint, at_line_start: tee.at_line_start(), events: tee.events() };
+            in_band_error(place, &broken.to_string())
+        });
         self.settle();
         self.account.sent(line.as_ref().map_or(0, Bytes::len));
         self.end(broken.outcome());
@@ -143,9 +141,7 @@ impl<B, O> Forwarded<B, O> {
     fn settle(&mut self) -> bool {
         let Some(mut tee) = self.tee.take() else { return true };
         let heard = tee.finish(self.shape.prompt_bytes);
-        if !self.shape.is_error {
-            self.account.counts(heard.counts);
-        }
+        self.account.counts(heard.counts);
         heard.proper_end
     }
 

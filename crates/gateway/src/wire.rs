@@ -1,7 +1,9 @@
 //! What the gateway itself writes to clients: errors in the caller's dialect, before and inside a stream, and the headers
-//! every answer carries. Bodies of backends never pass through here.
+//! every answer carries. Of what backends send only errors pass through here, where their clients would not understand
+//! them.
 
 mod error;
+mod foreign;
 mod inband;
 
 use bytes::Bytes;
@@ -9,7 +11,8 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 
 pub(crate) use error::{refusal, request_id, respond};
-pub(crate) use inband::in_band_error;
+pub(crate) use foreign::{is_error_of, retold};
+pub(crate) use inband::{Place, in_band_error};
 
 use crate::Body;
 

@@ -19,6 +19,26 @@ FOR $op IN $ops {
 IF $next != $expected { UPDATE meta:state SET revision = $next };
 COMMIT TRANSACTION;";
 
+/// Writes what is there already. A user of a server who may only read gets no error for a write: it just does not happen.
+const PROBE: &str = "RETURN array::len((UPDATE meta:state SET revision = revision))";
+
+/// Another gateway may write at the same moment.
+const PROBES: usize = 8;
+
+/// Refuses a database whose user may only read it.
+pub(crate) async fn check_allowed(handle: &Handle) -> Result<(), StoreError> {
+    for _ in 0..PROBES {
+        match handle.one::<u64>(PROBE, Variables::new()).await {
+            Ok(Some(0)) => break,
+            Err(StoreError::Stale) => {}
+            done => return done.map(drop),
+        }
+    }
+    Err(StoreError::other(
+        "the user in DATABASE_URL may only read the database: give it the role EDITOR or OWNER there",
+    ))
+}
+
 #[derive(SurrealValue)]
 struct Write {
     table: String,

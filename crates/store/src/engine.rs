@@ -18,7 +18,7 @@ use surrealdb::{
         any::{self, Any},
         local::Db,
     },
-    opt::{Config, auth::Root, capabilities::Capabilities},
+    opt::{Config, capabilities::Capabilities},
     types::{SurrealValue, Variables},
 };
 use surrealdb_cnf::ConfigMap;
@@ -26,16 +26,13 @@ use surrealdb_engine_local::{Datastore, EngineOptions};
 
 use crate::{
     StoreError,
-    address::{Credentials, Engine, Place},
+    address::{Engine, NAME, Place},
+    remote::Remote,
 };
 
-/// Name of our namespace and of the database in it.
-const NAME: &str = "fortress";
 /// Writes are collected in memory up to this size before they become a table; replaying them is what a start costs.
 const MEMTABLE_BYTES: usize = 32 << 20;
 const BLOCK_CACHE_BYTES: u64 = 64 << 20;
-/// A server that takes longer counts as unreachable.
-const SERVER_PATIENCE: Duration = Duration::from_secs(15);
 /// How long `close` waits for the engine to let its files go; a flush of the memtable takes well under a second.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(30);
 /// How long the engine may take to sign in to its own files once they are open. It tries again for two minutes where a
@@ -47,7 +44,8 @@ const HOUSEKEEPING: Duration = Duration::from_secs(3600);
 
 pub(crate) enum Handle {
     Folder { db: Surreal<Db>, datastore: Weak<Datastore> },
-    Other { db: Surreal<Any>, remote: bool },
+    Memory(Surreal<Any>),
+    Server(Remote),
 }
 
 impl Handle {
@@ -56,49 +54,31 @@ impl Handle {
             Place::Memory => {
                 let config = Config::new().capabilities(capabilities());
                 let db = any::connect(("mem://", config)).await.map_err(|error| StoreError::other(error.message()))?;
-                Self::Other { db, remote: false }
+                Self::Memory(db)
             }
             Place::Folder { engine, path } => guarded(open_folder(*engine, path)).await??,
-            Place::Server { address, credentials } => connect_server(address, credentials.as_ref()).await?,
+            // It goes to its database with every connection it makes.
+            Place::Server(server) => Self::Server(Remote::open(server).await?),
         };
-        // A parameter cannot stand for these names, and they are constants.
-        handle.run("DEFINE NAMESPACE IF NOT EXISTS fortress", Variables::new()).await?;
-        handle.select_namespace().await?;
-        handle.run("DEFINE DATABASE IF NOT EXISTS fortress", Variables::new()).await?;
-        handle.select_database().await?;
+        match &handle {
+            Self::Folder { db, .. } => guarded(enter(db)).await?,
+            Self::Memory(db) => guarded(enter(db)).await?,
+            Self::Server(_) => Ok(()),
+        }
+        .map_err(fault)?;
         Ok(handle)
     }
 
-    async fn select_namespace(&self) -> Result<(), StoreError> {
-        match self {
-            Self::Folder { db, .. } => db.use_ns(NAME).await.map(drop),
-            Self::Other { db, .. } => db.use_ns(NAME).await.map(drop),
-        }
-        .map_err(|error| StoreError::running(error.message()))
-    }
-
-    async fn select_database(&self) -> Result<(), StoreError> {
-        match self {
-            Self::Folder { db, .. } => db.use_ns(NAME).use_db(NAME).await.map(drop),
-            Self::Other { db, .. } => db.use_ns(NAME).use_db(NAME).await.map(drop),
-        }
-        .map_err(|error| StoreError::running(error.message()))
-    }
-
     pub(crate) fn is_remote(&self) -> bool {
-        matches!(self, Self::Other { remote: true, .. })
+        matches!(self, Self::Server(_))
     }
 
     /// Runs constant text with `parameters`; several statements are one transaction only if the text says so.
     pub(crate) async fn run(&self, text: &'static str, parameters: Variables) -> Result<IndexedResults, StoreError> {
         let answer = match self {
             Self::Folder { db, .. } => guarded(db.query(text).bind(parameters).into_future()).await?,
-            Self::Other { db, remote: false } => guarded(db.query(text).bind(parameters).into_future()).await?,
-            Self::Other { db, remote: true } => {
-                tokio::time::timeout(SERVER_PATIENCE, db.query(text).bind(parameters).into_future())
-                    .await
-                    .map_err(|_| StoreError::unreachable("no answer within 15 seconds"))?
-            }
+            Self::Memory(db) => guarded(db.query(text).bind(parameters).into_future()).await?,
+            Self::Server(remote) => remote.run(text, parameters).await?,
         };
         let mut results = answer.map_err(fault)?;
         // When a transaction fails, every statement in it does; only one of them says why.
@@ -211,19 +191,14 @@ async fn open_folder(engine: Engine, path: &std::path::Path) -> Result<Handle, S
     Ok(Handle::Folder { db, datastore: weak })
 }
 
-async fn connect_server(address: &str, credentials: Option<&Credentials>) -> Result<Handle, StoreError> {
-    let connected = async {
-        let db = any::connect(address).await.map_err(|error| StoreError::unreachable(error.message()))?;
-        if let Some(Credentials { user, password }) = credentials {
-            db.signin(Root { username: user.clone(), password: password.clone() })
-                .await
-                .map_err(|error| StoreError::unreachable(format_args!("signing in: {}", error.message())))?;
-        }
-        Ok(Handle::Other { db, remote: true })
-    };
-    tokio::time::timeout(SERVER_PATIENCE, connected)
-        .await
-        .map_err(|_| StoreError::unreachable("no answer within 15 seconds"))?
+/// Makes our namespace and our database where they are not there yet, and goes there.
+async fn enter<C: surrealdb::Connection>(db: &Surreal<C>) -> Result<(), surrealdb::Error> {
+    // A parameter cannot stand for these names, and they are constants.
+    db.query("DEFINE NAMESPACE IF NOT EXISTS fortress").await?.check()?;
+    db.use_ns(NAME).await?;
+    db.query("DEFINE DATABASE IF NOT EXISTS fortress").await?.check()?;
+    db.use_ns(NAME).use_db(NAME).await?;
+    Ok(())
 }
 
 /// Our statements call functions of the language itself; scripts, the network and guests are nobody's business here.

@@ -2,7 +2,7 @@
 //! apart. Nothing here opens or writes anything.
 
 /// Messages are one line, lower case, without full stop.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// Another living process holds the folder.
     #[error("the data folder is in use by another process: stop it, or use the command line while it runs")]
@@ -16,8 +16,13 @@ pub enum StoreError {
     /// No space left, or the file system is read-only.
     #[error("the disk is full or cannot be written: {detail}")]
     Full { detail: String },
+    /// The user this runs as may not write there.
+    #[error(
+        "the data folder cannot be written: {detail}: give the user this runs as the right to, or set DATA_DIR to another folder"
+    )]
+    Denied { detail: String },
     /// A shared database does not answer.
-    #[error("the database does not answer: {detail}")]
+    #[error("the database does not answer: {detail}: start it, or mend DATABASE_URL")]
     Unreachable { detail: String },
     /// Somebody else changed the configuration first.
     #[error("the configuration changed in between")]
@@ -35,6 +40,9 @@ const FULL: &[&str] = &[
     "storage full",
     "read-only filesystem or storage medium",
 ];
+
+/// Likewise when it may not write.
+const DENIED: &[&str] = &["Permission denied", "Operation not permitted"];
 
 /// Likewise when the lock of the folder is held.
 const LOCKED: &[&str] = &["already locked", "lock hold by current process", "While lock file"];
@@ -59,7 +67,9 @@ impl StoreError {
             Self::Locked
         } else if contains(text, FULL) {
             Self::Full { detail: one_line(text) }
-        } else if text.contains("Permission denied") || text.contains("Too many open files") {
+        } else if contains(text, DENIED) {
+            Self::Denied { detail: one_line(text) }
+        } else if text.contains("Too many open files") {
             Self::other(text)
         } else {
             Self::corrupt(text)
@@ -77,6 +87,7 @@ impl StoreError {
             std::io::ErrorKind::StorageFull
             | std::io::ErrorKind::QuotaExceeded
             | std::io::ErrorKind::ReadOnlyFilesystem => Self::Full { detail: format!("{what}: {error}") },
+            std::io::ErrorKind::PermissionDenied => Self::Denied { detail: format!("{what}: {error}") },
             _ => Self::other(format_args!("{what}: {error}")),
         }
     }
@@ -99,7 +110,7 @@ mod tests {
         let locked = "Database at data/db/LOCK is already locked by another process";
         assert!(matches!(StoreError::opening(locked), StoreError::Locked));
         assert!(matches!(StoreError::opening("No space left on device (os error 28)"), StoreError::Full { .. }));
-        assert!(matches!(StoreError::opening("Permission denied (os error 13)"), StoreError::Other { .. }));
+        assert!(matches!(StoreError::opening("Permission denied (os error 13)"), StoreError::Denied { .. }));
         assert!(
             matches!(StoreError::opening("invalid\nmanifest."), StoreError::Corrupt { detail } if detail == "invalid manifest")
         );

@@ -12,6 +12,7 @@ mod manifest;
 mod migrate;
 mod read_only;
 mod record;
+mod remote;
 pub mod row;
 mod usage;
 mod wal;
@@ -24,13 +25,14 @@ use std::{
 use domain::{id::KeyId, usage::UsageRecord};
 use tokio::sync::{Mutex, RwLock, RwLockReadGuard};
 
-pub use address::StoreConfig;
+pub use address::{StoreConfig, check_address};
 pub use error::StoreError;
+pub use lock::FileLock;
 
 use address::{Engine, Place};
 use engine::Handle;
 use lock::FolderLock;
-use row::{MinuteRow, Op, RollupRow, SessionRow, State};
+use row::{MinuteRow, Op, RollupRow, SessionRow, SpentRow, State};
 
 /// Totals of a key over all its usage.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -82,7 +84,7 @@ impl Store {
                 }
                 Some(FolderLock::take(path)?)
             }
-            Place::Memory | Place::Server { .. } => None,
+            Place::Memory | Place::Server(_) => None,
         };
         let folder = match &place {
             Place::Folder { engine: Engine::SurrealKv, path } => Some(path.clone()),
@@ -131,7 +133,11 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let handle = Handle::open(place).await?;
         let remote = handle.is_remote();
-        if let Err(error) = migrate::run(&handle).await {
+        let ready = match migrate::run(&handle).await {
+            Ok(()) if remote => commit::check_allowed(&handle).await,
+            done => done,
+        };
+        if let Err(error) = ready {
             // The reason counts, not how the closing went.
             let _ = handle.close().await;
             return Err(error);
@@ -222,6 +228,11 @@ impl Store {
     /// the minutes in which nothing happened.
     pub async fn minutes(&self, from: u64, to: u64) -> Result<Vec<MinuteRow>, StoreError> {
         usage::minutes(&*self.handle().await?, from, to).await
+    }
+
+    /// What keys used in the 15-minute slots that start in `from..to`; keys that used nothing are left out.
+    pub async fn spent(&self, from: u64, to: u64) -> Result<Vec<SpentRow>, StoreError> {
+        usage::spent(&*self.handle().await?, from, to).await
     }
 
     /// Totals of every key that was ever used; used once at start.

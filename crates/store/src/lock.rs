@@ -1,5 +1,6 @@
-//! The lock on a database folder: an advisory lock of the operating system on a file beside the folder. It ends with
-//! the process that holds it, so one left by kill -9 frees itself while a living process is told apart.
+//! Locks on folders: an advisory lock of the operating system on a file in or beside the folder. It ends with the process
+//! that holds it, so one left by kill -9 frees itself while a living process is told apart. What a lock means is its
+//! taker's business.
 
 use std::{
     fs::{File, OpenOptions},
@@ -12,28 +13,40 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::StoreError;
 
-/// Held as long as the value lives.
-pub(crate) struct FolderLock(#[expect(dead_code, reason = "closing the file frees the lock")] File);
+/// An exclusive lock on a file, held as long as the value lives; kill -9 frees it too.
+pub struct FileLock(#[expect(dead_code, reason = "closing the file frees the lock")] File);
 
-impl FolderLock {
-    /// Locks `folder`, which need not exist yet; its parent must. On a disk that takes no new file the lock goes onto
-    /// what is there already.
-    pub(crate) fn take(folder: &Path) -> Result<Self, StoreError> {
-        let path = beside(folder);
+impl FileLock {
+    /// Locks the file at `path`, made for its owner only where it is missing; it stays when the lock ends. On a disk that
+    /// takes no new file the lock goes onto what is there already: that file, or else `folder`. `None` if another process
+    /// holds it.
+    pub fn take(path: &Path, folder: &Path) -> io::Result<Option<Self>> {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .mode(0o600)
-            .open(&path)
-            .or_else(|error| File::open(&path).or_else(|_| File::open(folder)).map_err(|_| error))
-            .map_err(|error| StoreError::file(&format!("cannot lock {}", path.display()), &error))?;
+            .open(path)
+            .or_else(|error| File::open(path).or_else(|_| File::open(folder)).map_err(|_| error))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self(file)),
-            Err(error) if error == rustix::io::Errno::WOULDBLOCK => Err(StoreError::Locked),
-            Err(error) => Err(StoreError::file(&format!("cannot lock {}", path.display()), &io::Error::from(error))),
+            Ok(()) => Ok(Some(Self(file))),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// The lock on a database's folder.
+pub(crate) struct FolderLock(#[expect(dead_code, reason = "dropping it frees the lock")] FileLock);
+
+impl FolderLock {
+    /// Locks `folder`, which need not exist yet; its parent must.
+    pub(crate) fn take(folder: &Path) -> Result<Self, StoreError> {
+        let path = beside(folder);
+        let taken = FileLock::take(&path, folder)
+            .map_err(|error| StoreError::file(&format!("cannot lock {}", path.display()), &error))?;
+        taken.map(Self).ok_or(StoreError::Locked)
     }
 }
 

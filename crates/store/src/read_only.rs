@@ -48,7 +48,7 @@ fn copy_where_room(database: &Path, why: &str, room: impl Fn(&Path) -> u64) -> R
     let full = |what: &str| StoreError::Full { detail: format!("{why}; {what}") };
     let manifest = database.join("manifest").read_dir().or_else(|_| database.read_dir());
     if !manifest.is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(full("there is no database yet"));
+        return Err(full("there is no database yet: make room, or set DATA_DIR to a folder that can be written"));
     }
     let size = size(database).map_err(|error| StoreError::file("cannot read the database", &error))?;
     let places = places(size);

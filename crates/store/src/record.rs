@@ -4,6 +4,7 @@ use domain::{
     id::{AdminId, BackendId, KeyId, UserId},
     key::KeyStatus,
     limit::RateLimit,
+    policy::Policy,
 };
 use surrealdb::types::{Bytes, SurrealValue};
 
@@ -44,6 +45,7 @@ pub(crate) struct UserRecord {
     enabled: bool,
     created_at: u64,
     removed_at: Option<u64>,
+    policy: Option<String>,
 }
 
 #[derive(SurrealValue)]
@@ -56,6 +58,7 @@ pub(crate) struct KeyRecord {
     limit_requests: Option<u32>,
     limit_minutes: Option<u32>,
     created_at: u64,
+    policy: Option<String>,
 }
 
 #[derive(SurrealValue)]
@@ -115,7 +118,14 @@ impl From<BackendRow> for BackendRecord {
 impl From<UserRow> for UserRecord {
     fn from(row: UserRow) -> Self {
         let live_name = row.removed_at.is_none().then(|| row.name.clone());
-        Self { name: row.name, live_name, enabled: row.enabled, created_at: row.created_at, removed_at: row.removed_at }
+        Self {
+            name: row.name,
+            live_name,
+            enabled: row.enabled,
+            created_at: row.created_at,
+            removed_at: row.removed_at,
+            policy: policy_text(&row.policy),
+        }
     }
 }
 
@@ -130,6 +140,7 @@ impl From<KeyRow> for KeyRecord {
             limit_requests: row.limit.map(|limit| limit.requests),
             limit_minutes: row.limit.map(|limit| limit.minutes),
             created_at: row.created_at,
+            policy: policy_text(&row.policy),
         }
     }
 }
@@ -166,6 +177,7 @@ impl TryFrom<StateRecord> for State {
                     enabled: row.enabled,
                     created_at: row.created_at,
                     removed_at: row.removed_at,
+                    policy: policy_from(row.policy)?,
                 })
             })?,
             keys: rows(record.keys, key_row)?,
@@ -190,6 +202,7 @@ fn key_row(key: &str, row: KeyRecord) -> Option<KeyRow> {
             // A limit that cannot be read must not become "no limit".
             (requests, minutes) => Some(RateLimit::new(requests?, minutes?)?),
         },
+        policy: policy_from(row.policy)?,
         created_at: row.created_at,
     })
 }
@@ -204,6 +217,16 @@ fn rows<T: SurrealValue, R>(
             convert(&key, row).ok_or_else(|| StoreError::corrupt(format_args!("the row {key} makes no sense")))
         })
         .collect()
+}
+
+/// Nothing where nothing is restricted. A policy always has a JSON form.
+fn policy_text(policy: &Policy) -> Option<String> {
+    if policy.is_default() { None } else { serde_json::to_string(policy).ok() }
+}
+
+/// `None` for one that cannot be read: it must not become "nothing is restricted".
+fn policy_from(text: Option<String>) -> Option<Policy> {
+    text.map_or_else(|| Some(Policy::default()), |text| serde_json::from_str(&text).ok())
 }
 
 fn status_name(status: KeyStatus) -> &'static str {

@@ -5,6 +5,7 @@ use domain::{
     id::{AdminId, BackendId, KeyId, UserId},
     key::KeyStatus,
     limit::RateLimit,
+    policy::Policy,
     usage::{MinutePoint, Outcome},
 };
 
@@ -49,6 +50,7 @@ pub struct UserRow {
     pub created_at: u64,
     /// A removed user stays as a name for its usage.
     pub removed_at: Option<u64>,
+    pub policy: Policy,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -61,6 +63,7 @@ pub struct KeyRow {
     pub hash: Option<[u8; 32]>,
     pub last_four: String,
     pub limit: Option<RateLimit>,
+    pub policy: Policy,
     pub created_at: u64,
 }
 
@@ -95,6 +98,17 @@ pub enum Op {
 /// One minute's sums.
 pub type MinuteRow = MinutePoint;
 
+/// What a key used in a stretch of time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpentRow {
+    pub key: KeyId,
+    pub user: UserId,
+    /// Prompt and answer.
+    pub tokens: u64,
+    /// Microseconds that backends worked.
+    pub gpu_us: u64,
+}
+
 /// One 15-minute slot of one observed combination.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RollupRow {
@@ -114,6 +128,7 @@ pub struct RollupRow {
     pub prompt_tokens: u64,
     pub completion_tokens: u64,
     pub load_us: u64,
+    pub gpu_us: u64,
     pub last_at: u64,
     /// Counts by power of two of milliseconds: bucket i holds durations in `[2^(i-1), 2^i)` ms, bucket 0 under 1 ms.
     pub total_histogram: Vec<u32>,

@@ -5,19 +5,19 @@ mod read;
 mod rollup;
 mod segment;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use domain::usage::UsageRecord;
 use surrealdb::types::{Array, Bytes, RecordId, RecordIdKey, SurrealValue, Value, Variables};
 
 use crate::{KeyTotals, StoreError, engine::Handle, row::RollupRow};
 
-pub(crate) use read::{key_totals, minutes, records, rollups};
+pub(crate) use read::{key_totals, minutes, records, rollups, spent};
 
 /// Records in one segment at most; a second of traffic has about a thousand.
 const SEGMENT_RECORDS: usize = 4096;
 /// Appends that lost against another gateway on a shared database begin anew.
-const ATTEMPTS: usize = 8;
+const ATTEMPTS: u32 = 8;
 
 /// What an append has to know first.
 const BEFORE: &str = "RETURN {
@@ -79,13 +79,21 @@ pub(crate) async fn append(handle: &Handle, records: &[UsageRecord]) -> Result<(
     let segments = segments.into_value();
     let rollups = rollup::of(records);
     let keys = key_additions(records);
-    for _ in 0..ATTEMPTS {
+    for attempt in 0..ATTEMPTS {
         match append_once(handle, &segment_ids, segments.clone(), reach, rollups.clone(), keys.clone()).await {
-            Err(StoreError::Stale) => tokio::task::yield_now().await,
+            Err(StoreError::Stale) => tokio::time::sleep(pause(records, attempt)).await,
             done => return done,
         }
     }
     Err(StoreError::other("usage was not written: too many gateways write at once"))
+}
+
+/// How long to stand back after losing against another gateway: longer each time, and for each batch another time, so
+/// that two do not meet again and again.
+fn pause(records: &[UsageRecord], attempt: u32) -> Duration {
+    let first = records.first().map(|record| record.request_id).unwrap_or_default();
+    let spread = u64::from(crc32fast::hash(&first.rotate_left(attempt).to_be_bytes()));
+    Duration::from_millis(spread % (10 << attempt))
 }
 
 async fn append_once(

@@ -10,9 +10,11 @@ mod control;
 mod fake;
 mod gate;
 mod record;
+mod redis;
 mod script;
 mod serve;
 
 pub use fake::{Builder, FakeOllama};
 pub use record::{Ended, RecordedConnection, RecordedRequest, Records};
+pub use redis::{Door, RedisServer};
 pub use script::{Fault, Model, Script};

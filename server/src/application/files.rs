@@ -1,15 +1,18 @@
 //! The data folder: made if it is missing, for its owner only, and held by one server at a time.
 
 use std::{
-    fs::{self, DirBuilder, File},
+    fs::{self, DirBuilder},
     io,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::Path,
 };
 
-use rustix::fs::{FlockOperation, flock};
+use store::FileLock;
 
 use super::StartError;
+
+/// What helps where a folder can be neither made nor written.
+pub const REMEDY: &str = "give the user this runs as the right to write there, or set DATA_DIR to another folder";
 
 /// The file whose lock tells that a server runs on the folder. It holds nothing and stays when the server ends.
 const LOCK: &str = "server.lock";
@@ -27,37 +30,26 @@ pub fn make_data_dir(path: &Path) -> Result<(), StartError> {
         DirBuilder::new().recursive(true).mode(0o700).create(path)
     };
     make().map_err(|error: io::Error| {
-        StartError::Other(format!("cannot make the data folder {}: {error}", path.display()))
+        StartError::Other(format!("cannot make the data folder {}: {error}: {REMEDY}", path.display()))
     })
 }
 
 /// The right to serve from a data folder: to put the control socket and the key file there. The store's own lock does
 /// not give it, since the database may be elsewhere. Held as long as the value lives; kill -9 frees it too.
-pub struct DataDirLock(#[expect(dead_code, reason = "closing the file frees the lock")] File);
+pub struct DataDirLock(#[expect(dead_code, reason = "dropping it frees the lock")] FileLock);
 
 impl DataDirLock {
-    /// Locks the folder, which must exist. On a disk that takes no new file the folder itself is locked.
+    /// Locks the folder, which must exist.
     pub fn take(folder: &Path) -> Result<Self, StartError> {
-        let path = folder.join(LOCK);
-        let failed =
-            |error: io::Error| StartError::Other(format!("cannot lock the data folder {}: {error}", folder.display()));
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .or_else(|error| File::open(&path).or_else(|_| File::open(folder)).map_err(|_| error))
-            .map_err(failed)?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self(file)),
-            Err(rustix::io::Errno::WOULDBLOCK) => Err(StartError::Other(format!(
+        let taken = FileLock::take(&folder.join(LOCK), folder).map_err(|error| {
+            StartError::Other(format!("cannot lock the data folder {}: {error}: {REMEDY}", folder.display()))
+        })?;
+        taken.map(Self).ok_or_else(|| {
+            StartError::Other(format!(
                 "the data folder {} is in use by another process: stop that one, or set DATA_DIR to another folder",
                 folder.display()
-            ))),
-            Err(error) => Err(failed(error.into())),
-        }
+            ))
+        })
     }
 }
 

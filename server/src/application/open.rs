@@ -1,6 +1,6 @@
 //! Opening store and control plane, for the server and for a command that finds no server running.
 
-use std::fmt;
+use std::{fmt, net::SocketAddr};
 
 use control::{
     Control, ControlConfig, OpenError,
@@ -47,6 +47,12 @@ impl Parts {
     pub fn of(config: &Config) -> Self {
         Self { store: StoreConfig { address: config.database.clone() }, control: config.control() }
     }
+
+    /// With the addresses that were really taken.
+    pub fn listening(mut self, addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
+        self.control.listens = addresses.into_iter().collect();
+        self
+    }
 }
 
 /// The control plane over an open store.
@@ -71,11 +77,19 @@ pub async fn open(parts: Parts, gateway: Gateway) -> Result<Opened, StartError> 
     Ok(Opened { control, read_only })
 }
 
-/// Carries out one command on the store itself.
+/// Carries out one command on the store itself. Only a command that may be the first thing ever done makes a store.
 pub fn offline(config: &Config, command: Command) -> Result<Result<Reply, AdminError>, StartError> {
-    make_data_dir(&config.data_dir)?;
-    let runtime = runtimes::admin().map_err(StartError::other)?;
     let parts = Parts::of(config);
+    if command.may_come_first() {
+        make_data_dir(&config.data_dir)?;
+    } else if !parts.store.is_there() {
+        return Err(StartError::Other(format!(
+            "there is no gateway's data in {}: run this in the folder the gateway runs in, or name its data folder, as in \
+             DATA_DIR=/path/to/data",
+            config.data_dir.display()
+        )));
+    }
+    let runtime = runtimes::admin().map_err(StartError::other)?;
     let work = runtime.spawn(async move {
         // Nothing is served: the gateway is only where the snapshot goes.
         let (gateway, _records) = Gateway::new(1);

@@ -2,10 +2,10 @@
 
 use std::io::{self, Read};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use control::command::Command;
 
-use super::{Failure, password};
+use super::{Failure, password, policy::PolicyOptions};
 
 /// Longest secret taken from standard input.
 const MAX_STDIN: u64 = 16 * 1024;
@@ -28,7 +28,7 @@ pub enum Verb {
     /// Validate the configuration and print it, secrets hidden; exits 64 with every fault named.
     Check,
     #[command(flatten)]
-    Ask(Ask),
+    Ask(Box<Ask>),
 }
 
 /// Commands that work on a running server and on a stopped one.
@@ -46,6 +46,26 @@ pub enum Ask {
     /// API keys.
     #[command(subcommand)]
     Key(Key),
+    /// What was saved in the admin pages.
+    #[command(subcommand)]
+    Settings(Settings),
+}
+
+#[derive(Subcommand)]
+pub enum Settings {
+    /// Forget saved settings, so that environment and defaults count again. The way back in when the Network page
+    /// locked you out.
+    Reset {
+        /// What was saved on the Network page, or everything that was saved.
+        #[arg(value_enum, default_value = "network")]
+        what: Reset,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Reset {
+    Network,
+    All,
 }
 
 #[derive(Subcommand)]
@@ -104,7 +124,21 @@ pub enum Backend {
 #[derive(Subcommand)]
 pub enum User {
     /// Add a user.
-    Add { name: String },
+    Add {
+        name: String,
+        #[command(flatten)]
+        policy: PolicyOptions,
+    },
+    /// Change what all keys of a user together are held to; what is not named stays.
+    Policy {
+        /// Name or id.
+        user: String,
+        /// Take away everything that is not named.
+        #[arg(long)]
+        clear: bool,
+        #[command(flatten)]
+        policy: PolicyOptions,
+    },
     /// List users.
     List,
     /// Accept its keys again.
@@ -136,6 +170,18 @@ pub enum Key {
         name: String,
         #[command(flatten)]
         limit: OwnLimit,
+        #[command(flatten)]
+        policy: PolicyOptions,
+    },
+    /// Change what a key may use beside its request limit; what is not named stays.
+    Policy {
+        /// op_<id>
+        key: String,
+        /// Take away everything that is not named.
+        #[arg(long)]
+        clear: bool,
+        #[command(flatten)]
+        policy: PolicyOptions,
     },
     /// List keys.
     List {
@@ -198,18 +244,23 @@ impl Ask {
             Self::Backend(Backend::Enable { backend }) => Command::BackendSetEnabled { backend, enabled: true },
             Self::Backend(Backend::Disable { backend }) => Command::BackendSetEnabled { backend, enabled: false },
             Self::Backend(Backend::Remove { backend }) => Command::BackendRemove { backend },
-            Self::User(User::Add { name }) => Command::UserAdd { name },
+            Self::User(User::Add { name, policy }) => Command::UserAdd { name, policy: policy.into() },
+            Self::User(User::Policy { user, clear, policy }) => {
+                Command::UserPolicy { user, clear, edit: policy.into() }
+            }
             Self::User(User::List) => Command::UserList,
             Self::User(User::Enable { user }) => Command::UserSetEnabled { user, enabled: true },
             Self::User(User::Disable { user }) => Command::UserSetEnabled { user, enabled: false },
             Self::User(User::Remove { user }) => Command::UserRemove { user },
-            Self::Key(Key::Create { user, name, limit }) => {
-                Command::KeyCreate { user, name, requests: limit.requests, minutes: limit.minutes }
+            Self::Key(Key::Create { user, name, limit: OwnLimit { requests, minutes }, policy }) => {
+                Command::KeyCreate { user, name, requests, minutes, policy: policy.into() }
             }
+            Self::Key(Key::Policy { key, clear, policy }) => Command::KeyPolicy { key, clear, edit: policy.into() },
             Self::Key(Key::List { user }) => Command::KeyList { user },
             Self::Key(Key::Enable { key }) => Command::KeySetEnabled { key, enabled: true },
             Self::Key(Key::Disable { key }) => Command::KeySetEnabled { key, enabled: false },
             Self::Key(Key::Revoke { key }) => Command::KeyRevoke { key },
+            Self::Settings(Settings::Reset { what }) => Command::SettingsReset { all: what == Reset::All },
             Self::Key(Key::Limit { key, limit }) => {
                 Command::KeyLimit { key, requests: limit.requests, minutes: limit.minutes }
             }
@@ -232,9 +283,12 @@ fn secret_from_stdin(what: &str) -> Result<String, Failure> {
         .take(MAX_STDIN)
         .read_to_string(&mut text)
         .map_err(|error| Failure::new(format_args!("cannot read the {what} from standard input: {error}")))?;
+    if text.len() as u64 == MAX_STDIN {
+        return Err(Failure::usage(format_args!("the {what} on standard input is too long")));
+    }
     let secret = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
     if secret.is_empty() {
-        return Err(Failure::new(format_args!("no {what} on standard input")));
+        return Err(Failure::usage(format_args!("no {what} on standard input")));
     }
     Ok(secret.to_owned())
 }
@@ -276,7 +330,17 @@ mod tests {
         assert_eq!(command("f backend disable b")["enabled"], false);
         assert_eq!(command("f key create --user u --name n --requests 5 --minutes 2")["requests"], 5);
         assert_eq!(command("f key limit op_0123456789ab")["command"], "key_limit");
+        let policy = command("f key policy op_x --concurrent 2 --models a,b* --allow-management yes --expires 30d");
+        assert_eq!((&policy["clear"], &policy["edit"]["concurrent"]), (&false.into(), &"2".into()));
+        assert_eq!((&policy["edit"]["models"], &policy["edit"]["management"]), (&"a,b*".into(), &"yes".into()));
+        assert_eq!(
+            (&policy["edit"]["expires_at"], &policy["edit"]["networks"]),
+            (&"30d".into(), &serde_json::Value::Null)
+        );
+        assert_eq!(command("f user policy ada --clear")["clear"], true);
         assert_eq!(command("f key revoke op_0123456789ab")["key"], "op_0123456789ab");
+        assert_eq!(command("f settings reset")["all"], false);
+        assert_eq!(command("f settings reset all")["all"], true);
     }
 
     #[test]

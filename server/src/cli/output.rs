@@ -8,11 +8,12 @@ use domain::{
     backend::{BackendState, BackendView},
     key::{CreatedKey, KeyStatus, KeyView},
     limit::RateLimit,
+    policy::Policy,
     user::UserView,
 };
 use serde::Serialize;
 
-use crate::config::Listed;
+use crate::config::{Listed, OVERRIDDEN};
 
 /// Prints the reply of a command on standard output.
 pub fn print(reply: Reply, json: bool) -> io::Result<()> {
@@ -23,9 +24,11 @@ pub fn print(reply: Reply, json: bool) -> io::Result<()> {
         Reply::Backends(rows) => {
             list(&mut out, &rows, json, &["NAME", "ID", "URL", "STATE", "TOKEN", "MODELS"], backend)
         }
-        Reply::Users(rows) => list(&mut out, &rows, json, &["NAME", "ID", "STATE", "KEYS", "REQUESTS"], user),
-        Reply::Keys(rows) => list(&mut out, &rows, json, &["KEY", "USER", "NAME", "STATE", "LIMIT", "REQUESTS"], key),
-        Reply::CreatedKey(created) if json => array(&mut out, &[Created::from(created)]),
+        Reply::Users(rows) => list(&mut out, &rows, json, &["NAME", "ID", "STATE", "KEYS", "REQUESTS", "POLICY"], user),
+        Reply::Keys(rows) => {
+            list(&mut out, &rows, json, &["KEY", "USER", "NAME", "STATE", "LIMIT", "REQUESTS", "POLICY"], key)
+        }
+        Reply::CreatedKey(created) if json => array(&mut out, &[Created::from(*created)]),
         Reply::CreatedKey(created) => writeln!(out, "{}", created.token),
     }?;
     out.flush()
@@ -34,7 +37,12 @@ pub fn print(reply: Reply, json: bool) -> io::Result<()> {
 /// Prints the configuration that `check` found.
 pub fn print_config(rows: &[Listed], json: bool) -> io::Result<()> {
     let cells = |row: &Listed| vec![row.name.to_owned(), row.value.clone(), row.source.to_owned()];
-    list(&mut io::stdout().lock(), rows, json, &["NAME", "VALUE", "FROM"], cells)
+    let mut out = io::stdout().lock();
+    list(&mut out, rows, json, &["NAME", "VALUE", "FROM"], cells)?;
+    if json {
+        return Ok(());
+    }
+    writeln!(out, "\nWhat is saved on the Settings page comes before {}.", OVERRIDDEN.join(", "))
 }
 
 /// A new key as `--json` shows it: the key's fields, and its text.
@@ -82,22 +90,29 @@ fn table(out: &mut impl Write, head: &[&str], rows: &[Vec<String>]) -> io::Resul
     Ok(())
 }
 
+/// Models and errors are what other servers say: nothing of it may steer the terminal or break a line.
+fn clean(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
+}
+
 fn backend(row: &BackendView) -> Vec<String> {
-    let state = match row.state {
-        BackendState::Disabled => "disabled",
+    let state = match (row.state, &row.last_error) {
+        (BackendState::Disabled, _) => "disabled".to_owned(),
         // Nothing looks at backends while the server is stopped.
-        BackendState::Unknown => "enabled",
-        BackendState::Up => "up",
-        BackendState::Down => "down",
+        (BackendState::Unknown, _) => "enabled".to_owned(),
+        (BackendState::Up, _) => "up".to_owned(),
+        (BackendState::Down, Some(error)) => format!("down: {}", clean(&error.message)),
+        (BackendState::Down, None) => "down".to_owned(),
     };
-    let models = if row.models.is_empty() { "-".to_owned() } else { row.models.join(", ") };
+    let models = if row.models.is_empty() { "-".to_owned() } else { clean(&row.models.join(", ")) };
     let token = if row.has_token { "yes" } else { "no" };
-    vec![row.name.clone(), row.id.to_string(), row.url.clone(), state.into(), token.into(), models]
+    vec![row.name.clone(), row.id.to_string(), row.url.clone(), state, token.into(), models]
 }
 
 fn user(row: &UserView) -> Vec<String> {
     let state = if row.enabled { "enabled" } else { "disabled" };
-    vec![row.name.clone(), row.id.to_string(), state.into(), row.keys.to_string(), row.requests.to_string()]
+    let (keys, requests) = (row.keys.to_string(), row.requests.to_string());
+    vec![row.name.clone(), row.id.to_string(), state.into(), keys, requests, policy(&row.policy)]
 }
 
 fn key(row: &KeyView) -> Vec<String> {
@@ -107,7 +122,12 @@ fn key(row: &KeyView) -> Vec<String> {
         KeyStatus::Revoked => "revoked",
     };
     let limit = row.limit.map_or_else(|| "default".to_owned(), |limit: RateLimit| limit.to_string());
-    vec![format!("op_{}", row.id), row.user.clone(), row.name.clone(), state.into(), limit, row.requests.to_string()]
+    let (id, requests) = (format!("op_{}", row.id), row.requests.to_string());
+    vec![id, row.user.clone(), row.name.clone(), state.into(), limit, requests, policy(&row.policy)]
+}
+
+fn policy(policy: &Policy) -> String {
+    if policy.is_default() { "-".into() } else { policy.to_string() }
 }
 
 #[cfg(test)]
@@ -119,6 +139,27 @@ mod tests {
         let mut out = Vec::new();
         table(&mut out, &["NAME", "X"], &[vec!["é".into(), String::new()], vec!["longer".into(), "1".into()]]).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "NAME    X\né\nlonger  1\n");
+    }
+
+    #[test]
+    fn a_backend_that_is_down_says_why_and_none_steers_the_terminal() {
+        let row = BackendView {
+            id: domain::id::BackendId::new("bbbbbbbbbbbb").unwrap(),
+            name: "gpu".into(),
+            url: "http://gpu".into(),
+            enabled: true,
+            has_token: false,
+            created_at: 0,
+            state: BackendState::Down,
+            models: vec!["a\u{1b}[2Jb".into()],
+            version: None,
+            in_flight: 0,
+            last_error: Some(domain::backend::LastError { at: 0, message: "connection\nrefused".into() }),
+        };
+        let cells = backend(&row);
+        assert_eq!(cells[3], "down: connection\u{fffd}refused");
+        assert_eq!(cells[5], "a\u{fffd}[2Jb");
+        assert_eq!(backend(&BackendView { state: BackendState::Up, ..row })[3], "up");
     }
 
     #[test]

@@ -6,12 +6,12 @@ use super::Failure;
 pub fn prompt() -> Result<String, Failure> {
     let ask = |text: &str| {
         rpassword::prompt_password(text).map_err(|error| {
-            Failure::new(format_args!("cannot ask for a password here ({error}): use --password-stdin"))
+            Failure::usage(format_args!("cannot ask for a password here ({error}): use --password-stdin"))
         })
     };
     let first = ask("Password: ")?;
     if first != ask("Again: ")? {
-        return Err(Failure::new("the two entries differ"));
+        return Err(Failure::usage("the two entries differ"));
     }
     Ok(first)
 }

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use control::command::{Command, Reply};
+use control::command::{Command, MAX_COMMAND, Reply};
 use domain::error::AdminError;
 use store::StoreError;
 
@@ -25,17 +25,26 @@ const MAX_ANSWER: u64 = 64 << 20;
 pub fn ask(config: &Config, command: Command) -> Result<Reply, Failure> {
     // A warning of the store belongs on the terminal, its details do not.
     logging::start(&logging::quiet(&config.log));
+    let mut line = serde_json::to_vec(&command).map_err(Failure::new)?;
+    line.push(b'\n');
+    if line.len() > MAX_COMMAND {
+        return Err(Failure::usage("what was given is far too long: names have at most 100 characters"));
+    }
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(stream) = connect(config)? {
-            match over_socket(stream, &command)? {
-                Some(answer) => return answer.map_err(Failure::new),
+            match over_socket(stream, &line)? {
+                Some(answer) => return answer.map_err(Failure::from),
                 // The server went away before it took the command.
-                None => continue,
+                None if Instant::now() < deadline => {
+                    thread::sleep(PAUSE);
+                    continue;
+                }
+                None => return Err(Failure::new("the running server takes no command: its log may say why")),
             }
         }
         match application::offline(config, command.clone()) {
-            Ok(answer) => return answer.map_err(Failure::new),
+            Ok(answer) => return answer.map_err(Failure::from),
             Err(application::StartError::Store(StoreError::Locked)) if Instant::now() < deadline => {
                 thread::sleep(PAUSE)
             }
@@ -52,20 +61,18 @@ fn connect(config: &Config) -> Result<Option<UnixStream>, Failure> {
         Ok(stream) => Ok(Some(stream)),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => Ok(None),
         Err(error) => Err(Failure::new(format_args!(
-            "cannot open {}: {error}; the command line must run as the user the server runs as",
+            "cannot open {}: {error}: run this as the user the server runs as, or set DATA_DIR to another folder",
             path.display()
         ))),
     }
 }
 
 /// One line each way. `None` if the server hung up without having read the command.
-fn over_socket(mut stream: UnixStream, command: &Command) -> Result<Option<Result<Reply, AdminError>>, Failure> {
+fn over_socket(mut stream: UnixStream, line: &[u8]) -> Result<Option<Result<Reply, AdminError>>, Failure> {
     let broken = |error: std::io::Error| {
         Failure::new(format_args!("the running server broke off: {error}; look whether the change was made"))
     };
-    let mut line = serde_json::to_vec(command).map_err(Failure::new)?;
-    line.push(b'\n');
-    if stream.write_all(&line).is_err() {
+    if stream.write_all(line).is_err() {
         return Ok(None);
     }
     let mut answer = String::new();

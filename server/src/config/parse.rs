@@ -2,56 +2,57 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::Duration,
 };
 
 use control::EnvironmentSettings;
 use domain::{
     limit::{MAX_REQUESTS, MAX_WINDOW_MINUTES, RateLimit},
-    settings::MAX_BODY_MB,
+    settings::{MAX_BODY_MB, MAX_REPLICAS},
 };
 use ipnet::IpNet;
 use url::Url;
 
-use super::{Config, Faults, LogConfig, RawConfig, raw::Collector};
+use super::{Config, Faults, LogConfig, RawConfig, doors, raw::Collector};
 
 impl TryFrom<RawConfig> for Config {
     type Error = Faults;
 
     fn try_from(raw: RawConfig) -> Result<Self, Faults> {
-        let mut faults = Collector::default();
+        let mut faults = Collector(raw.faults.clone());
         not_yet(&raw, &mut faults);
         let data_dir = data_dir(&raw, &mut faults);
+        let listen = SocketAddr::new(
+            host(&raw, &mut faults),
+            number(&raw, "PROXY_PORT", 0, u16::MAX.into(), &mut faults) as u16,
+        );
         let config = Self {
-            listen: SocketAddr::new(
-                host(&raw, &mut faults),
-                number(&raw, "PROXY_PORT", 0, u16::MAX.into(), &mut faults) as u16,
-            ),
-            database: database(&raw, &data_dir, &mut faults),
+            listen,
+            admin_listen: doors::admin_listen(&raw, listen, &mut faults),
+            database: database(&raw, &mut faults),
             data_dir,
             secret_key: secret_key(&raw, &mut faults),
             admin: admin(&raw, &mut faults),
             ollama_servers: ollama_servers(&raw, &mut faults),
             environment: environment(&raw, &mut faults),
             trusted_proxies: networks(&raw, &mut faults),
+            tls: doors::tls(&raw, &mut faults),
+            connections: doors::connections(&raw, &mut faults),
             log: log(&raw, &mut faults),
             drain: Duration::from_secs(number(&raw, "DRAIN_SECONDS", 0, 3600, &mut faults).into()),
         };
-        if faults.0.is_empty() { Ok(config) } else { Err(Faults(faults.0)) }
+        own_address(&config, &mut faults);
+        // What cannot be read was told already; that it is missing is no second fault.
+        let told = raw.faults.len();
+        let later = faults.0.split_off(told).into_iter().filter(|fault| !raw.is_broken(&fault.name));
+        let faults = [faults.0, later.collect()].concat();
+        if faults.is_empty() { Ok(config) } else { Err(Faults(faults)) }
     }
 }
 
 /// Names whose function comes with a later release. Starting in spite of them would pretend a protection.
 fn not_yet(raw: &RawConfig, faults: &mut Collector) {
-    for name in ["ALLOWED_IPS", "DENIED_IPS"] {
-        if raw.given(name).is_some() {
-            faults.push(name, "address lists are enforced from the next release on; this one would ignore the list, so it does not start with it: remove it, and keep the addresses out with a firewall");
-        }
-    }
-    if raw.given("ADMIN_LISTEN").is_some() {
-        faults.push("ADMIN_LISTEN", "a listener of its own for the admin pages comes with a later release: remove it; the pages are under /admin of the one port");
-    }
     let balance = raw.text("BALANCE");
     if balance != "round-robin" {
         faults.push(
@@ -75,7 +76,7 @@ fn host(raw: &RawConfig, faults: &mut Collector) -> IpAddr {
     })
 }
 
-fn number(raw: &RawConfig, name: &'static str, min: u32, max: u32, faults: &mut Collector) -> u32 {
+pub(super) fn number(raw: &RawConfig, name: &'static str, min: u32, max: u32, faults: &mut Collector) -> u32 {
     let text = raw.text(name);
     match text.parse::<u32>() {
         Ok(value) if (min..=max).contains(&value) => value,
@@ -87,33 +88,28 @@ fn number(raw: &RawConfig, name: &'static str, min: u32, max: u32, faults: &mut 
 }
 
 fn data_dir(raw: &RawConfig, faults: &mut Collector) -> PathBuf {
-    let given = Path::new(raw.text("DATA_DIR"));
-    let path = std::path::absolute(given).unwrap_or_else(|error| {
+    let (path, error) = raw.data_dir();
+    if let Some(error) = error {
         faults.push("DATA_DIR", format!("cannot be made an absolute path: {error}"));
-        given.to_owned()
-    });
+    }
     if path.exists() && !path.is_dir() {
         faults.push("DATA_DIR", format!("{} is not a folder", path.display()));
     }
     path
 }
 
-fn database(raw: &RawConfig, data_dir: &Path, faults: &mut Collector) -> String {
-    let Some(address) = raw.given("DATABASE_URL") else {
-        return format!("surrealkv://{}", data_dir.join("db").display());
-    };
-    let scheme = address.split_once("://").map_or(address, |(scheme, _)| scheme);
-    match scheme {
-        "surrealkv" | "ws" | "wss" | "mem" => {}
-        "rocksdb" if cfg!(feature = "rocksdb") => {}
-        "rocksdb" => faults.push("DATABASE_URL", "this binary was built without RocksDB (cargo feature `rocksdb`): use surrealkv://path"),
-        sql if ["sqlite", "postgres", "mysql"].iter().any(|name| sql.starts_with(name)) => faults.push(
+fn database(raw: &RawConfig, faults: &mut Collector) -> String {
+    let address = raw.database();
+    let scheme = raw.given("DATABASE_URL").and_then(|given| given.split([':', '+']).next()).unwrap_or_default();
+    if ["sqlite", "postgres", "postgresql", "mysql", "mariadb"].contains(&scheme) {
+        faults.push(
             "DATABASE_URL",
             "this is a database of the predecessor's kind; Ollama Proxy Fortress keeps its own: remove the line for the built-in one in DATA_DIR, or give surrealkv://path or ws://host:port",
-        ),
-        _ => faults.push("DATABASE_URL", "give surrealkv://path, ws://host:port or wss://host:port, or remove it for the built-in database"),
+        );
+    } else if let Err(message) = store::check_address(&address) {
+        faults.push("DATABASE_URL", message);
     }
-    address.to_owned()
+    address
 }
 
 fn secret_key(raw: &RawConfig, faults: &mut Collector) -> Option<String> {
@@ -163,6 +159,16 @@ fn ollama_servers(raw: &RawConfig, faults: &mut Collector) -> Vec<Url> {
     servers
 }
 
+/// A gateway among its own backends would only send requests round in circles.
+fn own_address(config: &Config, faults: &mut Collector) {
+    let listens = config.listens();
+    for url in &config.ollama_servers {
+        if let Err(message) = control::check_foreign(url, &listens, config.environment.public_url.as_deref()) {
+            faults.push("OLLAMA_SERVERS", format!("{url}: {message}"));
+        }
+    }
+}
+
 fn environment(raw: &RawConfig, faults: &mut Collector) -> EnvironmentSettings {
     let optional =
         |name, min, max, faults: &mut Collector| raw.given(name).map(|_| number(raw, name, min, max, faults));
@@ -175,8 +181,10 @@ fn environment(raw: &RawConfig, faults: &mut Collector) -> EnvironmentSettings {
     EnvironmentSettings {
         default_limit: requests.map(|requests| RateLimit::new(requests, minutes)),
         redis_url,
+        replicas: optional("REPLICAS", 1, MAX_REPLICAS, faults),
         max_body_mb: optional("MAX_BODY_MB", 1, MAX_BODY_MB, faults),
         public_url: public_url(raw, faults),
+        network: doors::network(raw, faults),
     }
 }
 

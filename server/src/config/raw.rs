@@ -1,8 +1,11 @@
 //! The configuration as text: the closed table of names, and the list that `check` prints, with secrets hidden.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
 
-use super::{Fault, Faults, Strings};
+use super::{Fault, Strings};
 
 /// How a value is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +27,10 @@ const NAMES: &[(&str, &str, Shown)] = &[
     ("PUBLIC_URL", "", Urls),
     ("ADMIN_LISTEN", "", Plain),
     ("TRUSTED_PROXIES", "", Plain),
+    ("TLS_CERT", "", Plain),
+    ("TLS_KEY", "", Plain),
+    ("MAX_CONNECTIONS", "8192", Plain),
+    ("MAX_CONNECTIONS_PER_IP", "1024", Plain),
     ("DATA_DIR", "./data", Plain),
     ("DATABASE_URL", "", Url),
     ("SECRET_KEY", "", Secret),
@@ -31,19 +38,57 @@ const NAMES: &[(&str, &str, Shown)] = &[
     ("ADMIN_PASSWORD", "", Secret),
     ("OLLAMA_SERVERS", "", Urls),
     ("BALANCE", "round-robin", Plain),
-    ("MAX_BODY_MB", "", Plain),
+    ("MAX_BODY_MB", "64", Plain),
     ("RATE_LIMIT_REQUESTS", "", Plain),
-    ("RATE_LIMIT_WINDOW_MINUTES", "", Plain),
+    ("RATE_LIMIT_WINDOW_MINUTES", "1", Plain),
     ("REDIS_URL", "", Url),
+    ("REPLICAS", "", Plain),
     ("ALLOWED_IPS", "", Plain),
     ("DENIED_IPS", "", Plain),
+    ("ADMIN_ALLOWED_IPS", "", Plain),
+    ("ADMIN_DENIED_IPS", "", Plain),
+    ("CORS_ORIGINS", "", Plain),
+    ("BACKEND_NETWORKS", "", Plain),
     ("LOG_LEVEL", "info", Plain),
     ("LOG_FORMAT", "text", Plain),
     ("DRAIN_SECONDS", "30", Plain),
 ];
 
+/// What is said in place of a value where nothing is given and there is no default to name.
+fn absent(name: &str) -> &'static str {
+    match name {
+        "PUBLIC_URL" => "(none: the address a page was asked under)",
+        "ADMIN_LISTEN" => "(none: under /admin of the one port)",
+        "SECRET_KEY" => "(made at the first start, kept in DATA_DIR)",
+        "ADMIN_USER" => "(none: the set-up link makes one)",
+        "RATE_LIMIT_REQUESTS" => "(no limit)",
+        _ => "(none)",
+    }
+}
+
+/// Names whose values the admin pages can override; `check` opens no database and cannot tell.
+pub const OVERRIDDEN: &[&str] = &[
+    "PUBLIC_URL",
+    "MAX_BODY_MB",
+    "RATE_LIMIT_REQUESTS",
+    "RATE_LIMIT_WINDOW_MINUTES",
+    "REDIS_URL",
+    "ALLOWED_IPS",
+    "DENIED_IPS",
+    "ADMIN_ALLOWED_IPS",
+    "ADMIN_DENIED_IPS",
+    "CORS_ORIGINS",
+    "BACKEND_NETWORKS",
+];
+
 /// The configuration before validation. No Debug: it holds secrets.
-pub struct RawConfig(BTreeMap<&'static str, Value>);
+pub struct RawConfig {
+    values: BTreeMap<&'static str, Value>,
+    /// What was wrong already with where the text came from.
+    pub faults: Vec<Fault>,
+    /// Names that are given in a way that cannot be read.
+    broken: BTreeSet<&'static str>,
+}
 
 struct Value {
     text: String,
@@ -62,21 +107,46 @@ pub struct Listed {
 
 impl RawConfig {
     /// Takes every known name from `strings`.
-    pub fn read(strings: &impl Strings) -> Result<Self, Faults> {
-        let (mut values, mut faults) = (BTreeMap::new(), Vec::new());
+    pub fn read(strings: &impl Strings) -> Self {
+        let (mut values, mut broken) = (BTreeMap::new(), BTreeSet::new());
+        let mut faults = strings.faults().to_vec();
         for (name, _, _) in NAMES {
             match strings.get(name) {
                 Ok(Some(text)) => drop(values.insert(*name, Value { text, origin: strings.origin(name) })),
+                Ok(None) if strings.is_broken(name) => drop(broken.insert(*name)),
                 Ok(None) => {}
-                Err(fault) => faults.push(fault),
+                Err(fault) => {
+                    faults.push(fault);
+                    broken.insert(*name);
+                }
             }
         }
-        if faults.is_empty() { Ok(Self(values)) } else { Err(Faults(faults)) }
+        Self { values, faults, broken }
+    }
+
+    /// There is text for `name` that cannot be read: whatever follows from its absence is no fault of its own.
+    pub fn is_broken(&self, name: &str) -> bool {
+        self.broken.contains(name)
+    }
+
+    /// The data folder as an absolute path, and why it cannot be told.
+    pub fn data_dir(&self) -> (PathBuf, Option<std::io::Error>) {
+        let given = Path::new(self.text("DATA_DIR"));
+        match std::path::absolute(given) {
+            Ok(path) => (path, None),
+            Err(error) => (given.to_owned(), Some(error)),
+        }
+    }
+
+    /// The address of the database, the built-in one where none is given.
+    pub fn database(&self) -> String {
+        let built_in = || format!("surrealkv://{}", self.data_dir().0.join("db").display());
+        self.given("DATABASE_URL").map_or_else(built_in, str::to_owned)
     }
 
     /// The text given for `name`; empty text counts as not given.
     pub fn given(&self, name: &'static str) -> Option<&str> {
-        self.0.get(name).map(|value| value.text.trim()).filter(|text| !text.is_empty())
+        self.values.get(name).map(|value| value.text.trim()).filter(|text| !text.is_empty())
     }
 
     /// The text given for `name`, or its default.
@@ -86,19 +156,28 @@ impl RawConfig {
 
     /// Given, but empty.
     pub fn is_empty(&self, name: &'static str) -> bool {
-        self.0.get(name).is_some_and(|value| value.text.trim().is_empty())
+        self.values.get(name).is_some_and(|value| value.text.trim().is_empty())
     }
 
     /// Every name with its value in force, in the order of the documentation.
     pub fn list(&self) -> Vec<Listed> {
         let line = |&(name, default, shown): &(&'static str, &str, Shown)| {
             let given = self.given(name);
-            let source =
-                if given.is_some() { self.0.get(name).map_or("environment", |value| value.origin) } else { "default" };
-            let value = given.unwrap_or(default);
+            let origin = || self.values.get(name).map_or("environment", |value| value.origin);
+            let source = if given.is_some() { origin() } else { "default" };
+            let value = match (name, given) {
+                ("DATA_DIR", _) => self.data_dir().0.display().to_string(),
+                ("DATABASE_URL", _) => self.database(),
+                (_, Some(given)) => given.to_owned(),
+                (_, None) if default.is_empty() => {
+                    let value = if self.is_broken(name) { "(cannot be read)" } else { absent(name) }.to_owned();
+                    return Listed { name, value, source };
+                }
+                (_, None) => default.to_owned(),
+            };
+            let value = value.as_str();
             let value = match shown {
                 Plain => value.to_owned(),
-                Secret if value.is_empty() => String::new(),
                 Secret => "(hidden)".to_owned(),
                 Url => without_password(value),
                 // Where there is a password at all, a comma may be part of it: then the list is not taken apart.
@@ -156,7 +235,7 @@ mod tests {
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
-        let list = RawConfig::read(&strings).ok().unwrap().list();
+        let list = RawConfig::read(&strings).list();
         let text = serde_json::to_string(&list).unwrap();
         assert!(!text.contains("hunter2"), "{text}");
         assert!(text.contains("redis://(hidden)@host:6379/0"), "{text}");
@@ -176,7 +255,7 @@ mod tests {
                 "u:hunter,hunter@h",
             ] {
                 let strings: BTreeMap<String, String> = [(name.to_owned(), address.to_owned())].into();
-                let list = RawConfig::read(&strings).ok().unwrap().list();
+                let list = RawConfig::read(&strings).list();
                 let shown = &list.iter().find(|line| line.name == name).unwrap().value;
                 assert!(!shown.contains("hunter") && shown.contains("(hidden)"), "{name}={address}: {shown}");
             }
@@ -185,10 +264,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_given_is_shown_as_what_holds() {
+        let strings: BTreeMap<String, String> = [("PROXY_PORT".to_owned(), " ".to_owned())].into();
+        let list = RawConfig::read(&strings).list();
+        let shown = |name: &str| list.iter().find(|line| line.name == name).unwrap();
+        assert!(list.iter().all(|line| !line.value.is_empty() && line.source == "default"));
+        assert_eq!((shown("PROXY_PORT").value.as_str(), shown("MAX_BODY_MB").value.as_str()), ("8080", "64"));
+        assert_eq!(shown("RATE_LIMIT_REQUESTS").value, "(no limit)");
+        assert!(shown("DATA_DIR").value.starts_with('/') && shown("DATA_DIR").value.ends_with("/data"));
+        assert!(shown("DATABASE_URL").value.starts_with("surrealkv:///"));
+        assert!(OVERRIDDEN.iter().all(|name| list.iter().any(|line| line.name == *name)));
+    }
+
+    #[test]
     fn a_list_without_passwords_is_shown() {
         let strings: BTreeMap<String, String> =
             [("OLLAMA_SERVERS".to_owned(), "http://a:1, gpu-7,http://b/?x=1".to_owned())].into();
-        let list = RawConfig::read(&strings).ok().unwrap().list();
+        let list = RawConfig::read(&strings).list();
         assert!(list.iter().any(|line| line.value == "http://a:1,gpu-7,http://b/?(hidden)"));
     }
 }

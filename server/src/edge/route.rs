@@ -4,6 +4,16 @@ use http::{HeaderMap, Method, header};
 
 use crate::assets::{self, File};
 
+/// Which planes a listener shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Planes {
+    Both,
+    /// The admin plane has a listener of its own; this one knows none of its paths.
+    Api,
+    /// That listener; it knows no path of the API.
+    Admin,
+}
+
 /// Whose a request is.
 pub enum Route {
     /// `/api/*`, `/v1/*`, and `/` for programs.
@@ -43,6 +53,20 @@ impl Route {
             },
         }
     }
+
+    /// The same on a listener that shows only some planes: what belongs to another does not exist.
+    pub fn on(planes: Planes, method: &Method, path: &str, headers: &HeaderMap) -> Self {
+        let reads = matches!(*method, Method::GET | Method::HEAD);
+        let route = Self::of(method, path, headers);
+        match (planes, route) {
+            (Planes::Api, Self::Admin | Self::File(_)) => Self::Nothing,
+            (Planes::Api, Self::ToAdmin) => Self::Gateway,
+            (Planes::Api, Self::WrongMethod) if assets::find(path).is_some() => Self::Nothing,
+            (Planes::Admin, Self::Gateway) if path == "/" && reads => Self::ToAdmin,
+            (Planes::Admin, Self::Gateway) => Self::Nothing,
+            (_, route) => route,
+        }
+    }
 }
 
 /// The path is one of the data plane's, known or not.
@@ -73,8 +97,12 @@ mod tests {
     use super::*;
 
     fn route(method: Method, path: &str, accept: Option<&'static str>) -> &'static str {
+        route_on(Planes::Both, method, path, accept)
+    }
+
+    fn route_on(planes: Planes, method: Method, path: &str, accept: Option<&'static str>) -> &'static str {
         let headers = accept.map(|accept| (header::ACCEPT, HeaderValue::from_static(accept)));
-        match Route::of(&method, path, &HeaderMap::from_iter(headers)) {
+        match Route::on(planes, &method, path, &HeaderMap::from_iter(headers)) {
             Route::Gateway => "gateway",
             Route::Admin => "admin",
             Route::ToAdmin => "to admin",
@@ -117,6 +145,30 @@ mod tests {
         assert_eq!(route(Method::GET, "/", Some("application/xhtml+xml, text/html;q=0.9")), "to admin");
         assert_eq!(route(Method::GET, "/", Some("text/html;q=0, */*")), "gateway");
         assert_eq!(route(Method::POST, "/", Some("text/html")), "gateway");
+    }
+
+    #[test]
+    fn a_plane_with_a_listener_of_its_own_is_on_no_other() {
+        let (api, admin) = (Planes::Api, Planes::Admin);
+        for path in ["/admin", "/admin/login", "/admin/fn/x", "/pkg/favicon.svg"] {
+            for method in [Method::GET, Method::POST] {
+                assert_eq!(route_on(api, method, path, Some("text/html")), "nothing", "{path}");
+            }
+        }
+        for path in ["/api/chat", "/api", "/v1/models", "/v1"] {
+            for method in [Method::GET, Method::POST] {
+                assert_eq!(route_on(admin, method, path, None), "nothing", "{path}");
+            }
+        }
+        assert_eq!(route_on(api, Method::GET, "/", Some("text/html")), "gateway");
+        assert_eq!(route_on(admin, Method::GET, "/", None), "to admin");
+        assert_eq!(route_on(admin, Method::POST, "/", None), "nothing");
+        assert_eq!(route_on(api, Method::GET, "/api/chat", None), "gateway");
+        assert_eq!(route_on(admin, Method::POST, "/admin/fn/x", None), "admin");
+        for planes in [api, admin] {
+            assert_eq!(route_on(planes, Method::GET, "/readyz", None), "ready");
+            assert_eq!(route_on(planes, Method::POST, "/livez", None), "wrong method");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Requests that are refused whoever they are for: too large in their head, ambiguous about their host, or asking for
-//! something that is no plain HTTP/1 exchange. hyper has already refused bad framing: `Transfer-Encoding` in HTTP/1.0,
-//! unknown codings and contradicting lengths get 400, and of `Transfer-Encoding` beside `Content-Length` it takes the
-//! former, forgets the latter and closes the connection.
+//! something that is no plain HTTP/1 exchange. hyper has already refused bad framing: `Transfer-Encoding` in HTTP/1.0, a
+//! last coding other than `chunked` and contradicting lengths get 400, and of `Transfer-Encoding` beside `Content-Length`
+//! it takes the former, forgets the latter and closes the connection.
 
 use http::{HeaderMap, Method, Request, StatusCode, Version, header, uri::Authority};
 
@@ -30,6 +30,9 @@ pub fn fault<B>(request: &Request<B>) -> Option<(StatusCode, &'static str)> {
     if headers.contains_key(header::UPGRADE) && !is_harmless_upgrade(headers) {
         return Some((StatusCode::BAD_REQUEST, "upgrades are not offered here"));
     }
+    if !is_plainly_framed(headers) {
+        return Some((StatusCode::BAD_REQUEST, "no transfer coding but `chunked` is understood here"));
+    }
     if !host_is_sound(request.version(), headers) {
         return Some((StatusCode::BAD_REQUEST, "one valid Host header is needed"));
     }
@@ -39,6 +42,14 @@ pub fn fault<B>(request: &Request<B>) -> Option<(StatusCode, &'static str)> {
 /// An offer of HTTP/2 over plain TCP, which curl and Java's client make by default, is ignored as HTTP allows.
 fn is_harmless_upgrade(headers: &HeaderMap) -> bool {
     headers.get_all(header::UPGRADE).iter().all(|value| value.as_bytes().eq_ignore_ascii_case(b"h2c"))
+}
+
+/// hyper takes any list of codings that ends in `chunked`, and would pass on a body that is still coded.
+fn is_plainly_framed(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let first = codings.next();
+    first.is_none_or(|coding| coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"))
+        && codings.next().is_none()
 }
 
 fn host_is_sound(version: Version, headers: &HeaderMap) -> bool {
@@ -71,6 +82,23 @@ mod tests {
         assert_eq!(status(|r| r.header("host", "a").header("host", "a")), Some(400));
         for host in ["a/?", "a#", "x@a", "", "a b"] {
             assert_eq!(status(|r| r.header("host", host)), Some(400), "{host}");
+        }
+    }
+
+    #[test]
+    fn chunked_is_the_one_transfer_coding() {
+        for (codings, verdict) in [
+            (&["chunked"][..], None),
+            (&["Chunked "], None),
+            (&["gzip, chunked"], Some(400)),
+            (&["chunked, chunked"], Some(400)),
+            (&["identity", "chunked"], Some(400)),
+            (&["chunked", "chunked"], Some(400)),
+        ] {
+            let named = status(|r| {
+                codings.iter().fold(r.header("host", "a"), |r, coding| r.header("transfer-encoding", *coding))
+            });
+            assert_eq!(named, verdict, "{codings:?}");
         }
     }
 

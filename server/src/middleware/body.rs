@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::{
-    body::{Body, to_bytes},
+    body::{Body, Bytes, to_bytes},
     extract::Request,
     http::{Method, StatusCode},
     middleware::Next,
@@ -21,9 +21,47 @@ pub async fn limit(request: Request, next: Next) -> Response {
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
-    match tokio::time::timeout(PATIENCE, to_bytes(body, MAX)).await {
-        Ok(Ok(bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
-        Ok(Err(_)) => (StatusCode::PAYLOAD_TOO_LARGE, "a form of the admin pages has at most 64 KiB").into_response(),
-        Err(_) => (StatusCode::REQUEST_TIMEOUT, "the request did not arrive in time").into_response(),
+    match read(body, PATIENCE).await {
+        Ok(bytes) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn read(body: Body, patience: Duration) -> Result<Bytes, (StatusCode, &'static str)> {
+    match tokio::time::timeout(patience, to_bytes(body, MAX)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(_)) => Err((StatusCode::PAYLOAD_TOO_LARGE, "a form of the admin pages has at most 64 KiB")),
+        Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "the request did not arrive in time")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use futures_util::{StreamExt, stream};
+
+    use super::*;
+
+    type Frame = Result<&'static str, Infallible>;
+
+    #[tokio::test]
+    async fn a_form_that_never_ends_is_given_up_also_where_it_never_stops_coming() {
+        let silent = Body::from_stream(stream::iter([Frame::Ok("a")]).chain(stream::pending()));
+        let slow = stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            Some((Frame::Ok("a"), ()))
+        });
+        for body in [silent, Body::from_stream(slow)] {
+            let (status, _) = read(body, Duration::from_millis(50)).await.unwrap_err();
+            assert_eq!(status, StatusCode::REQUEST_TIMEOUT);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_form_that_comes_in_pieces_is_read_whole_up_to_its_bound() {
+        let pieces = |count| Body::from_stream(stream::iter((0..count).map(|_| Frame::Ok("ab"))));
+        assert_eq!(read(pieces(MAX / 2), PATIENCE).await.unwrap().len(), MAX);
+        assert_eq!(read(pieces(MAX / 2 + 1), PATIENCE).await.unwrap_err().0, StatusCode::PAYLOAD_TOO_LARGE);
     }
 }

@@ -10,16 +10,19 @@ use axum::{
 use control::{Client, Control};
 
 use super::{csrf, host};
+use crate::first_line;
 
 /// Where the allowed origins are read, anew for every request: saving the setting has effect at once.
 #[derive(Clone)]
 pub struct Guard {
     control: Control,
+    /// The name that the first line of the output tells people on the network.
+    machine: Option<String>,
 }
 
 impl Guard {
     pub fn new(control: Control) -> Self {
-        Self { control }
+        Self { control, machine: first_line::machine() }
     }
 }
 
@@ -28,11 +31,8 @@ pub async fn check(State(guard): State<Guard>, request: Request, next: Next) -> 
     let allowed = guard.control.allowed_origins();
     let https = request.extensions().get::<Client>().is_some_and(|client| client.https);
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    if !host::is_allowed(host, &allowed) {
-        return refuse(
-            StatusCode::MISDIRECTED_REQUEST,
-            "the admin pages are not offered under this host name: add it to PUBLIC_URL, or to the public addresses on the Settings page",
-        );
+    if !host::is_allowed(host, &allowed, guard.machine.as_deref(), guard.control.has_administrator()) {
+        return misdirected(host, https);
     }
     let source = csrf::Source { host, https, headers: request.headers() };
     match csrf::check(request.method(), request.uri().path(), &source, &allowed) {
@@ -42,6 +42,17 @@ pub async fn check(State(guard): State<Guard>, request: Request, next: Next) -> 
             refuse(StatusCode::FORBIDDEN, reason)
         }
     }
+}
+
+/// Says what to set. The name is a valid authority by now, so it has no line breaks; the answer is plain text.
+fn misdirected(host: &str, https: bool) -> Response {
+    let scheme = if https { "https" } else { "http" };
+    let text = format!(
+        "the admin pages are not offered under the name {host}\n\n\
+         If it is yours, open them by this machine's address instead and add {scheme}://{host} to the public URL on the \
+         Settings page, or start the gateway with PUBLIC_URL={scheme}://{host}\n"
+    );
+    (StatusCode::MISDIRECTED_REQUEST, text).into_response()
 }
 
 fn refuse(status: StatusCode, sentence: &'static str) -> Response {

@@ -10,19 +10,17 @@ use std::{
 
 use control::{
     Control,
-    command::{Command, Reply},
+    command::{Command, MAX_COMMAND, Reply},
 };
 use domain::error::AdminError;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{UnixListener, UnixStream},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::socket_path::SocketPath;
 
-/// Longest command.
-const MAX_COMMAND: u64 = 64 * 1024;
 /// Longest time a client may take to say what it wants.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -102,12 +100,11 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
 
 async fn answer(stream: UnixStream, control: Control) -> io::Result<()> {
     let (read, mut write) = stream.into_split();
-    let mut line = String::new();
-    let mut read = BufReader::new(read.take(MAX_COMMAND));
-    tokio::time::timeout(PATIENCE, read.read_line(&mut line)).await.map_err(io::Error::other)??;
-    let result: Result<Reply, AdminError> = match serde_json::from_str::<Command>(&line) {
-        Ok(command) => control.execute(command).await,
-        Err(error) => {
+    let line = tokio::time::timeout(PATIENCE, one_line(BufReader::new(read))).await.map_err(io::Error::other)??;
+    let result: Result<Reply, AdminError> = match line.as_deref().map(serde_json::from_slice::<Command>) {
+        None => Err(AdminError::invalid("command", "is too long")),
+        Some(Ok(command)) => control.execute(command).await,
+        Some(Err(error)) => {
             // The line may hold a password: position and kind of the fault, never its text.
             let message = format!(
                 "the running server does not know this command ({:?}): is it another version?",
@@ -120,6 +117,25 @@ async fn answer(stream: UnixStream, control: Control) -> io::Result<()> {
     answer.push(b'\n');
     write.write_all(&answer).await?;
     write.shutdown().await
+}
+
+/// The line, `None` if it is longer than any command. Such a one is read to its end all the same: who is still writing
+/// does not listen.
+async fn one_line(mut read: impl AsyncBufRead + Unpin) -> io::Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    let taken = (&mut read).take(MAX_COMMAND as u64).read_until(b'\n', &mut line).await?;
+    if taken < MAX_COMMAND || line.ends_with(b"\n") {
+        return Ok(Some(line));
+    }
+    loop {
+        let more = read.fill_buf().await?;
+        let end = more.iter().position(|byte| *byte == b'\n');
+        let count = end.map_or(more.len(), |end| end + 1);
+        read.consume(count);
+        if end.is_some() || count == 0 {
+            return Ok(None);
+        }
+    }
 }
 
 #[cfg(test)]

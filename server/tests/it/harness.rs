@@ -133,7 +133,7 @@ impl Home {
         });
         let mut server = Server { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), lines, log };
         let first = server.line();
-        let (_, address) = first.rsplit_once("http://").unwrap_or_else(|| panic!("no address in {first:?}"));
+        let (_, address) = first.rsplit_once("://").unwrap_or_else(|| panic!("no address in {first:?}"));
         server.address = address.parse().unwrap();
         server
     }
@@ -160,6 +160,10 @@ impl Server {
 
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn signal(&self, signal: Signal) {

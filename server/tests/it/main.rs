@@ -3,13 +3,28 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests fail loudly")]
 
+mod admin;
 mod admin_guard;
 mod commands;
+mod cross_site;
+mod crowded;
+mod doors;
 mod durability;
 mod edge;
 mod first_run;
 mod full_disk;
+mod guessing;
 mod harness;
 mod live;
+mod policies;
+mod redis;
+mod refusals;
+mod secrets;
+mod sessions;
 mod shutdown;
+mod smuggling;
 mod start;
+mod tls;
+mod unknown_fields;
+mod walkarounds;
+mod ways_in;

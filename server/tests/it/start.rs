@@ -79,7 +79,7 @@ fn all_faults_of_a_configuration_are_named_together() {
         .with("SECRET_KEY", "")
         .with("ADMIN_USER", "root")
         .with("DATABASE_URL", "sqlite+aiosqlite:///./ollama_proxy.db")
-        .with("DENIED_IPS", "10.0.0.1");
+        .with("DENIED_IPS", "10.0.0.300");
     for verb in ["serve", "check"] {
         let outcome = home.run(&[verb]);
         assert_eq!(outcome.code, Some(64), "{outcome:?}");
@@ -88,6 +88,37 @@ fn all_faults_of_a_configuration_are_named_together() {
         }
     }
     assert!(!home.data().exists());
+}
+
+#[test]
+fn all_faults_of_file_and_environment_are_named_together() {
+    let home = Home::new().with("PROXY_PORT", "eighty").with("DATABASE_URL", "ws://").with("ADMIN_USER", "root");
+    let text = "LOG_LEVEL=info\nSECRET_KEY hunter2\nREDIS_URL=redis://u:hunter2$x@h\nADMIN_PASSWORD hunter2\nBALANCE=fastest\n";
+    fs::write(home.path().join(".env"), text).unwrap();
+    for verb in ["serve", "check"] {
+        let outcome = home.run(&[verb]);
+        assert_eq!(outcome.code, Some(64), "{outcome:?}");
+        let said: Vec<&str> =
+            outcome.stderr.lines().filter_map(|line| line.strip_prefix("ollama-fortress: ")).collect();
+        for expected in
+            [".env: line 2 ", ".env: line 3 ", ".env: line 4 ", "PROXY_PORT: ", "DATABASE_URL: ", "BALANCE: "]
+        {
+            assert_eq!(said.iter().filter(|line| line.starts_with(expected)).count(), 1, "{expected}: {said:?}");
+        }
+        assert_eq!(said.len(), 6, "what follows from a broken line is no second fault: {said:?}");
+        assert!(!outcome.stderr.contains("hunter2") && !outcome.stdout.contains("hunter2"), "{outcome:?}");
+    }
+}
+
+#[test]
+fn check_shows_what_holds_where_nothing_is_given() {
+    let home = Home::new();
+    let list = home.json(&["check"]);
+    assert!(list.iter().all(|row| row["value"].as_str().is_some_and(|value| !value.is_empty())), "{list:?}");
+    let row = |name: &str| list.iter().find(|row| row["name"] == name).unwrap();
+    assert_eq!((&row("MAX_BODY_MB")["value"], &row("MAX_BODY_MB")["source"]), (&"64".into(), &"default".into()));
+    let database = format!("surrealkv://{}", home.data().join("db").display());
+    assert_eq!(row("DATABASE_URL")["value"], database);
 }
 
 #[test]

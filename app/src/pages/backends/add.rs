@@ -3,30 +3,32 @@
 use leptos::prelude::*;
 
 use crate::{
+    answer::typed,
     api::backends::CreateBackend,
     components::{
-        action::SubmitButton,
-        fault::{Fault, field_fault, form_fault},
+        action::{SubmitButton, action},
+        fault::{FormFault, field_fault},
         field::Field,
         form::{FormCard, emptied_after},
+        refresh::Refresh,
     },
 };
 
 #[component]
-pub(super) fn AddBackendForm(refresh: RwSignal<u32>) -> impl IntoView {
-    let action = ServerAction::<CreateBackend>::new();
+pub(super) fn AddBackendForm(refresh: Refresh) -> impl IntoView {
+    let action = action::<CreateBackend>();
     let form = emptied_after(action, refresh);
     view! {
         <FormCard id="add-backend" title="Add a backend">
             <ActionForm action node_ref=form>
-                <Fault fault=form_fault(action, &["name", "url", "token"]) />
+                <FormFault action=action fields=&["name", "url", "token"] />
                 <div class="grid gap-3 md:grid-cols-2">
                     <Field
-                        label="Name" name="name" id="new-backend-name" required=true fault=field_fault(action, "name")
+                        label="Name" name="name" id="new-backend-name" required=true value={typed::<CreateBackend>("name")} fault=field_fault(action, "name")
                         hint="As you call it, for example after the machine."
                     />
                     <Field
-                        label="URL" name="url" id="new-backend-url" required=true inputmode="url" placeholder="http://127.0.0.1:11434"
+                        label="URL" name="url" id="new-backend-url" required=true value={typed::<CreateBackend>("url")} inputmode="url" placeholder="http://127.0.0.1:11434"
                         fault=field_fault(action, "url") hint="Address of an Ollama or a compatible server, as this gateway reaches it."
                     />
                     <Field

@@ -7,21 +7,21 @@ use super::edit::EditBackendForm;
 use crate::{
     api::backends::{RemoveBackend, SwitchBackend, TestBackend},
     components::{
-        action::{SubmitButton, refresh_after, start_clean},
+        action::{SubmitButton, action_of, refresh_after},
         backend_facts::{LastFault, ModelNames},
         badge::BackendBadge,
         disclosure::Confirm,
-        fault::{Fault, form_fault},
+        fault::FormFault,
         field::Hidden,
         form::SwitchFields,
+        refresh::Refresh,
     },
-    format::sentence,
+    format::{sentence, visible},
 };
 
 #[component]
-pub(super) fn BackendCard(backend: Signal<BackendView>, refresh: RwSignal<u32>) -> impl IntoView {
-    start_clean();
-    let test = ServerAction::<TestBackend>::new();
+pub(super) fn BackendCard(backend: Signal<BackendView>, refresh: Refresh) -> impl IntoView {
+    let test = action_of::<TestBackend>(&[("id", backend.get_untracked().id.as_str())]);
     refresh_after(test, refresh);
     view! {
         <li aria-label=move || backend.with(|backend| backend.name.clone()) class="card card-border border-base-300 bg-base-100">
@@ -52,7 +52,7 @@ fn Facts(backend: Signal<BackendView>) -> impl IntoView {
     view! {
         <div class="flex flex-wrap items-baseline gap-x-6 gap-y-1 text-sm">
             <ModelNames backend />
-            <span>{move || backend.with(|backend| backend.version.as_ref().map_or_else(|| "Version unknown".to_owned(), |v| format!("Version {v}")))}</span>
+            <span>{move || backend.with(|backend| backend.version.as_ref().map_or_else(|| "Version unknown".to_owned(), |v| format!("Version {}", visible(v))))}</span>
             <span>{token}</span>
         </div>
     }
@@ -68,6 +68,7 @@ fn TestButton(backend: Signal<BackendView>, test: ServerAction<TestBackend>) -> 
             <SubmitButton
                 label=Signal::derive(move || if pending.get() { "Testing…" } else { "Test now" }.to_owned()) pending class="btn btn-sm"
             />
+            <FormFault action=test />
         </ActionForm>
     }
     .into_any()
@@ -94,14 +95,13 @@ fn TestResult(test: ServerAction<TestBackend>) -> impl IntoView {
                     })
             }}
         </div>
-        <Fault fault=form_fault(test, &[]) />
     }
     .into_any()
 }
 
 #[component]
-fn SwitchButton(backend: Signal<BackendView>, refresh: RwSignal<u32>) -> impl IntoView {
-    let switch = ServerAction::<SwitchBackend>::new();
+fn SwitchButton(backend: Signal<BackendView>, refresh: Refresh) -> impl IntoView {
+    let switch = action_of::<SwitchBackend>(&[("id", backend.get_untracked().id.as_str())]);
     let id = Signal::derive(move || backend.with(|backend| backend.id.to_string()));
     let enabled = Signal::derive(move || backend.with(|backend| backend.enabled));
     view! {
@@ -113,16 +113,17 @@ fn SwitchButton(backend: Signal<BackendView>, refresh: RwSignal<u32>) -> impl In
 }
 
 #[component]
-fn Remove(backend: Signal<BackendView>, refresh: RwSignal<u32>) -> impl IntoView {
-    let remove = ServerAction::<RemoveBackend>::new();
-    refresh_after(remove, refresh);
+fn Remove(backend: Signal<BackendView>, refresh: Refresh) -> impl IntoView {
     let BackendView { id, name, .. } = backend.get_untracked();
+    let remove = action_of::<RemoveBackend>(&[("id", id.as_str())]);
+    let refused = remove.value().with_untracked(Option::is_some);
+    refresh_after(remove, refresh);
     view! {
-        <Confirm label="Remove" question=format!("Remove {name}? The gateway stops sending requests to it; the server itself is not touched.")>
+        <Confirm label="Remove" open=refused question=format!("Remove {name}? The gateway stops sending requests to it; the server itself is not touched.")>
             <ActionForm action=remove>
                 <Hidden name="id" value=id.to_string() />
                 <SubmitButton label="Remove backend" pending=remove.pending() class="btn btn-sm btn-error" />
-                <Fault fault=form_fault(remove, &[]) />
+                <FormFault action=remove />
             </ActionForm>
         </Confirm>
     }
@@ -155,7 +156,7 @@ mod tests {
                 in_flight: 0,
                 last_error: Some(LastError { at: 0, message: "<i>connection refused".into() }),
             };
-            view! { <BackendCard backend=Signal::stored(backend) refresh=RwSignal::new(0) /> }
+            view! { <BackendCard backend=Signal::stored(backend) refresh=Refresh::new() /> }
         });
         for text in ["Down", "2 models", "llama3:8b", "&lt;script&gt;model", "&lt;b&gt;0.12", "&lt;i&gt;"] {
             assert!(card.contains(text), "{text} is missing in {card}");

@@ -4,20 +4,28 @@ use domain::backend::BackendView;
 use leptos::{html, prelude::*};
 
 use crate::{
+    answer::typed_in,
     api::backends::ChangeBackend,
     components::{
-        action::{SubmitButton, on_success, refresh_after},
+        action::{SubmitButton, action_of, on_success, refresh_after},
         disclosure::{Disclosure, close},
-        fault::{Fault, field_fault, form_fault},
+        fault::{FormFault, field_fault},
         field::{Field, Hidden, input_name},
+        refresh::Refresh,
     },
 };
 
 #[component]
-pub(super) fn EditBackendForm(backend: Signal<BackendView>, refresh: RwSignal<u32>) -> impl IntoView {
-    let action = ServerAction::<ChangeBackend>::new();
+pub(super) fn EditBackendForm(backend: Signal<BackendView>, refresh: Refresh) -> impl IntoView {
+    let mut first = backend.get_untracked();
+    let id = first.id.to_string();
+    let own = [("id", id.as_str())];
+    let action = action_of::<ChangeBackend>(&own);
+    let refused = action.value().with_untracked(Option::is_some);
+    first.name = typed_in::<ChangeBackend>(&own, "name", &first.name);
+    first.url = typed_in::<ChangeBackend>(&own, "url", &first.url);
     let details = NodeRef::<html::Details>::new();
-    let stored = RwSignal::new((0_u32, backend.get_untracked()));
+    let stored = RwSignal::new((0_u32, first));
     refresh_after(action, refresh);
     on_success(action, move || {
         close(details);
@@ -26,9 +34,9 @@ pub(super) fn EditBackendForm(backend: Signal<BackendView>, refresh: RwSignal<u3
         }
     });
     view! {
-        <Disclosure label="Edit" details>
+        <Disclosure label="Edit" details open=refused>
             <ActionForm action>
-                <Fault fault=form_fault(action, &["name", "url", "token"]) />
+                <FormFault action=action fields=&["name", "url", "token"] />
                 // New fields after every save, with what it stored: a token that was typed must not be sent again with the next.
                 <For each=move || [stored.get()] key=|(save, _)| *save let((_, backend))>
                     <Fields action backend />

@@ -1,4 +1,4 @@
-//! The dashboard's event stream: one `EventSource`, opened in the browser, opened again when it ends, closed with the page.
+//! The event stream of the live status: one `EventSource`, opened in the browser, opened again when it ends, closed with the page.
 
 use std::time::Duration;
 
@@ -17,7 +17,9 @@ const PAUSE: Duration = Duration::from_secs(3);
 
 /// State of the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Connection {
+pub(in crate::pages) enum Connection {
+    /// Nothing is open yet: on the server, and where no script ever runs.
+    Still,
     Opening,
     Open,
     Lost,
@@ -25,15 +27,20 @@ pub(super) enum Connection {
 
 /// The latest status, and whether later ones will come.
 #[derive(Clone, Copy)]
-pub(super) struct Feed {
+pub(in crate::pages) struct Feed {
     pub status: ReadSignal<LiveStatus>,
     pub connection: ReadSignal<Connection>,
 }
 
 /// Follows the live status from `first` on, as long as the component lives.
-pub(super) fn follow(first: LiveStatus) -> Feed {
+pub(in crate::pages) fn follow(first: LiveStatus) -> Feed {
+    follow_at(first, ADDRESS.to_owned())
+}
+
+/// The same of the stream at `address`.
+pub(in crate::pages) fn follow_at(first: LiveStatus, address: String) -> Feed {
     let (status, set_status) = signal(first);
-    let (connection, set_connection) = signal(Connection::Opening);
+    let (connection, set_connection) = signal(Connection::Still);
     let attempt = RwSignal::new(0_u32);
     let visible = visibility();
     // The effect itself keeps the stream: what belongs to the browser's one thread must not exist on the server.
@@ -44,7 +51,12 @@ pub(super) fn follow(first: LiveStatus) -> Feed {
             set_connection.try_set(Connection::Opening);
             return None;
         }
-        Stream::open(move |event| match event {
+        set_connection.try_update(|connection| {
+            if *connection == Connection::Still {
+                *connection = Connection::Opening;
+            }
+        });
+        Stream::open(&address, move |event| match event {
             Event::Opened => {
                 set_connection.try_set(Connection::Open);
             }
@@ -100,8 +112,8 @@ struct Stream {
 }
 
 impl Stream {
-    fn open(heard: impl Fn(Event) + Clone + 'static) -> Option<Self> {
-        let source = EventSource::new(ADDRESS).ok()?;
+    fn open(address: &str, heard: impl Fn(Event) + Clone + 'static) -> Option<Self> {
+        let source = EventSource::new(address).ok()?;
         let open = Closure::<dyn FnMut()>::new({
             let heard = heard.clone();
             move || heard(Event::Opened)

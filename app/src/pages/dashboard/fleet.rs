@@ -11,7 +11,7 @@ use crate::{
         page::Empty,
         rows::Rows,
     },
-    format::number,
+    format::{number, visible},
 };
 
 #[component]
@@ -38,7 +38,8 @@ pub(super) fn Fleet(status: ReadSignal<LiveStatus>) -> impl IntoView {
 #[component]
 fn Member(backend: Signal<BackendView>) -> impl IntoView {
     let name = move || backend.with(|backend| backend.name.clone());
-    let version = move || backend.with(|backend| backend.version.clone()).unwrap_or_else(|| "unknown".to_owned());
+    let version =
+        move || backend.with(|backend| backend.version.as_deref().map_or_else(|| "unknown".to_owned(), visible));
     view! {
         <li aria-label=name class="card card-border border-base-300 bg-base-100">
             <div class="card-body gap-3 p-4">

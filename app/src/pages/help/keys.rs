@@ -38,6 +38,15 @@ pub fn Keys(facts: HelpFacts) -> impl IntoView {
                 <a class="link" href="/admin/settings">"Settings"</a>" page, or start the gateway with "<code>"RATE_LIMIT_REQUESTS"</code>" and "
                 <code>"RATE_LIMIT_WINDOW_MINUTES"</code>" in its "<code>".env"</code>" file or environment. What is saved on the page wins."
             </p>
+            <h3 class="font-medium">"Limits and permissions"</h3>
+            <p>
+                "Beside the request limit a key, and all keys of a user together, can be held to requests at once, tokens a minute, a day and a month, GPU seconds a day, a list of models, source networks, a time of expiry and ceilings for "
+                <code>"num_ctx"</code>", "<code>"num_predict"</code>" and "<code>"keep_alive"</code>". Open \u{201c}Limits and permissions\u{201d} on the user's page; each key shows there where it stands. Days and months are those of UTC, and a restart does not begin them anew."
+            </p>
+            <p>
+                "Managing models (pull, push, create, copy, delete) takes a permission of the key or its user. Which other endpoints keys reach is on the "
+                <a class="link" href="/admin/settings">"Settings"</a>" page under \u{201c}Endpoint protection\u{201d}."
+            </p>
             <h3 class="font-medium">"Status of a key"</h3>
             <Terms terms=states/>
             <p>"Every change is in force from the moment the page confirms it."</p>

@@ -3,12 +3,13 @@
 use leptos::prelude::*;
 
 /// Anchor and heading of every section, in order.
-const SECTIONS: [(&str, &str); 7] = [
+const SECTIONS: [(&str, &str); 8] = [
     ("start", "How to use the gateway"),
     ("routing", "What the gateway does with a request"),
     ("keys", "Keys: limits and status"),
     ("calls", "Examples"),
     ("port", "Close the way around the gateway"),
+    ("network", "Who may come in"),
     ("redis", "Redis (optional)"),
     ("credits", "Credits"),
 ];

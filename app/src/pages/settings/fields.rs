@@ -7,6 +7,7 @@ use domain::{
 use leptos::prelude::*;
 
 use crate::{
+    answer::typed_in,
     api::settings::StoreSettings,
     components::{fault::field_fault, field::Field},
 };
@@ -16,12 +17,21 @@ pub(super) const FIELDS: &[&str] = &[
     "requests",
     "minutes",
     "redis_url",
+    "redis_host",
+    "redis_port",
+    "redis_user",
+    "redis_password",
+    "redis_database",
+    "replicas",
     "catalogue_interval_s",
     "connect_timeout_s",
     "first_byte_timeout_s",
     "stall_timeout_s",
     "max_body_mb",
     "public_url",
+    "class_inference",
+    "class_catalogue",
+    "class_management",
 ];
 
 /// Where a value comes from, as a sentence.
@@ -43,7 +53,7 @@ pub(super) fn NumberSetting(
     hint: &'static str,
 ) -> impl IntoView {
     let hint = format!("{hint} {}", origin(&value));
-    view! { <Field label name value=value.value.to_string() inputmode="numeric" hint fault=field_fault(save, name) /> }
+    view! { <Field label name value={typed_in::<StoreSettings>(&[], name, &value.value.to_string())} inputmode="numeric" hint fault=field_fault(save, name) /> }
 }
 
 #[component]
@@ -56,7 +66,7 @@ pub(super) fn TextSetting(
     placeholder: &'static str,
 ) -> impl IntoView {
     let hint = format!("{hint} {}", origin(&value));
-    view! { <Field label name value=value.value inputmode="url" hint placeholder fault=field_fault(save, name) /> }
+    view! { <Field label name value={typed_in::<StoreSettings>(&[], name, &value.value)} inputmode="url" hint placeholder fault=field_fault(save, name) /> }
 }
 
 /// Two fields that are filled both or neither; `0` requests is no limit, said explicitly.
@@ -69,9 +79,9 @@ pub(super) fn DefaultLimit(save: ServerAction<StoreSettings>, limit: Sourced<Opt
         (None, _) => (String::new(), String::new()),
     };
     view! {
-        <Field label="Requests" name="requests" value=requests inputmode="numeric" hint fault=field_fault(save, "requests") />
+        <Field label="Requests" name="requests" value={typed_in::<StoreSettings>(&[], "requests", &requests)} inputmode="numeric" hint fault=field_fault(save, "requests") />
         <Field
-            label="Window (Minutes)" name="minutes" value=minutes inputmode="numeric"
+            label="Window (Minutes)" name="minutes" value={typed_in::<StoreSettings>(&[], "minutes", &minutes)} inputmode="numeric"
             hint="At most that many requests are admitted in every interval of this length." fault=field_fault(save, "minutes")
         />
     }

@@ -1,16 +1,19 @@
-//! The Redis address, which is stored and tested but not used yet, and says so.
+//! Where Redis is: as single fields or as one address, a test of what is saved, and how it is with it now.
 
-use domain::settings::{RedisState, Sourced};
+use domain::settings::{RedisState, Sourced, redis_warning};
 use leptos::prelude::*;
 
 use super::fields::origin;
 use crate::{
+    answer::typed_in,
     api::settings::{StoreSettings, TestRedis},
     components::{
-        fault::{Fault, field_fault, form_fault},
-        field::Field,
+        fault::{FormFault, field_fault},
+        field::{Field, input_name},
     },
     format::sentence,
+    pages::dashboard::feed,
+    pages::redis_state::{RedisNews, State},
 };
 
 /// Id of the form that the test button submits: a form cannot be inside another.
@@ -23,17 +26,35 @@ pub(super) fn RedisSetting(
     url: Sourced<String>,
     has_password: bool,
 ) -> impl IntoView {
-    let password = if has_password { " A password is stored; leave the address as it is to keep it." } else { "" };
-    let hint =
-        format!("Used from the next release on, for limits shared by several gateways. {}{password}", origin(&url));
+    let parts = Parts::of(&url.value);
     let pending = test.pending();
+    let hint = format!(
+        "For limits and lock-outs shared by several gateways; one gateway needs none. Empty: no Redis. {}",
+        origin(&url)
+    );
+    let password = if has_password {
+        "A password is stored. Empty keeps it, as long as the other fields stay."
+    } else {
+        "None is stored."
+    };
+    let text = |name: &'static str, value: &str| typed_in::<StoreSettings>(&[], name, value);
+    let tls = matches!(text("redis_tls", if parts.tls { "on" } else { "" }).as_str(), "on");
     view! {
+        <Field label="Redis host" name="redis_host" value={text("redis_host", &parts.host)} placeholder="127.0.0.1" hint fault=field_fault(save, "redis_host") />
+        <Field label="Redis port" name="redis_port" value={text("redis_port", &parts.port)} inputmode="numeric" placeholder="6379" hint="Empty is 6379." fault=field_fault(save, "redis_port") />
+        <Field label="Redis user" name="redis_user" value={text("redis_user", &parts.user)} hint="Empty is Redis's user default." fault=field_fault(save, "redis_user") />
+        <Field label="Redis password" name="redis_password" kind="password" hint=password fault=field_fault(save, "redis_password") />
+        <Field label="Redis database" name="redis_database" value={text("redis_database", &parts.database)} inputmode="numeric" placeholder="0" hint="Its number. Empty is 0." fault=field_fault(save, "redis_database") />
+        <div class="flex flex-col gap-2">
+            <Checkbox name="redis_tls" label="Redis over TLS" checked=tls />
+            {has_password.then(|| view! { <Checkbox name="redis_forget_password" label="Forget the stored Redis password" checked=false /> })}
+        </div>
         <Field
-            label="Redis address" name="redis_url" value=url.value inputmode="url" placeholder="redis://127.0.0.1:6379/0" hint
-            fault=field_fault(save, "redis_url")
+            label="Or one Redis address" name="redis_url" value={text("redis_url", "")} inputmode="url" placeholder="redis://user:password@127.0.0.1:6379/0"
+            hint="In place of the single fields: rediss:// for TLS." fault=field_fault(save, "redis_url")
         />
         <div class="flex flex-col items-start gap-2">
-            <p class="text-sm">"Not in use yet: this gateway counts limits in its own memory. You can store and test the address today."</p>
+            <LiveState />
             <button type="submit" form=REDIS_TEST class="btn btn-sm" aria-disabled=move || pending.get().then_some("true")>
                 {move || if pending.get() { "Testing…" } else { "Test the saved address" }}
             </button>
@@ -41,6 +62,64 @@ pub(super) fn RedisSetting(
         </div>
     }
     .into_any()
+}
+
+/// The parts of an address without a password. Empty where there is none.
+#[derive(Default)]
+struct Parts {
+    tls: bool,
+    user: String,
+    host: String,
+    port: String,
+    database: String,
+}
+
+impl Parts {
+    fn of(url: &str) -> Self {
+        let Some((scheme, rest)) = url.split_once("://") else { return Self::default() };
+        let (place, database) = rest.split_once('/').unwrap_or((rest, ""));
+        let (user, place) = place.rsplit_once('@').unwrap_or(("", place));
+        let colon = place.rfind(':').filter(|at| !place[*at..].contains(']'));
+        let (host, port) = colon.map_or((place, ""), |at| (&place[..at], &place[at + 1..]));
+        let decoded = percent(user);
+        Self { tls: scheme == "rediss", user: decoded, host: host.into(), port: port.into(), database: database.into() }
+    }
+}
+
+/// Undoes the percent-encoding of a user name.
+fn percent(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let hex = (first == b'%').then(|| tail.get(..2)).flatten();
+        let byte = hex.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        rest = if byte.is_some() { &tail[2..] } else { tail };
+        bytes.push(byte.unwrap_or(first));
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[component]
+fn Checkbox(name: &'static str, label: &'static str, checked: bool) -> impl IntoView {
+    view! {
+        <label class="flex items-center gap-2 text-sm">
+            <input type="checkbox" class="checkbox checkbox-sm" name=input_name(name) value="on" checked=checked />
+            {label}
+        </label>
+    }
+}
+
+/// How it is with Redis, as it changes.
+#[component]
+fn LiveState() -> impl IntoView {
+    let feed::Feed { status, .. } = feed::follow(Default::default());
+    let redis = Memo::new(move |_| status.with(|status| (status.sequence > 0).then(|| status.redis.clone())));
+    Effect::new(move |_| {
+        if let Some(status) = redis.get() {
+            RedisNews::tell(status);
+        }
+    });
+    move || redis.get().map(|status| view! { <State status /> })
 }
 
 #[component]
@@ -53,12 +132,36 @@ fn TestResult(test: ServerAction<TestRedis>) -> impl IntoView {
     let found = move || {
         test.value().with(|value| match value.as_ref()?.as_ref().ok()? {
             RedisState::NotConfigured => Some("No address is saved.".to_owned()),
-            RedisState::Reachable { version } => Some(format!("Redis {version} answers.")),
+            RedisState::Reachable { version } => {
+                let warning = redis_warning(version).map(|text| format!(" {}", sentence(text))).unwrap_or_default();
+                Some(format!("Redis {version} answers.{warning}"))
+            }
             RedisState::Unreachable { detail } => Some(sentence(detail)),
         })
     };
     view! {
         <p role="status" class="text-sm">{found}</p>
-        <Fault fault=form_fault(test, &[]) />
+        <FormFault action=test form=REDIS_TEST />
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_comes_apart_into_its_fields() {
+        for (url, host, port, user, database, tls) in [
+            ("", "", "", "", "", false),
+            ("redis://cache", "cache", "", "", "", false),
+            ("redis://cache:6379/0", "cache", "6379", "", "0", false),
+            ("rediss://a%20b@[::1]:6380/3", "[::1]", "6380", "a b", "3", true),
+            ("redis://[::1]/", "[::1]", "", "", "", false),
+        ] {
+            let parts = Parts::of(url);
+            let found =
+                (parts.host.as_str(), parts.port.as_str(), parts.user.as_str(), parts.database.as_str(), parts.tls);
+            assert_eq!(found, (host, port, user, database, tls), "{url}");
+        }
     }
 }

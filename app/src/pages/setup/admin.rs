@@ -4,12 +4,12 @@ use leptos::prelude::*;
 
 use super::Progress;
 use crate::{
+    answer::typed_in,
     api::setup::CreateAdmin,
     components::{
-        fault::{Fault, field_fault, form_fault},
+        fault::{FormFault, field_fault},
         field::Field,
     },
-    typed::typed_or,
 };
 
 #[component]
@@ -19,8 +19,8 @@ pub fn AdminStep(action: ServerAction<CreateAdmin>) -> impl IntoView {
         <h2 class="text-lg font-medium">"Your administrator account"</h2>
         <ActionForm action>
             <div class="flex flex-col gap-3">
-                <Fault fault=form_fault(action, &["name", "password"])/>
-                <Field label="Name" name="name" value={typed_or::<CreateAdmin>("name", "admin")} autocomplete="username" required=true fault=field_fault(action, "name")/>
+                <FormFault action=action fields=&["name", "password"] />
+                <Field label="Name" name="name" value={typed_in::<CreateAdmin>(&[], "name", "admin")} autocomplete="username" required=true fault=field_fault(action, "name")/>
                 <Field
                     label="Password" name="password" kind="password" autocomplete="new-password" required=true autofocus=true
                     hint="at least 8 characters; 15 or more are better" fault=field_fault(action, "password")

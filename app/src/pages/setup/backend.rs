@@ -8,12 +8,13 @@ use leptos::{either::Either, prelude::*};
 
 use super::Progress;
 use crate::{
+    answer::typed,
     api::setup::{UseBackend, find_backends},
     components::{
-        fault::{Fault, field_fault, form_fault},
+        fault::{FormFault, LoadFault, field_fault},
         field::{Field, Hidden},
     },
-    format::sentence,
+    format::{sentence, visible},
 };
 
 #[component]
@@ -26,7 +27,7 @@ pub fn BackendStep(action: ServerAction<UseBackend>) -> impl IntoView {
             {move || Suspend::new(async move {
                 match found.await {
                     Ok(FoundBackends { reports }) => Either::Left(view! { <Found reports action/> }),
-                    Err(error) => Either::Right(view! { <p role="alert">{sentence(&error.to_string())}</p> }),
+                    Err(error) => Either::Right(view! { <LoadFault fault=error.to_string() retry=move || found.refetch() /> }),
                 }
             })}
         </Suspense>
@@ -48,8 +49,10 @@ fn FoundBackend(report: ProbeReport, action: ServerAction<UseBackend>) -> impl I
     let message = sentence(&result.message());
     let offer = match result {
         ProbeResult::Ok { models, .. } => {
-            let models =
-                models.into_iter().map(|model| view! { <li class="badge badge-ghost">{model}</li> }).collect_view();
+            let models = models
+                .into_iter()
+                .map(|model| view! { <li class="badge badge-ghost">{visible(&model)}</li> })
+                .collect_view();
             let address = url.clone();
             Some(view! {
                 <ul class="flex flex-wrap gap-1" aria-label="Models">{models}</ul>
@@ -76,9 +79,9 @@ fn OtherAddress(action: ServerAction<UseBackend>) -> impl IntoView {
         <ActionForm action>
             <div class="flex flex-col gap-3">
                 <h3 class="font-medium">"At another address"</h3>
-                <Fault fault=form_fault(action, &["url", "token"])/>
+                <FormFault action=action fields=&["url", "token"] />
                 <Field
-                    label="Address" name="url" inputmode="url" placeholder="http://192.168.1.20:11434" required=true
+                    label="Address" name="url" value={typed::<UseBackend>("url")} inputmode="url" placeholder="http://192.168.1.20:11434" required=true
                     hint="address of an Ollama server as this gateway reaches it" fault=field_fault(action, "url")
                 />
                 <Field

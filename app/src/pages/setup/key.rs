@@ -4,12 +4,12 @@ use leptos::prelude::*;
 
 use super::Progress;
 use crate::{
+    answer::typed_in,
     api::setup::CreateSetupKey,
     components::{
-        fault::{Fault, field_fault, form_fault},
+        fault::{FormFault, field_fault},
         field::Field,
     },
-    typed::typed_or,
 };
 
 #[component]
@@ -20,9 +20,9 @@ pub fn KeyStep(action: ServerAction<CreateSetupKey>) -> impl IntoView {
         <p class="text-sm text-muted">"A user owns keys: take one for every person or application. Programs call the gateway with a key."</p>
         <ActionForm action>
             <div class="flex flex-col gap-3">
-                <Fault fault=form_fault(action, &["user", "key"])/>
-                <Field label="User" name="user" value={typed_or::<CreateSetupKey>("user", "default")} required=true fault=field_fault(action, "user")/>
-                <Field label="Key name" name="key" value={typed_or::<CreateSetupKey>("key", "first key")} required=true fault=field_fault(action, "key")/>
+                <FormFault action=action fields=&["user", "key"] />
+                <Field label="User" name="user" value={typed_in::<CreateSetupKey>(&[], "user", "default")} required=true fault=field_fault(action, "user")/>
+                <Field label="Key name" name="key" value={typed_in::<CreateSetupKey>(&[], "key", "first key")} required=true fault=field_fault(action, "key")/>
                 <button class="btn btn-primary self-start" disabled=move || action.pending().get()>"Create key"</button>
             </div>
         </ActionForm>

@@ -4,9 +4,8 @@ use leptos::{either::Either, prelude::*};
 
 use crate::{
     api::help::help_facts,
-    components::{code_block::ExampleTabs, shown_key::ShownKey},
+    components::{code_block::ExampleTabs, fault::LoadFault, shown_key::ShownKey},
     examples::{self, MODEL_PLACEHOLDER},
-    format::sentence,
 };
 
 #[component]
@@ -30,7 +29,7 @@ pub fn Finished(key: String) -> impl IntoView {
                                 <ExampleTabs examples=examples::all(&facts.address, &key, &model)/>
                             })
                         }
-                        Err(error) => Either::Right(view! { <p role="alert">{sentence(&error.to_string())}</p> }),
+                        Err(error) => Either::Right(view! { <LoadFault fault=error.to_string() retry=move || facts.refetch() /> }),
                     }
                 })
             }}

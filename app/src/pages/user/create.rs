@@ -4,28 +4,29 @@ use domain::id::UserId;
 use leptos::prelude::*;
 
 use crate::{
+    answer::typed,
     api::keys::CreateUserKey,
     components::{
-        action::SubmitButton,
-        fault::{Fault, field_fault, form_fault},
+        action::{SubmitButton, action},
+        fault::{FormFault, field_fault},
         field::{Field, Hidden},
         form::{FormCard, emptied_after},
+        refresh::Refresh,
         shown_key::ShownKey,
     },
-    typed::typed,
     visit,
 };
 
 #[component]
-pub(super) fn CreateKeyForm(user_id: UserId, refresh: RwSignal<u32>) -> impl IntoView {
-    let action = ServerAction::<CreateUserKey>::new();
+pub(super) fn CreateKeyForm(user_id: UserId, refresh: Refresh) -> impl IntoView {
+    let action = action::<CreateUserKey>();
     let form = emptied_after(action, refresh);
     view! {
         <FormCard id="create-key" title="Create a key">
             <NewKey action />
             <ActionForm action node_ref=form>
                 <Hidden name="user_id" value=user_id.to_string() />
-                <Fault fault=form_fault(action, &["name", "requests", "minutes"]) />
+                <FormFault action=action fields=&["name", "requests", "minutes"] />
                 <div class="grid gap-3 sm:grid-cols-[2fr_1fr_1fr]">
                     <Field
                         label="Name" name="name" id="new-key-name" required=true value={typed::<CreateUserKey>("name")} fault=field_fault(action, "name")

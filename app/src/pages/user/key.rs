@@ -1,30 +1,39 @@
 //! One key with what can be done to it. A revoked key shows as such and has no actions.
 
 use domain::{
-    key::{KEY_PREFIX, KeyStatus, KeyView},
+    key::{KEY_PREFIX, KeyStanding, KeyStatus, KeyView},
     limit::RateLimit,
 };
 use leptos::{html, prelude::*};
 
+use super::{
+    policy::{KeyPolicyForm, PolicySummary},
+    standing::KeyMeters,
+};
 use crate::{
+    answer::typed_in,
     api::keys::{ChangeKeyLimit, ChangeKeyStatus},
     components::{
-        action::{SubmitButton, on_success, refresh_after, start_clean},
+        action::{SubmitButton, action_of, on_success, refresh_after},
         badge::KeyBadge,
         disclosure::{Confirm, Disclosure, close},
-        fault::{Fault, field_fault, form_fault},
+        fault::{FormFault, field_fault},
         field::{Field, Hidden},
+        refresh::Refresh,
         timestamp::{LastTime, Timestamp},
     },
     format::number,
 };
 
 #[component]
-pub(super) fn KeyCard(key: Signal<KeyView>, refresh: RwSignal<u32>) -> impl IntoView {
-    start_clean();
+pub(super) fn KeyCard(key: Signal<KeyView>, standings: Signal<Vec<KeyStanding>>, refresh: Refresh) -> impl IntoView {
     let KeyView { id, name, last_four, created_at, .. } = key.get_untracked();
     let status = Signal::derive(move || key.with(|key| key.status));
     let limit = move || key.with(|key| key.limit.map_or_else(|| "Default limit".to_owned(), |limit| limit.to_string()));
+    let standing = Memo::new({
+        let id = id.clone();
+        move |_| standings.with(|all| all.iter().find(|one| one.id == id).map(|one| one.standing.clone()))
+    });
     view! {
         <li aria-label=name.clone() class="card card-border border-base-300 bg-base-100">
             <div class="card-body gap-3">
@@ -42,10 +51,13 @@ pub(super) fn KeyCard(key: Signal<KeyView>, refresh: RwSignal<u32>) -> impl Into
                     </div>
                     <div class="flex gap-2"><dt class="text-muted">"Requests"</dt><dd>{move || number(key.with(|key| key.requests))}</dd></div>
                 </dl>
+                <PolicySummary policy=Signal::derive(move || key.with(|key| key.policy.clone())) />
                 <Show when=move || status.get() != KeyStatus::Revoked>
+                    <KeyMeters standing=standing />
                     <div class="flex flex-wrap gap-2">
                         <SwitchKey key refresh />
                         <ChangeLimit key refresh />
+                        <KeyPolicyForm key refresh />
                         <Revoke key refresh />
                     </div>
                 </Show>
@@ -56,8 +68,10 @@ pub(super) fn KeyCard(key: Signal<KeyView>, refresh: RwSignal<u32>) -> impl Into
 }
 
 #[component]
-fn SwitchKey(key: Signal<KeyView>, refresh: RwSignal<u32>) -> impl IntoView {
-    let action = ServerAction::<ChangeKeyStatus>::new();
+fn SwitchKey(key: Signal<KeyView>, refresh: Refresh) -> impl IntoView {
+    let KeyView { id, status, .. } = key.get_untracked();
+    let other = if status == KeyStatus::Active { "disabled" } else { "active" };
+    let action = action_of::<ChangeKeyStatus>(&[("id", id.as_str()), ("status", other)]);
     refresh_after(action, refresh);
     let active = move || key.with(|key| key.status == KeyStatus::Active);
     view! {
@@ -67,32 +81,38 @@ fn SwitchKey(key: Signal<KeyView>, refresh: RwSignal<u32>) -> impl IntoView {
             <SubmitButton
                 label=Signal::derive(move || if active() { "Disable" } else { "Enable" }.to_owned()) pending=action.pending() class="btn btn-sm"
             />
-            <Fault fault=form_fault(action, &[]) />
+            <FormFault action=action />
         </ActionForm>
     }
     .into_any()
 }
 
 #[component]
-fn ChangeLimit(key: Signal<KeyView>, refresh: RwSignal<u32>) -> impl IntoView {
-    let action = ServerAction::<ChangeKeyLimit>::new();
+fn ChangeLimit(key: Signal<KeyView>, refresh: Refresh) -> impl IntoView {
+    let KeyView { id, limit, .. } = key.get_untracked();
+    let own = [("id", id.as_str())];
+    let action = action_of::<ChangeKeyLimit>(&own);
+    let refused = action.value().with_untracked(Option::is_some);
     let details = NodeRef::<html::Details>::new();
     refresh_after(action, refresh);
     on_success(action, move || close(details));
-    let KeyView { id, limit, .. } = key.get_untracked();
-    let typed = move |number: fn(RateLimit) -> u32| limit.map(|limit| number(limit).to_string()).unwrap_or_default();
+    let typed = move |field, number: fn(RateLimit) -> u32| {
+        let stored = limit.map(|limit| number(limit).to_string()).unwrap_or_default();
+        typed_in::<ChangeKeyLimit>(&own, field, &stored)
+    };
+    let (requests, minutes) = (typed("requests", |limit| limit.requests), typed("minutes", |limit| limit.minutes));
     view! {
-        <Disclosure label="Change limit" details>
+        <Disclosure label="Change limit" details open=refused>
             <ActionForm action>
                 <Hidden name="id" value=id.to_string() />
-                <Fault fault=form_fault(action, &["requests", "minutes"]) />
+                <FormFault action=action fields=&["requests", "minutes"] />
                 <div class="grid gap-3 sm:grid-cols-2">
                     <Field
-                        label="Requests" name="requests" id=format!("requests-{id}") inputmode="numeric" value=typed(|limit| limit.requests)
+                        label="Requests" name="requests" id=format!("requests-{id}") inputmode="numeric" value=requests
                         fault=field_fault(action, "requests") hint="Both empty: the default limit."
                     />
                     <Field
-                        label="Window (Minutes)" name="minutes" id=format!("minutes-{id}") inputmode="numeric" value=typed(|limit| limit.minutes)
+                        label="Window (Minutes)" name="minutes" id=format!("minutes-{id}") inputmode="numeric" value=minutes
                         fault=field_fault(action, "minutes")
                     />
                 </div>
@@ -106,19 +126,20 @@ fn ChangeLimit(key: Signal<KeyView>, refresh: RwSignal<u32>) -> impl IntoView {
 }
 
 #[component]
-fn Revoke(key: Signal<KeyView>, refresh: RwSignal<u32>) -> impl IntoView {
-    let action = ServerAction::<ChangeKeyStatus>::new();
-    refresh_after(action, refresh);
+fn Revoke(key: Signal<KeyView>, refresh: Refresh) -> impl IntoView {
     let KeyView { id, name, .. } = key.get_untracked();
+    let action = action_of::<ChangeKeyStatus>(&[("id", id.as_str()), ("status", "revoked")]);
+    let refused = action.value().with_untracked(Option::is_some);
+    refresh_after(action, refresh);
     view! {
         <Confirm
-            label="Revoke" question=format!("Revoke {name}? Whoever uses it is refused at once. Its usage is kept. This cannot be undone.")
+            label="Revoke" open=refused question=format!("Revoke {name}? Whoever uses it is refused at once. Its usage is kept. This cannot be undone.")
         >
             <ActionForm action>
                 <Hidden name="id" value=id.to_string() />
                 <Hidden name="status" value="revoked" />
                 <SubmitButton label="Revoke key" pending=action.pending() class="btn btn-sm btn-error" />
-                <Fault fault=form_fault(action, &[]) />
+                <FormFault action=action />
             </ActionForm>
         </Confirm>
     }
@@ -142,11 +163,12 @@ mod tests {
                 status,
                 last_four: "wxyz".into(),
                 limit: RateLimit::new(20, 5),
+                policy: Default::default(),
                 created_at: 0,
                 last_used_at: None,
                 requests: 1234,
             };
-            view! { <KeyCard key=Signal::stored(key) refresh=RwSignal::new(0) /> }
+            view! { <KeyCard key=Signal::stored(key) standings=Signal::stored(Vec::new()) refresh=Refresh::new() /> }
         })
     }
 

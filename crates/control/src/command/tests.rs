@@ -13,11 +13,23 @@ fn all() -> Vec<Command> {
         Command::BackendList,
         Command::BackendSetEnabled { backend: text(), enabled: false },
         Command::BackendRemove { backend: text() },
-        Command::UserAdd { name: text() },
+        Command::UserAdd { name: text(), policy: PolicyEdit::default() },
+        Command::UserPolicy { user: text(), clear: true, edit: PolicyEdit::default() },
+        Command::KeyPolicy {
+            key: text(),
+            clear: false,
+            edit: PolicyEdit { models: Some(text()), ..PolicyEdit::default() },
+        },
         Command::UserList,
         Command::UserSetEnabled { user: text(), enabled: true },
         Command::UserRemove { user: text() },
-        Command::KeyCreate { user: text(), name: text(), requests: Some(5), minutes: Some(1) },
+        Command::KeyCreate {
+            user: text(),
+            name: text(),
+            requests: Some(5),
+            minutes: Some(1),
+            policy: PolicyEdit::default(),
+        },
         Command::KeyList { user: None },
         Command::KeySetEnabled { key: text(), enabled: true },
         Command::KeyRevoke { key: text() },
@@ -39,9 +51,15 @@ fn commands_survive_the_socket() {
 async fn replies_survive_the_socket() {
     let bench = bench().await;
     let run = async |command| bench.control.execute(command).await.unwrap();
-    run(Command::UserAdd { name: "ada".into() }).await;
-    let created =
-        run(Command::KeyCreate { user: "ada".into(), name: "laptop".into(), requests: None, minutes: None }).await;
+    run(Command::UserAdd { name: "ada".into(), policy: PolicyEdit::default() }).await;
+    let created = run(Command::KeyCreate {
+        user: "ada".into(),
+        name: "laptop".into(),
+        requests: None,
+        minutes: None,
+        policy: PolicyEdit::default(),
+    })
+    .await;
     let replies = [Reply::Done, run(Command::UserList).await, run(Command::KeyList { user: None }).await, created];
     for reply in replies {
         let there = serde_json::to_string(&reply).unwrap();
@@ -57,9 +75,9 @@ async fn a_name_that_looks_like_an_id_takes_nothing_from_it() {
         Reply::Users(users) => users,
         _ => Vec::new(),
     };
-    bench.control.execute(Command::UserAdd { name: "ada".into() }).await.unwrap();
+    bench.control.execute(Command::UserAdd { name: "ada".into(), policy: PolicyEdit::default() }).await.unwrap();
     let id = users(Command::UserList).await[0].id.to_string();
-    bench.control.execute(Command::UserAdd { name: id.clone() }).await.unwrap();
+    bench.control.execute(Command::UserAdd { name: id.clone(), policy: PolicyEdit::default() }).await.unwrap();
     bench.control.execute(Command::UserSetEnabled { user: id, enabled: false }).await.unwrap();
     let enabled: Vec<_> =
         users(Command::UserList).await.into_iter().map(|user| (user.name == "ada", user.enabled)).collect();
@@ -86,9 +104,14 @@ async fn a_fleet_can_be_set_up_from_the_command_line_alone() {
         Command::BackendAdd { name: "gpu".into(), url: "http://127.0.0.1:9".into(), token: Some("geheim".into()) };
     let Ok(Reply::Backends(added)) = run(add).await else { panic!() };
     assert!(added[0].has_token && added[0].enabled);
-    assert!(run(Command::UserAdd { name: "ada".into() }).await.is_ok());
-    let create =
-        |requests, minutes| Command::KeyCreate { user: "ada".into(), name: "laptop".into(), requests, minutes };
+    assert!(run(Command::UserAdd { name: "ada".into(), policy: PolicyEdit::default() }).await.is_ok());
+    let create = |requests, minutes| Command::KeyCreate {
+        user: "ada".into(),
+        name: "laptop".into(),
+        requests,
+        minutes,
+        policy: PolicyEdit::default(),
+    };
     assert_eq!(run(create(Some(5), None)).await.err().unwrap().status(), 400);
     let Ok(Reply::CreatedKey(key)) = run(create(Some(5), Some(1))).await else { panic!() };
     let name = format!("op_{}", key.view.id);

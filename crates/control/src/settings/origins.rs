@@ -5,9 +5,12 @@ use url::Url;
 /// Reads a comma list of `http` or `https` origins; the result has them without trailing slash, each once.
 pub(crate) fn parse(text: &str) -> Result<String, String> {
     let mut origins: Vec<String> = Vec::new();
-    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-        let origin =
-            parse_one(part).ok_or_else(|| format!("{part:?} is no address like https://gateway.example.com"))?;
+    let parts = || text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let several = parts().count() > 1;
+    for (index, part) in parts().enumerate() {
+        // The text is not repeated: somebody may have written a password into it.
+        let which = if several { format!("entry {} is", index + 1) } else { "is".into() };
+        let origin = parse_one(part).ok_or_else(|| format!("{which} no address like https://gateway.example.com"))?;
         if !origins.contains(&origin) {
             origins.push(origin);
         }
@@ -45,6 +48,13 @@ mod tests {
         {
             assert!(parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_refused_entry_is_named_by_its_place_and_not_repeated() {
+        let fault = parse("https://ok.example, https://me:hunter2@llm.example").unwrap_err();
+        assert!(fault.starts_with("entry 2 is no address") && !fault.contains("hunter2"), "{fault}");
+        assert!(parse("hunter2@x").unwrap_err().starts_with("is no address"));
     }
 
     #[test]

@@ -49,6 +49,7 @@ fn all_faults_are_reported_and_nothing_is_planned() {
     let input = SaveSettings {
         requests: "5".into(),
         redis_url: "http://x".into(),
+        replicas: "0".into(),
         catalogue_interval_s: "0".into(),
         connect_timeout_s: "61".into(),
         first_byte_timeout_s: "x".into(),
@@ -64,6 +65,7 @@ fn all_faults_are_reported_and_nothing_is_planned() {
     let wanted = [
         "minutes",
         "redis_url",
+        "replicas",
         "catalogue_interval_s",
         "connect_timeout_s",
         "first_byte_timeout_s",
@@ -99,12 +101,14 @@ fn sending_back_what_is_shown_saves_nothing() {
         redis_url: Some("redis://:geheim@cache:6379/1".into()),
         max_body_mb: None,
         public_url: Some("https://gate.example.com".into()),
+        ..Default::default()
     };
     let shown = view(&state(&[]), &environment);
     let input = SaveSettings {
         requests: "5".into(),
         minutes: "1".into(),
         redis_url: shown.redis_url.value,
+        replicas: "1".into(),
         catalogue_interval_s: "30".into(),
         connect_timeout_s: "3".into(),
         first_byte_timeout_s: "600".into(),
@@ -112,6 +116,7 @@ fn sending_back_what_is_shown_saves_nothing() {
         max_body_mb: "64".into(),
         public_url: shown.public_url.value,
         version: shown.version,
+        ..Default::default()
     };
     assert_eq!(save(&state(&[]), &environment, input), []);
 }
@@ -134,6 +139,54 @@ fn a_redis_password_is_sealed_kept_for_its_address_and_never_shown() {
     assert_eq!(moved.last(), Some(&("redis_password".to_owned(), None)), "another address does not get it");
     let cleared = save(&saved, &none, SaveSettings::default());
     assert_eq!(cleared, [("redis_url".to_owned(), None), ("redis_password".to_owned(), None)]);
+}
+
+#[test]
+fn single_fields_are_an_address_too_and_keep_the_password_only_for_the_same_place() {
+    let none = EnvironmentSettings::default();
+    let fields = |host: &str, password: &str| SaveSettings {
+        redis_host: host.into(),
+        redis_user: "op".into(),
+        redis_password: password.into(),
+        ..Default::default()
+    };
+    let ops = save(&state(&[]), &none, fields("cache", "geheim"));
+    assert!(!format!("{ops:?}").contains("geheim"));
+    let rows: Vec<(&str, &str)> = ops.iter().map(|(name, value)| (name.as_str(), value.as_deref().unwrap())).collect();
+    let saved = state(&rows);
+    let address = redis_address(&saved, &none, &sealer()).unwrap();
+    assert_eq!((address.url.as_str(), address.password.unwrap().as_str()), ("redis://op@cache:6379/0", "geheim"));
+
+    assert_eq!(save(&saved, &none, fields("cache", "")), [], "the same place keeps the password");
+    let forgotten = SaveSettings { redis_forget_password: "on".into(), ..fields("cache", "") };
+    assert_eq!(save(&saved, &none, forgotten), [("redis_password".to_owned(), None)]);
+    for moved in [fields("other", ""), SaveSettings { redis_tls: "on".into(), ..fields("cache", "") }] {
+        let ops = save(&saved, &none, moved);
+        assert_eq!(ops.last(), Some(&("redis_password".to_owned(), None)), "another place does not get it");
+    }
+    let whole = SaveSettings { redis_url: "redis://elsewhere:1/0".into(), ..fields("cache", "") };
+    assert_eq!(save(&saved, &none, whole)[0], ("redis_url".into(), Some("redis://elsewhere:1/0".into())));
+    let both = SaveSettings { redis_url: "redis://elsewhere:1/0".into(), ..fields("third", "") };
+    let Err(AdminError::Invalid { fields: faults }) = plan(&saved, &none, &sealer(), &both) else { panic!() };
+    assert_eq!(faults[0].field, "redis_url");
+    let password = SaveSettings { redis_password: "geheim".into(), ..Default::default() };
+    let Err(AdminError::Invalid { fields: faults }) = plan(&saved, &none, &sealer(), &password) else { panic!() };
+    assert_eq!(faults[0].field, "redis_host");
+}
+
+#[test]
+fn the_environments_redis_address_shown_in_fields_is_not_saved_by_sending_it_back() {
+    let redis_url = Some("redis://:geheim@cache".to_owned());
+    let environment = EnvironmentSettings { redis_url, replicas: Some(3), ..Default::default() };
+    let input = SaveSettings {
+        redis_host: "cache".into(),
+        redis_port: "6379".into(),
+        redis_database: "0".into(),
+        replicas: "3".into(),
+        ..Default::default()
+    };
+    assert_eq!(save(&state(&[]), &environment, input), []);
+    assert_eq!(view(&state(&[]), &environment).replicas.value, 3);
 }
 
 #[test]

@@ -76,7 +76,8 @@ async fn names_are_unique_among_what_is_not_gone() {
     let bench = bench().await;
     let actor = bench.admin().await;
     let (ada, bob) = (bench.user(&actor, "ada").await, bench.user(&actor, "bob").await);
-    let again = bench.control.add_user(&actor, AddUser { name: "Ada".into() }).await.err().unwrap();
+    let again =
+        bench.control.add_user(&actor, AddUser { name: "Ada".into(), policy: Default::default() }).await.err().unwrap();
     assert!(again.field("name").is_some());
     let first = bench.key(&actor, &ada, "laptop").await.view.id;
     bench.key(&actor, &bob, "laptop").await;

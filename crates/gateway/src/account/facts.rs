@@ -14,6 +14,22 @@ pub(crate) struct Counts {
     pub(crate) estimated: bool,
     /// Nanoseconds the backend spent loading the model.
     pub(crate) load_ns: u64,
+    /// Nanoseconds it spent reading the prompt, writing the answer, and on all of it.
+    pub(crate) prompt_ns: u64,
+    pub(crate) completion_ns: u64,
+    pub(crate) total_ns: u64,
+}
+
+impl Counts {
+    /// Nanoseconds the backend worked; 0 if it did not tell.
+    pub(crate) fn worked_ns(&self) -> u64 {
+        // Each number is at most 2^53, so that no sum overflows.
+        match self.prompt_ns + self.completion_ns {
+            // Embedding is told as a whole only.
+            0 => self.total_ns.max(self.load_ns),
+            parts => self.load_ns + parts,
+        }
+    }
 }
 
 /// The final message of Ollama's own API.
@@ -29,6 +45,12 @@ struct Native<'a> {
     eval_count: Option<&'a RawValue>,
     #[serde(borrow)]
     load_duration: Option<&'a RawValue>,
+    #[serde(borrow)]
+    prompt_eval_duration: Option<&'a RawValue>,
+    #[serde(borrow)]
+    eval_duration: Option<&'a RawValue>,
+    #[serde(borrow)]
+    total_duration: Option<&'a RawValue>,
 }
 
 /// Any message of OpenAI's or Anthropic's APIs that may hold usage, at one of three places.
@@ -76,7 +98,11 @@ pub(super) fn native(text: &[u8], whole: bool, counts: &mut Counts) -> bool {
     if done != Some("true") && !(whole && done.is_none() && known) {
         return false;
     }
-    counts.load_ns = number(message.load_duration).unwrap_or_default();
+    let ns = |value| number(value).unwrap_or_default();
+    counts.load_ns = ns(message.load_duration);
+    counts.prompt_ns = ns(message.prompt_eval_duration);
+    counts.completion_ns = ns(message.eval_duration);
+    counts.total_ns = ns(message.total_duration);
     if matches!(message.done_reason.map(RawValue::get), Some("\"load\"" | "\"unload\"")) {
         return true;
     }
@@ -111,10 +137,13 @@ type Set = fn(&mut Counts, u64);
 
 /// Looks for the integer members by text alone. A number that touches the end of `text` is left for the next search.
 pub(super) fn search(text: &[u8], counts: &mut Counts) -> bool {
-    let keys: [(&[u8], Set); 7] = [
+    let keys: [(&[u8], Set); 10] = [
         (b"\"prompt_eval_count\":", |counts, value| counts.prompt = Some(value)),
         (b"\"eval_count\":", |counts, value| counts.completion = Some(value)),
         (b"\"load_duration\":", |counts, value| counts.load_ns = value),
+        (b"\"prompt_eval_duration\":", |counts, value| counts.prompt_ns = value),
+        (b"\"eval_duration\":", |counts, value| counts.completion_ns = value),
+        (b"\"total_duration\":", |counts, value| counts.total_ns = value),
         (b"\"prompt_tokens\":", |counts, value| counts.prompt = Some(value)),
         (b"\"completion_tokens\":", |counts, value| counts.completion = Some(value)),
         (b"\"input_tokens\":", |counts, value| counts.prompt = Some(value)),

@@ -22,6 +22,8 @@ pub(crate) struct Tee {
     told: bool,
     /// Messages that carry a piece of the answer.
     pieces: u64,
+    /// Server-sent events with data.
+    events: u64,
     /// The last message of a stream that ended as its API says it should.
     ended: bool,
     /// An error stood in the stream.
@@ -46,6 +48,7 @@ impl Tee {
             counts: Counts::default(),
             told: false,
             pieces: 0,
+            events: 0,
             ended: false,
             error: false,
             at_line_start: true,
@@ -55,6 +58,11 @@ impl Tee {
     /// Whether the last byte seen was a newline, or none was seen.
     pub(crate) fn at_line_start(&self) -> bool {
         self.at_line_start
+    }
+
+    /// Server-sent events that carried data, whole ones only.
+    pub(crate) fn events(&self) -> u64 {
+        self.events
     }
 
     /// Listens to the next bytes, cut anywhere.
@@ -89,6 +97,8 @@ impl Tee {
                     counts.prompt = Some((prompt_bytes as u64).div_ceil(4));
                     true
                 }
+                // Lines of progress are no tokens.
+                Endpoint::Pull | Endpoint::Push | Endpoint::Create => false,
                 _ if self.pieces > 0 => {
                     counts.completion = Some(self.pieces);
                     true
@@ -175,7 +185,10 @@ impl Tee {
     fn event(&mut self, data: &[u8]) {
         let has = |text: &[u8]| memmem::find(data, text).is_some();
         if data.is_empty() {
-        } else if data == b"[DONE]" {
+            return;
+        }
+        self.events += 1;
+        if data == b"[DONE]" {
             self.ended = true;
         } else if data.starts_with(b"{\"error\"") {
             self.error = true;

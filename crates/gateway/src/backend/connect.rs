@@ -3,6 +3,7 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use domain::network::Networks;
 use http_body_util::Full;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -12,10 +13,7 @@ use tokio_rustls::TlsConnector;
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
-use super::{
-    address::{self, AddressError},
-    tls,
-};
+use super::{address::AddressError, reach, tls};
 
 /// A response head above this is refused.
 const MAX_HEAD: usize = 64 * 1024;
@@ -42,7 +40,7 @@ impl From<AddressError> for ConnectError {
     fn from(error: AddressError) -> Self {
         match error {
             AddressError::Dns => Self::Dns,
-            AddressError::Forbidden(_) => Self::Other(error.to_string()),
+            _ => Self::Other(error.to_string()),
         }
     }
 }
@@ -66,20 +64,25 @@ pub(crate) struct Connection {
     _task: AbortOnDropHandle<()>,
 }
 
-/// Connects to the origin of `url` within `limit`.
-pub(crate) async fn connect(url: &Url, limit: Duration) -> Result<Connection, ConnectError> {
-    connect_with(url, limit, &tls::trusting_platform).await
+/// Connects to the origin of `url` within `limit`, where it is in one of `networks`.
+pub(crate) async fn connect(url: &Url, limit: Duration, networks: &Networks) -> Result<Connection, ConnectError> {
+    connect_with(url, limit, networks, &tls::trusting_platform).await
 }
 
 /// As [`connect`], with a TLS configuration of the caller's.
-pub(super) async fn connect_with(url: &Url, limit: Duration, tls: TlsSource<'_>) -> Result<Connection, ConnectError> {
-    tokio::time::timeout(limit, dial(url, limit, tls)).await.unwrap_or(Err(ConnectError::Timeout))
+pub(super) async fn connect_with(
+    url: &Url,
+    limit: Duration,
+    networks: &Networks,
+    tls: TlsSource<'_>,
+) -> Result<Connection, ConnectError> {
+    tokio::time::timeout(limit, dial(url, limit, networks, tls)).await.unwrap_or(Err(ConnectError::Timeout))
 }
 
-async fn dial(url: &Url, limit: Duration, tls: TlsSource<'_>) -> Result<Connection, ConnectError> {
+async fn dial(url: &Url, limit: Duration, networks: &Networks, tls: TlsSource<'_>) -> Result<Connection, ConnectError> {
     let host = url.host_str().unwrap_or_default();
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let addresses = address::lookup(bare, url.port_or_known_default().unwrap_or(80)).await?;
+    let addresses = reach::lookup(bare, url.port_or_known_default().unwrap_or(80), networks).await?;
     let stream = reach(&addresses, limit).await?;
     stream.set_nodelay(true)?;
     if url.scheme() != "https" {

@@ -73,7 +73,12 @@ impl Fleet {
         {
             gone.origin.pool.set_open(false);
         }
+        let moved = old.snapshot.settings.backend_networks != snapshot.settings.backend_networks;
         for backend in &backends {
+            if moved {
+                // Idle connections may lead to where backends may no longer be.
+                backend.origin.pool.set_open(false);
+            }
             backend.origin.pool.set_open(backend.entry.enabled);
         }
         let same = backends.len() == old.backends.len()

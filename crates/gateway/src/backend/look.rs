@@ -1,10 +1,10 @@
 //! One look at an address: what is there, which models it has, what it runs. For the catalogue and for probes alike;
 //! control traffic, so through reqwest and apart from the data plane's connections.
 
-use std::{error::Error, io, sync::OnceLock, time::Duration};
+use std::{error::Error, io, sync::Mutex, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use domain::backend::ProbeResult;
+use domain::{backend::ProbeResult, network::Networks};
 use http::{HeaderMap, StatusCode, header};
 use reqwest::{Client, redirect::Policy};
 use rustls::ClientConfig;
@@ -12,7 +12,9 @@ use tokio::{sync::watch, time::Instant};
 use url::Url;
 
 use super::{
-    address::{self, AddressError, GuardedResolver},
+    address::AddressError,
+    lock,
+    reach::{self, GuardedResolver},
     rows::{self, Row, Running},
     tls,
 };
@@ -36,9 +38,15 @@ pub(crate) struct Listing {
 }
 
 /// Asks `url` for its lists; no single question waits longer than `patience`. The fault is what a person should read.
-pub(crate) async fn look(url: &Url, token: Option<&BackendToken>, patience: Duration) -> Result<Listing, ProbeResult> {
-    address::check_literal(url).map_err(|error| forbidden(&error))?;
-    let asker = Asker { client: client()?, base: url.as_str().trim_end_matches('/'), token, patience };
+/// Connects only where `networks` allow.
+pub(crate) async fn look(
+    url: &Url,
+    token: Option<&BackendToken>,
+    networks: &Networks,
+    patience: Duration,
+) -> Result<Listing, ProbeResult> {
+    reach::check_literal(url, networks).map_err(|error| forbidden(&error))?;
+    let asker = Asker { client: client(networks)?, base: url.as_str().trim_end_matches('/'), token, patience };
     let (listed, until) = watch::channel(None);
     let tags = async {
         let tags = asker.get("/api/tags").await;
@@ -91,33 +99,42 @@ fn forbidden(error: &AddressError) -> ProbeResult {
     ProbeResult::Failed { detail: error.to_string() }
 }
 
-/// One client for all looks. It keeps no connection, so it belongs to no runtime, and each look also shows that the
-/// backend still accepts connections.
-fn client() -> Result<&'static Client, ProbeResult> {
-    static CLIENT: OnceLock<Result<Client, String>> = OnceLock::new();
-    let client = CLIENT.get_or_init(|| {
-        let tls = tls::trusting_platform().or_else(|error| {
-            tracing::warn!(error, "no https backend can be trusted on this machine");
-            tls::trusting_nobody()
-        })?;
-        Client::builder()
-            .tls_backend_preconfigured(ClientConfig::clone(&tls))
-            .no_proxy()
-            .redirect(Policy::none())
-            .referer(false)
-            .connect_timeout(CONNECT)
-            .pool_max_idle_per_host(0)
-            .dns_resolver(GuardedResolver)
-            .user_agent("ollama-fortress")
-            .default_headers(hop::onward(&HeaderMap::new()).map(|via| (header::VIA, via)).into_iter().collect())
-            .build()
-            .map_err(|error| error.to_string())
-    });
-    client.as_ref().map_err(|error| ProbeResult::Failed { detail: format!("no HTTP client: {error}") })
+/// One client for all looks, made anew when the networks change. It keeps no connection, so it belongs to no runtime, and
+/// each look also shows that the backend still accepts connections.
+pub(super) fn client(networks: &Networks) -> Result<Client, ProbeResult> {
+    static LAST: Mutex<Option<(Networks, Client)>> = Mutex::new(None);
+    let mut last = lock(&LAST);
+    if let Some((known, client)) = last.as_ref()
+        && known == networks
+    {
+        return Ok(client.clone());
+    }
+    let client = build(networks).map_err(|error| ProbeResult::Failed { detail: format!("no HTTP client: {error}") })?;
+    *last = Some((networks.clone(), client.clone()));
+    Ok(client)
+}
+
+fn build(networks: &Networks) -> Result<Client, String> {
+    let tls = tls::trusting_platform().or_else(|error| {
+        tracing::warn!(error, "no https backend can be trusted on this machine");
+        tls::trusting_nobody()
+    })?;
+    Client::builder()
+        .tls_backend_preconfigured(ClientConfig::clone(&tls))
+        .no_proxy()
+        .redirect(Policy::none())
+        .referer(false)
+        .connect_timeout(CONNECT)
+        .pool_max_idle_per_host(0)
+        .dns_resolver(GuardedResolver(networks.clone()))
+        .user_agent("ollama-fortress")
+        .default_headers(hop::onward(&HeaderMap::new()).map(|via| (header::VIA, via)).into_iter().collect())
+        .build()
+        .map_err(|error| error.to_string())
 }
 
 struct Asker<'a> {
-    client: &'static Client,
+    client: Client,
     base: &'a str,
     token: Option<&'a BackendToken>,
     patience: Duration,
@@ -172,7 +189,7 @@ fn known(error: &(dyn Error + 'static)) -> Option<ProbeResult> {
     if let Some(error) = error.downcast_ref::<AddressError>() {
         return Some(match error {
             AddressError::Dns => ProbeResult::Dns,
-            AddressError::Forbidden(_) => forbidden(error),
+            _ => forbidden(error),
         });
     }
     if let Some(error) = error.downcast_ref::<rustls::Error>() {

@@ -91,7 +91,9 @@ impl Fleet {
 
     async fn look(&self, backend: &Backend, believe: bool) {
         let _looking = backend.origin.looking.lock().await;
-        let found = look::look(&backend.entry.url, backend.entry.token.as_ref(), PATIENCE).await;
+        let view = self.view();
+        let networks = &view.snapshot.settings.backend_networks;
+        let found = look::look(&backend.entry.url, backend.entry.token.as_ref(), networks, PATIENCE).await;
         if let Err(fault) = &found {
             tracing::debug!(backend = backend.name(), fault = fault.message(), "backend did not give its lists");
         }

@@ -123,7 +123,10 @@ impl Backend {
         loop {
             let (mut connection, reused) = match self.origin.pool.take().await {
                 Some(connection) => (connection, true),
-                None => (connect::connect(&self.target.url, settings.connect_timeout).await?, false),
+                None => (
+                    connect::connect(&self.target.url, settings.connect_timeout, &settings.backend_networks).await?,
+                    false,
+                ),
             };
             let sent = connection.sender.try_send_request(request);
             let Ok(answer) = tokio::time::timeout(settings.first_byte_timeout, sent).await else {

@@ -1,6 +1,6 @@
 //! The counter of one key: a ring of 60 sub-buckets of a 60th of the window each, and the current one. A sub-bucket counts
 //! in full until it has wholly left the window, so no interval of the window's length ever sees more than the limit; the
-//! price is that a slot comes back at most one sub-bucket late.
+//! price is that a slot comes back at most one sub-bucket late. `shared/admit.lua` is the same in Redis.
 
 use domain::limit::RateLimit;
 
@@ -18,6 +18,10 @@ pub(super) struct Ring {
     last: u64,
     refused: u64,
     refused_since: u64,
+    /// Of `counts`, what Redis does not know of yet; never made without Redis.
+    owed: Option<Box<[u32; SLOTS]>>,
+    /// Until then something counts that Redis did not decide.
+    alone_until: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +30,25 @@ pub(super) enum Decision {
     Admitted { remaining: u32, reset_ms: u64 },
     /// A client that is alone and waits `retry_ms` is admitted.
     Refused { retry_ms: u64, close: bool },
+}
+
+/// Admissions that Redis does not know of, by sub-bucket of the local clock, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Debt {
+    pub(super) minutes: u32,
+    pub(super) buckets: Vec<(u64, u32)>,
+}
+
+impl Debt {
+    /// The buckets by the clock of Redis, which is `offset` milliseconds ahead. A bucket goes where its last moment goes,
+    /// so that it never leaves the window early.
+    pub(super) fn at(&self, offset: i64) -> impl Iterator<Item = (u64, u32)> + '_ {
+        let size = slot_ms(self.minutes);
+        self.buckets.iter().map(move |&(slot, count)| {
+            let last = (slot + 1).saturating_mul(size).saturating_sub(1);
+            (last.saturating_add_signed(offset) / size, count)
+        })
+    }
 }
 
 impl Ring {
@@ -39,30 +62,144 @@ impl Ring {
             last: now,
             refused: 0,
             refused_since: now,
+            owed: None,
+            alone_until: 0,
         }
     }
 
     pub(super) fn admit(&mut self, limit: RateLimit, now: u64) -> Decision {
-        let now = now.max(self.last);
-        self.last = now;
-        self.advance(now);
-        self.follow(limit.minutes, now);
+        let now = self.turn(limit.minutes, now);
         let allowed = u64::from(limit.requests);
         if self.total >= allowed {
-            return Decision::Refused {
-                retry_ms: self.free_at(self.total - allowed + 1).saturating_sub(now),
-                close: self.hammers(allowed, now),
-            };
+            return self.refuse(allowed, now);
         }
-        self.counts[position(self.slot)] += 1;
-        self.total += 1;
+        self.count();
         let remaining = u32::try_from(allowed - self.total).unwrap_or(u32::MAX);
         Decision::Admitted { remaining, reset_ms: self.free_at(1).saturating_sub(now) }
+    }
+
+    /// Decides while Redis does not, and keeps in mind that Redis has to be told.
+    pub(super) fn admit_alone(&mut self, limit: RateLimit, now: u64) -> Decision {
+        let decision = self.admit(limit, now);
+        if matches!(decision, Decision::Admitted { .. }) {
+            self.owe(self.slot, 1);
+        }
+        decision
+    }
+
+    /// How many admissions count now, and in how many milliseconds the first of them leaves the window.
+    pub(super) fn standing(&mut self, minutes: u32, now: u64) -> (u32, u64) {
+        let now = self.turn(minutes, now);
+        let reset = if self.total == 0 { 0 } else { self.free_at(1).saturating_sub(now) };
+        (u32::try_from(self.total).unwrap_or(u32::MAX), reset)
+    }
+
+    /// Redis has admitted one. It is counted here too, unless this gateway alone admitted more than an honest Redis that
+    /// knows of everything could have let pass: then the refusal is here.
+    pub(super) fn confirm(&mut self, limit: RateLimit, now: u64, owe: bool) -> Result<(), Decision> {
+        let now = self.turn(limit.minutes, now);
+        let allowed = u64::from(limit.requests);
+        // What Redis decided is counted here a moment after it is counted there, perhaps one sub-bucket later.
+        let oldest: u64 = (59..SLOTS as u64).map(|age| self.counted(age)).sum();
+        let counted = if now < self.alone_until { self.total } else { self.total - oldest };
+        if counted >= allowed {
+            return Err(self.refuse(allowed, now));
+        }
+        self.count();
+        if owe {
+            self.owe(self.slot, 1);
+        }
+        Ok(())
+    }
+
+    /// Redis has refused one: whether the client hammers.
+    pub(super) fn refused(&mut self, limit: RateLimit, now: u64) -> bool {
+        let now = self.turn(limit.minutes, now);
+        self.hammers(u64::from(limit.requests), now)
+    }
+
+    /// Everything counted is to be told to Redis, which knows of nothing.
+    pub(super) fn owe_all(&mut self, now: u64) {
+        let _ = self.turn(self.minutes, now);
+        if self.total > 0 {
+            self.owed = Some(Box::new(self.counts));
+            self.alone_until = (self.slot + SLOTS as u64) * slot_ms(self.minutes);
+        }
+    }
+
+    /// Takes what Redis has to be told before it is asked. Whoever fails to tell it gives it back.
+    pub(super) fn take_debt(&mut self, minutes: u32, now: u64) -> Option<Debt> {
+        self.owed.as_ref()?;
+        let _ = self.turn(minutes, now);
+        let owed = self.owed.take()?;
+        let slots = (0..SLOTS as u64).rev().filter_map(|age| self.slot.checked_sub(age));
+        let buckets: Vec<_> = slots.map(|slot| (slot, owed[position(slot)])).filter(|(_, count)| *count > 0).collect();
+        (!buckets.is_empty()).then_some(Debt { minutes: self.minutes, buckets })
+    }
+
+    pub(super) fn give_back(&mut self, debt: &Debt, now: u64) {
+        let _ = self.turn(self.minutes, now);
+        for &(slot, count) in &debt.buckets {
+            match debt.minutes == self.minutes {
+                true if slot + (SLOTS as u64) <= self.slot => {}
+                true => self.owe(slot.min(self.slot), count),
+                false => self.owe(self.slot, count),
+            }
+        }
+    }
+
+    /// What `admit.lua` does with what a gateway owes.
+    #[cfg(test)]
+    pub(super) fn merge(&mut self, minutes: u32, buckets: impl Iterator<Item = (u64, u32)>, now: u64) {
+        let _ = self.turn(minutes, now);
+        for (slot, count) in buckets {
+            let slot = slot.min(self.slot);
+            if slot + SLOTS as u64 > self.slot {
+                self.counts[position(slot)] += count;
+                self.total += u64::from(count);
+            }
+        }
+    }
+
+    /// The window of what is counted.
+    pub(super) fn minutes(&self) -> u32 {
+        self.minutes
     }
 
     /// Nothing is counted any more: a new ring would decide the same.
     pub(super) fn is_idle(&self, now: u64) -> bool {
         self.total == 0 || now / slot_ms(self.minutes) >= self.slot + SLOTS as u64
+    }
+
+    /// Brings the ring to `now` and to the policy's window; the time that counts.
+    fn turn(&mut self, minutes: u32, now: u64) -> u64 {
+        let now = now.max(self.last);
+        self.last = now;
+        self.advance(now);
+        self.follow(minutes, now);
+        now
+    }
+
+    fn count(&mut self) {
+        self.counts[position(self.slot)] += 1;
+        self.total += 1;
+    }
+
+    fn counted(&self, age: u64) -> u64 {
+        self.slot.checked_sub(age).map_or(0, |slot| self.counts[position(slot)].into())
+    }
+
+    fn owe(&mut self, slot: u64, count: u32) {
+        let owed = self.owed.get_or_insert_with(|| Box::new([0; SLOTS]));
+        // More than is counted is not owed, whatever was given back late.
+        let counted = self.counts[position(slot)];
+        owed[position(slot)] = owed[position(slot)].saturating_add(count).min(counted);
+        self.alone_until = self.alone_until.max((slot + SLOTS as u64) * slot_ms(self.minutes));
+    }
+
+    fn refuse(&mut self, allowed: u64, now: u64) -> Decision {
+        let needed = (self.total + 1).saturating_sub(allowed).max(1);
+        Decision::Refused { retry_ms: self.free_at(needed).saturating_sub(now), close: self.hammers(allowed, now) }
     }
 
     /// Empties the sub-buckets that have left the window.
@@ -72,9 +209,13 @@ impl Ring {
         if gone >= SLOTS as u64 {
             self.counts = [0; SLOTS];
             self.total = 0;
+            self.owed = None;
         } else {
             for passed in self.slot + 1..=slot {
                 self.total -= u64::from(std::mem::take(&mut self.counts[position(passed)]));
+                if let Some(owed) = &mut self.owed {
+                    owed[position(passed)] = 0;
+                }
             }
         }
         self.slot = self.slot.max(slot);
@@ -84,9 +225,17 @@ impl Ring {
     fn follow(&mut self, minutes: u32, now: u64) {
         if minutes != self.minutes {
             let carried = self.total;
+            let owed: u32 = self.owed.take().map_or(0, |owed| owed.iter().sum());
+            let alone = now < self.alone_until;
             *self = Self::new(minutes, now);
             self.counts[position(self.slot)] = u32::try_from(carried).unwrap_or(u32::MAX);
             self.total = u64::from(self.counts[position(self.slot)]);
+            if alone {
+                self.alone_until = (self.slot + SLOTS as u64) * slot_ms(self.minutes);
+            }
+            if owed > 0 {
+                self.owe(self.slot, owed);
+            }
         }
     }
 
@@ -122,152 +271,4 @@ fn position(slot: u64) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn limit(requests: u32, minutes: u32) -> RateLimit {
-        RateLimit { requests, minutes }
-    }
-
-    fn admitted(decision: Decision) -> bool {
-        matches!(decision, Decision::Admitted { .. })
-    }
-
-    /// Gaps of all sizes that matter: inside a sub-bucket, across some, across the window.
-    fn gaps() -> impl Strategy<Value = Vec<u64>> {
-        prop::collection::vec(
-            prop_oneof![4 => 0_u64..50, 3 => 0_u64..2_000, 2 => 0_u64..20_000, 1 => 0_u64..130_000],
-            1..60,
-        )
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(1_000))]
-
-        #[test]
-        fn no_interval_of_the_window_sees_more_than_the_limit(start in 0_u64..1_000_000, gaps in gaps(), requests in 1_u32..20, minutes in 1_u32..3) {
-            let (mut ring, mut now) = (Ring::new(minutes, start), start);
-            let mut times = Vec::new();
-            for gap in gaps {
-                now += gap;
-                if admitted(ring.admit(limit(requests, minutes), now)) {
-                    times.push(now);
-                }
-            }
-            let window = u64::from(minutes) * 60_000;
-            for (first, &time) in times.iter().enumerate() {
-                let inside = times[first..].iter().take_while(|&&other| other - time <= window).count();
-                prop_assert!(inside <= requests as usize, "{inside} of {requests} from {time}");
-            }
-        }
-
-        #[test]
-        fn with_quota_left_the_next_is_admitted(gaps in gaps(), requests in 1_u32..20) {
-            let (mut ring, mut now) = (Ring::new(1, 0), 0);
-            let mut times: Vec<u64> = Vec::new();
-            for gap in gaps {
-                now += gap;
-                let recent = times.iter().filter(|&&time| now - time <= 61_000).count();
-                let decision = ring.admit(limit(requests, 1), now);
-                if recent < requests as usize {
-                    prop_assert!(admitted(decision), "refused with {recent} of {requests}");
-                }
-                if admitted(decision) {
-                    times.push(now);
-                }
-            }
-        }
-
-        #[test]
-        fn remaining_falls_by_one_inside_a_sub_bucket_and_grows_only_between_them(gaps in gaps(), requests in 1_u32..20) {
-            let (mut ring, mut now) = (Ring::new(1, 0), 0);
-            let mut before: Option<(u64, u32)> = None;
-            for gap in gaps {
-                now += gap;
-                if let Decision::Admitted { remaining, reset_ms } = ring.admit(limit(requests, 1), now) {
-                    prop_assert!(remaining < requests && reset_ms <= 61_000);
-                    if let Some((slot, rest)) = before && slot == now / 1_000 {
-                        prop_assert_eq!(remaining + 1, rest);
-                    }
-                    before = Some((now / 1_000, remaining));
-                } else if let Some((slot, rest)) = before && slot == now / 1_000 {
-                    prop_assert_eq!(rest, 0);
-                }
-            }
-        }
-
-        #[test]
-        fn a_client_that_waits_as_told_is_admitted(gaps in gaps(), requests in 1_u32..20, minutes in 1_u32..3) {
-            let (mut ring, mut now) = (Ring::new(minutes, 0), 0);
-            for gap in gaps {
-                now += gap;
-                if let Decision::Refused { retry_ms, .. } = ring.admit(limit(requests, minutes), now) {
-                    prop_assert!(retry_ms <= u64::from(minutes) * 61_000);
-                    now += retry_ms;
-                    prop_assert!(admitted(ring.admit(limit(requests, minutes), now)));
-                }
-            }
-        }
-
-        #[test]
-        fn a_clock_that_goes_back_never_admits_more(gaps in gaps(), back in prop::collection::vec(0_u64..200_000, 60), requests in 1_u32..20) {
-            let (mut steady, mut jumping, mut now) = (Ring::new(1, 0), Ring::new(1, 0), 0);
-            for (gap, back) in gaps.into_iter().zip(back) {
-                now += gap;
-                let steady = steady.admit(limit(requests, 1), now);
-                let jumped = jumping.admit(limit(requests, 1), now);
-                prop_assert_eq!(admitted(steady), admitted(jumped));
-                if !admitted(jumped) {
-                    prop_assert!(!admitted(jumping.admit(limit(requests, 1), now.saturating_sub(back))));
-                }
-            }
-        }
-
-        #[test]
-        fn changes_of_the_policy_never_grant_a_second_quota(gaps in gaps(), policies in prop::collection::vec((1_u32..10, 1_u32..4), 60)) {
-            let (mut ring, mut now) = (Ring::new(1, 0), 0);
-            let mut times: Vec<u64> = Vec::new();
-            for (gap, (requests, minutes)) in gaps.into_iter().zip(policies) {
-                now += gap;
-                let recent = times.iter().filter(|&&time| now - time <= 60_000).count();
-                if admitted(ring.admit(limit(requests, minutes), now)) {
-                    prop_assert!(recent < requests as usize, "every policy covers at least the last minute");
-                    times.push(now);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_new_number_applies_to_the_present_count() {
-        let mut ring = Ring::new(1, 0);
-        for _ in 0..5 {
-            assert!(admitted(ring.admit(limit(5, 1), 10)));
-        }
-        assert!(!admitted(ring.admit(limit(3, 1), 20)));
-        assert_eq!(ring.admit(limit(7, 1), 20), Decision::Admitted { remaining: 1, reset_ms: 61_000 - 20 });
-    }
-
-    #[test]
-    fn a_new_window_keeps_the_count() {
-        let mut ring = Ring::new(1, 0);
-        for _ in 0..5 {
-            ring.admit(limit(5, 1), 10);
-        }
-        assert!(!admitted(ring.admit(limit(5, 2), 20)));
-        assert!(!admitted(ring.admit(limit(5, 2), 100_000)));
-        assert!(admitted(ring.admit(limit(5, 2), 122_000)));
-    }
-
-    #[test]
-    fn a_hammering_client_is_told_apart() {
-        let mut ring = Ring::new(1, 0);
-        ring.admit(limit(1, 1), 0);
-        for _ in 0..10 {
-            assert!(matches!(ring.admit(limit(1, 1), 5), Decision::Refused { close: false, .. }));
-        }
-        assert!(matches!(ring.admit(limit(1, 1), 5), Decision::Refused { close: true, .. }));
-    }
-}
+mod tests;

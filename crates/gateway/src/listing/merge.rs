@@ -61,8 +61,8 @@ struct Loaded<'a> {
 }
 
 /// What is loaded anywhere, longest to stay first; the same name and digest on several backends is one row with the sizes
-/// added, as the memory is used on each.
-pub(super) fn running(sources: &[&Seen]) -> Vec<String> {
+/// added, as the memory is used on each. Names beside their rows.
+pub(super) fn running(sources: &[&Seen]) -> Vec<(String, String)> {
     let mut merged: Vec<Loaded<'_>> = Vec::new();
     let mut index: HashMap<(Identity, &str), usize> = HashMap::new();
     for running in sources.iter().flat_map(|seen| seen.running()) {
@@ -77,7 +77,7 @@ pub(super) fn running(sources: &[&Seen]) -> Vec<String> {
     merged.sort_by(|left, right| {
         (Reverse(left.expires), &left.first.name).cmp(&(Reverse(right.expires), &right.first.name))
     });
-    merged.iter().map(Loaded::write).collect()
+    merged.iter().map(|loaded| (loaded.first.name.clone(), loaded.write())).collect()
 }
 
 impl Loaded<'_> {

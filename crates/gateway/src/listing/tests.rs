@@ -22,9 +22,9 @@ fn column(body: &Bytes, list: &str, member: &str) -> Vec<Value> {
 #[test]
 fn an_empty_fleet_has_empty_lists_and_never_null() {
     let listings = Listings::default();
-    assert_eq!(listings.tags, r#"{"models":[]}"#);
-    assert_eq!(listings.ps, r#"{"models":[]}"#);
-    assert_eq!(listings.openai, r#"{"object":"list","data":[]}"#);
+    assert_eq!(listings.tags.whole, r#"{"models":[]}"#);
+    assert_eq!(listings.ps.whole, r#"{"models":[]}"#);
+    assert_eq!(listings.openai.whole, r#"{"object":"list","data":[]}"#);
     assert_eq!(listings.version, r#"{"version":"0.0.0"}"#);
     assert_eq!(listings.openai_model("a"), None);
 }
@@ -34,9 +34,9 @@ fn a_row_passes_as_it_came() {
     let row = r#"{"name":"llama3.2:latest","model":"llama3.2:latest","modified_at":"2025-05-04T17:37:44.706015396-07:00","size":2019393189,"digest":"a80c","details":{"parent_model":"","format":"gguf"},"capabilities":["completion"]}"#;
     let list = format!(r#"{{"models":[{row}]}}"#);
     let listings = built(&[ollama(&list, NONE, "0.5.1")]);
-    assert_eq!(listings.tags, list);
+    assert_eq!(listings.tags.whole, list);
     let openai = r#"{"created":1746405464,"id":"llama3.2:latest","object":"model","owned_by":"library"}"#;
-    assert_eq!(listings.openai, format!(r#"{{"object":"list","data":[{openai}]}}"#));
+    assert_eq!(listings.openai.whole, format!(r#"{{"object":"list","data":[{openai}]}}"#));
 }
 
 #[test]
@@ -50,22 +50,22 @@ fn one_name_is_one_row_and_the_last_modified_comes_first() {
         {"name":"new:latest","digest":"n","modified_at":"2026-01-01T00:00:00Z"},
         {"name":"drift:latest","digest":"second","modified_at":"2025-06-01T00:00:00Z"}]}"#;
     let listings = built(&[ollama(one, NONE, "1"), ollama(two, NONE, "1")]);
-    assert_eq!(column(&listings.tags, "models", "name"), ["new:latest", "A", "old:latest", "drift:latest"]);
-    assert_eq!(column(&listings.tags, "models", "digest"), ["n", "d1", "o", "first"]);
-    assert_eq!(column(&listings.openai, "data", "id"), ["new:latest", "A", "old:latest", "drift:latest"]);
+    assert_eq!(column(&listings.tags.whole, "models", "name"), ["new:latest", "A", "old:latest", "drift:latest"]);
+    assert_eq!(column(&listings.tags.whole, "models", "digest"), ["n", "d1", "o", "first"]);
+    assert_eq!(column(&listings.openai.whole, "data", "id"), ["new:latest", "A", "old:latest", "drift:latest"]);
 }
 
 #[test]
 fn foreign_rows_pass_as_they_came_and_get_rows_of_tags() {
     let list = r#"{"object":"list","data":[{"id":"Qwen/Qwen3-8B","object":"model","created":1700000000,"owned_by":"vllm","max_model_len":40960},{"id":"b"}]}"#;
     let listings = built(&[openai(list), ollama_with(&["b"])]);
-    let data = parsed(&listings.openai)["data"].clone();
+    let data = parsed(&listings.openai.whole)["data"].clone();
     assert_eq!(
         data[0],
         json!({"id":"Qwen/Qwen3-8B","object":"model","created":1700000000,"owned_by":"vllm","max_model_len":40960})
     );
-    assert_eq!(column(&listings.openai, "data", "id"), ["Qwen/Qwen3-8B", "b"], "one row an id");
-    let row = &parsed(&listings.tags)["models"][0];
+    assert_eq!(column(&listings.openai.whole, "data", "id"), ["Qwen/Qwen3-8B", "b"], "one row an id");
+    let row = &parsed(&listings.tags.whole)["models"][0];
     assert_eq!((row["model"].as_str(), row["size"].as_u64()), (Some("Qwen/Qwen3-8B"), Some(0)));
     assert!(row["digest"].as_str().unwrap().len() >= 12);
 }
@@ -88,7 +88,7 @@ fn one_model_is_found_under_every_spelling_and_answers_in_the_clients() {
 fn stubs_of_models_that_are_not_served_are_not_listed() {
     let list = r#"{"models":[{"name":"a:20b-cloud"},{"name":"b","remote_host":"https://ollama.com"},{"name":"c"}]}"#;
     let listings = built(&[ollama(list, NONE, "1")]);
-    assert_eq!(column(&listings.tags, "models", "name"), ["c"]);
+    assert_eq!(column(&listings.tags.whole, "models", "name"), ["c"]);
     assert_eq!(listings.openai_model("b"), None);
 }
 
@@ -109,12 +109,12 @@ fn loaded_models_are_added_up_over_the_backends_that_answer() {
     let mut down = ollama(NONE, &list(&[row("gone", "g", 1, "2027-01-01T00:00:00Z")]), "1");
     down.lose();
     let listings = built(&[ollama(NONE, &one, "1"), ollama(NONE, &two, "1"), down]);
-    assert_eq!(column(&listings.ps, "models", "name"), ["a:latest", "c:latest", "a:latest"]);
-    assert_eq!(column(&listings.ps, "models", "size"), [15, 1, 7]);
-    assert_eq!(parsed(&listings.ps)["models"][0]["size_vram"], 15);
-    assert_eq!(parsed(&listings.ps)["models"][0]["expires_at"], "2026-01-01T13:00:00+00:00");
+    assert_eq!(column(&listings.ps.whole, "models", "name"), ["a:latest", "c:latest", "a:latest"]);
+    assert_eq!(column(&listings.ps.whole, "models", "size"), [15, 1, 7]);
+    assert_eq!(parsed(&listings.ps.whole)["models"][0]["size_vram"], 15);
+    assert_eq!(parsed(&listings.ps.whole)["models"][0]["expires_at"], "2026-01-01T13:00:00+00:00");
     assert!(
-        listings.ps.windows(alone.len()).any(|window| window == alone.as_bytes()),
+        listings.ps.whole.windows(alone.len()).any(|window| window == alone.as_bytes()),
         "a single row passes as it came"
     );
 }

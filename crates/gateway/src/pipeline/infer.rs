@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use domain::{
     endpoint::{Dialect, Endpoint},
     id::KeyId,
     model::ModelNameError,
 };
 use http::{Response, StatusCode, header};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 
 use super::Exchange;
@@ -19,9 +20,10 @@ use crate::{
     auth::Principal,
     backend::{Backend, BackendResponse, InFlight},
     error::{Broken, Error},
-    forward::{self, Outgoing},
+    forward::{self, Complaint, Outgoing},
     headers,
     limit::Permit,
+    policy::{Estimate, Reservation, Slots},
     request::{self, Buffered, Facts},
     resolve::{self, Candidates, Choice, ResolveError},
     signal::Watch,
@@ -31,11 +33,18 @@ use crate::{
 
 /// A backend has begun to answer.
 pub(super) struct Ready {
-    response: BackendResponse,
+    response: Answer,
     owner: Running,
     watch: Watch,
     endpoint: Endpoint,
     prompt_bytes: usize,
+}
+
+enum Answer {
+    /// Passes as it comes.
+    Passing(BackendResponse),
+    /// Has come whole.
+    Complaint(Complaint),
 }
 
 impl Exchange {
@@ -43,7 +52,7 @@ impl Exchange {
     pub(super) async fn infer(
         &self,
         principal: &Principal,
-        permit: Permit,
+        (permit, slots): (Permit, Slots),
         endpoint: Endpoint,
         account: &mut Account,
         body: Incoming,
@@ -54,12 +63,13 @@ impl Exchange {
             received = self.receive(endpoint, body, account) => received?,
             error = ended(&self.inner, key, &mut watch) => return Err(error),
         };
-        let mut candidates = self.candidates(endpoint, &facts, account)?;
+        let mut candidates = self.candidates(principal, endpoint, &facts, account)?;
+        let sent = self.prepare(principal, &slots, endpoint, &body.bytes, account).await?;
         let outgoing = Outgoing {
             method: self.parts.method.clone(),
             path_and_query: self.parts.uri.path_and_query().map_or(endpoint.path(), |path| path.as_str()),
             headers: headers::to_backend(&self.parts.headers, self.id),
-            body: body.bytes.clone(),
+            body: sent,
         };
         let (choice, response) = tokio::select! {
             answer = forward::forward(&self.view, &permit, &mut candidates, outgoing, account) => answer.map_err(|error| match error {
@@ -70,9 +80,24 @@ impl Exchange {
         };
         judge(&response, &choice, endpoint)?;
         account.status(response.status);
+        let response = if response.status.is_client_error() || response.status.is_server_error() {
+            let stall = self.view.snapshot.settings.stall_timeout;
+            tokio::select! {
+                complaint = Complaint::read(response, self.dialect, stall, self.id) => Answer::Complaint(complaint),
+                error = ended(&self.inner, key, &mut watch) => return Err(error),
+            }
+        } else {
+            Answer::Passing(response)
+        };
         let Choice { backend, in_flight } = choice;
-        let owner =
-            Running { inner: self.inner.clone(), key: key.clone(), backend, _in_flight: in_flight, _permit: permit };
+        let owner = Running {
+            inner: self.inner.clone(),
+            key: key.clone(),
+            backend,
+            _in_flight: in_flight,
+            _permit: permit,
+            _slots: slots,
+        };
         Ok(Ready { response, owner, watch, endpoint, prompt_bytes: facts.prompt_bytes })
     }
 
@@ -89,10 +114,48 @@ impl Exchange {
         Ok((body, facts))
     }
 
-    fn candidates(&self, endpoint: Endpoint, facts: &Facts, account: &mut Account) -> Result<Candidates, Error> {
+    /// Brings the body under the ceilings, and reserves what it may use in the budgets.
+    async fn prepare(
+        &self,
+        principal: &Principal,
+        slots: &Slots,
+        endpoint: Endpoint,
+        body: &Bytes,
+        account: &mut Account,
+    ) -> Result<Bytes, Error> {
+        let ceilings = principal.key().rules.ceilings();
+        // Showing a model is no work for it.
+        let budget = slots.has_budget() && endpoint != Endpoint::Show;
+        if !ceilings.any() && !budget {
+            return Ok(body.clone());
+        }
+        let received = body.clone();
+        let (body, estimate) = request::aside(body.len(), move || {
+            let body = ceilings.apply(endpoint, &received)?;
+            let estimate = if budget { Estimate::of(endpoint, &body) } else { Estimate::default() };
+            Ok((body, estimate))
+        })
+        .await?;
+        if budget {
+            account.reserve(Reservation::take(slots, estimate, self.inner.started).map_err(Error::Exceeded)?);
+        }
+        Ok(body)
+    }
+
+    fn candidates(
+        &self,
+        principal: &Principal,
+        endpoint: Endpoint,
+        facts: &Facts,
+        account: &mut Account,
+    ) -> Result<Candidates, Error> {
         match resolve::resolve(&self.view, &facts.model) {
             Ok(mut candidates) => {
                 account.model(candidates.model());
+                if !principal.key().rules.admits_model(candidates.model()) {
+                    // The same answer as for a model that nobody has, so that no key learns what others use.
+                    return Err(request::unknown(endpoint, &facts.model));
+                }
                 if endpoint.dialect() == Dialect::Ollama {
                     candidates.native_only();
                 }
@@ -109,16 +172,26 @@ impl Exchange {
 impl Ready {
     /// The answer to the client; its body owns all that the request holds.
     pub(super) fn respond(self, exchange: &Exchange, account: Account) -> Response<Body> {
-        let Self { response: BackendResponse { status, headers, body }, owner, watch, endpoint, prompt_bytes } = self;
-        let framing = Framing::of(&headers);
-        let readable = !headers.contains_key(header::CONTENT_ENCODING);
-        let tee = readable.then(|| Tee::new(endpoint, framing));
-        let is_error = status.is_client_error() || status.is_server_error();
-        let shape = Shape { framing, dialect: exchange.dialect, is_error, prompt_bytes };
+        let Self { response, owner, watch, endpoint, prompt_bytes } = self;
         let stall = exchange.view.snapshot.settings.stall_timeout;
-        let mut response = Response::new(Forwarded::new(body, owner, account, tee, shape, stall, watch).boxed_unsync());
+        let (status, headers, body) = match response {
+            Answer::Passing(BackendResponse { status, headers, body }) => {
+                let framing = Framing::of(&headers);
+                let readable = !headers.contains_key(header::CONTENT_ENCODING);
+                let tee = readable.then(|| Tee::new(endpoint, framing));
+                let shape = Shape { framing, endpoint, prompt_bytes };
+                let body = Forwarded::new(body, owner, account, tee, shape, stall, watch).boxed_unsync();
+                (status, headers::to_client(&headers, framing), body)
+            }
+            Answer::Complaint(Complaint { status, headers, body }) => {
+                let shape = Shape { framing: Framing::Whole, endpoint, prompt_bytes };
+                let body = Forwarded::new(Full::new(body), owner, account, None, shape, stall, watch).boxed_unsync();
+                (status, headers, body)
+            }
+        };
+        let mut response = Response::new(body);
         *response.status_mut() = status;
-        *response.headers_mut() = headers::to_client(&headers, framing);
+        *response.headers_mut() = headers;
         response
     }
 }
@@ -130,6 +203,7 @@ struct Running {
     backend: Arc<Backend>,
     _in_flight: InFlight,
     _permit: Permit,
+    _slots: Slots,
 }
 
 impl Owner for Running {
@@ -162,7 +236,7 @@ fn judge(response: &BackendResponse, choice: &Choice, endpoint: Endpoint) -> Res
 }
 
 /// Waits until the request may not go on.
-async fn ended(inner: &Inner, key: &KeyId, watch: &mut Watch) -> Error {
+pub(super) async fn ended(inner: &Inner, key: &KeyId, watch: &mut Watch) -> Error {
     loop {
         match inner.ended(key) {
             Some(Broken::KeyEnded) => return Error::InvalidKey,

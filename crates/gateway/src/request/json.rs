@@ -9,7 +9,7 @@ const MAX_DEPTH: usize = 128;
 
 /// What the outermost value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Object,
     Array,
     String,
@@ -20,7 +20,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// The kind of a raw value.
-    pub(super) fn of(value: &[u8]) -> Self {
+    pub(crate) fn of(value: &[u8]) -> Self {
         match value.first() {
             Some(b'{') => Self::Object,
             Some(b'[') => Self::Array,
@@ -31,7 +31,7 @@ impl Kind {
         }
     }
 
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Object => "object",
             Self::Array => "array",
@@ -44,7 +44,7 @@ impl Kind {
 }
 
 /// Walks `text` and calls `member` with the unquoted raw key and the raw value of every member of the outermost object.
-pub(super) fn scan<'a>(text: &'a [u8], member: &mut dyn FnMut(&'a [u8], &'a [u8])) -> Result<Kind, String> {
+pub(crate) fn scan<'a>(text: &'a [u8], member: &mut dyn FnMut(&'a [u8], &'a [u8])) -> Result<Kind, String> {
     let mut scanner = Scanner { text, at: 0 };
     scanner.space();
     let start = scanner.at;
@@ -61,7 +61,7 @@ pub(super) fn scan<'a>(text: &'a [u8], member: &mut dyn FnMut(&'a [u8], &'a [u8]
 }
 
 /// The text between the quotes of a JSON string, decoded as Go does: what is no Unicode becomes U+FFFD.
-pub(super) fn unescape(raw: &[u8]) -> Cow<'_, str> {
+pub(crate) fn unescape(raw: &[u8]) -> Cow<'_, str> {
     if memchr::memchr(b'\\', raw).is_none() {
         return String::from_utf8_lossy(raw);
     }

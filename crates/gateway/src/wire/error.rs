@@ -30,6 +30,7 @@ pub(crate) fn respond(dialect: Dialect, error: &Error, id: u64) -> Response<Body
         Error::WrongMethod { allow } => {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));
         }
+        Error::Exceeded(exceeded) => exceeded.write(headers),
         Error::Limited { close: true, .. } => {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
@@ -44,7 +45,7 @@ pub(crate) fn refusal(dialect: Dialect, status: StatusCode, message: &str, id: u
 }
 
 /// The whole JSON document of an error.
-fn document(dialect: Dialect, status: StatusCode, message: &str, code: Option<&str>, id: u64) -> String {
+pub(super) fn document(dialect: Dialect, status: StatusCode, message: &str, code: Option<&str>, id: u64) -> String {
     match dialect {
         Dialect::Ollama => json!({ "error": message }).to_string(),
         Dialect::OpenAi => format!("{{\"error\":{}}}", openai_object(status, message, code)),

@@ -27,6 +27,7 @@ async fn a_shut_down_ends_streams_with_an_error_and_waiting_requests_with_a_stat
     rig.idle().await;
 }
 
+/// T11.
 #[tokio::test]
 async fn a_revoked_key_loses_its_running_streams_and_every_later_request() {
     let backend = FakeOllama::builder().models(["llama3.2"]).chunks(8).held().start().await;

@@ -10,6 +10,7 @@ use crate::rig::{Rig, read_to_close};
 
 const GENERATE: &str = r#"{"model":"llama3.2","prompt":"x"}"#;
 const OPENAI: &str = r#"{"model":"llama3.2","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
+const OPENAI_RESPONSES: &str = r#"{"model":"llama3.2","input":"hi","stream":true}"#;
 const ANTHROPIC: &str =
     r#"{"model":"llama3.2","max_tokens":9,"messages":[{"role":"user","content":"hi"}],"stream":true}"#;
 
@@ -87,6 +88,11 @@ async fn a_stream_that_is_cut_ends_in_an_error_and_a_broken_connection() {
                 "data: {\"error\":{\"message\":\"the backend broke off before the end of its answer\",\"type\":\"api_error\",\"param\":null,\"code\":null}}\n\n",
             ),
             (
+                "/v1/responses",
+                OPENAI_RESPONSES,
+                "event: error\ndata: {\"type\":\"error\",\"code\":\"server_error\",\"message\":\"the backend broke off before the end of its answer\",\"param\":null,\"sequence_number\":2}\n\n",
+            ),
+            (
                 "/v1/messages",
                 ANTHROPIC,
                 "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"the backend broke off before the end of its answer\"}}\n\n",
@@ -104,7 +110,8 @@ async fn a_stream_that_is_cut_ends_in_an_error_and_a_broken_connection() {
             assert!(text.starts_with("HTTP/1.1 200 OK"), "{text}");
             assert!(text.ends_with(&format!("\n{line}\r\n")), "{path} {fault:?}: {text}");
             assert!(
-                !text.contains("0\r\n\r\n") && !text.contains("[DONE]") && !text.contains("message_stop"),
+                !text.contains("0\r\n\r\n")
+                    && !["[DONE]", "message_stop", "response.completed"].iter().any(|end| text.contains(end)),
                 "{text}"
             );
             let record = rig.record().await;

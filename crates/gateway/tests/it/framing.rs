@@ -1,4 +1,4 @@
-//! Where a request ends: bytes that two parsers could split differently are an error or one request, and what was hidden in
+//! T08: where a request ends: bytes that two parsers could split differently are an error or one request, and what was hidden in
 //! them is never a second one. Raw text against the listener of the rig, which is the HTTP library as the server uses it.
 
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! A gateway that is its own backend, directly or round several corners.
+//! T40: a gateway that is its own backend, directly or round several corners.
 
 use domain::backend::BackendState;
 use testkit::FakeOllama;

@@ -30,6 +30,7 @@ fn seen(answer: Answer) -> (u16, Vec<(String, String)>, String) {
     (answer.status, headers, answer.body)
 }
 
+/// T12.
 #[tokio::test]
 async fn every_unusable_key_gets_the_same_answer_and_reaches_no_backend() {
     let backend = FakeOllama::builder().models(["llama3.2"]).start().await;
@@ -47,6 +48,10 @@ async fn every_unusable_key_gets_the_same_answer_and_reaches_no_backend() {
     rig.change(|plan| (plan.status, plan.user_enabled) = (KeyStatus::Active, false));
     answers.push(seen(chat(&rig, &[("authorization", &good)]).await));
     rig.change(|plan| (plan.status, plan.user_enabled) = (KeyStatus::Revoked, true));
+    answers.push(seen(chat(&rig, &[("authorization", &good)]).await));
+    rig.change(|plan| (plan.status, plan.policy.expires_at) = (KeyStatus::Active, Some(1)));
+    answers.push(seen(chat(&rig, &[("authorization", &good)]).await));
+    rig.change(|plan| (plan.policy.expires_at, plan.user_policy.expires_at) = (None, Some(1)));
     answers.push(seen(chat(&rig, &[("authorization", &good)]).await));
     assert_eq!(answers[0].0, 401);
     assert_eq!(answers[0].2, r#"{"error":"invalid API key"}"#);
@@ -102,6 +107,7 @@ async fn an_address_that_guesses_is_slowed_and_its_valid_key_still_works() {
     assert_eq!(chat(&rig, &[("x-api-key", &rig.key)]).await.status, 200);
 }
 
+/// T07, T10.
 #[tokio::test]
 async fn a_backend_never_sees_what_belongs_to_the_caller() {
     let backend = FakeOllama::builder().models(["llama3.2"]).start().await;

@@ -2,17 +2,27 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail loudly")]
 
+mod budgets;
 mod catalogue;
+mod ceilings;
+mod complaints;
+mod credentials;
 mod disconnect;
 mod ending;
 mod errors;
 mod failures;
+mod fake_redis;
 mod fleet;
 mod framing;
 mod golden;
 mod hops;
+mod hostile;
 mod keys;
 mod limits;
+mod manage;
+mod panics;
+mod policies;
+mod redis;
 mod rig;
 mod smuggling;
 mod streaming;

@@ -1,16 +1,17 @@
 //! A gateway on a port of its own, with one user, one key, and the backends a test gives it.
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use domain::{
     id::{BackendId, KeyId, UserId},
     key::{KeyStatus, SECRET_LENGTH, assemble_key},
     limit::RateLimit,
+    policy::Policy,
     usage::UsageRecord,
 };
 use gateway::{
     Gateway,
-    snapshot::{BackendEntry, KeyEntry, Pepper, Settings, Snapshot},
+    snapshot::{BackendEntry, KeyEntry, Pepper, Rules, Settings, Snapshot},
 };
 use hyper_util::rt::TokioIo;
 use testkit::FakeOllama;
@@ -38,6 +39,10 @@ pub struct Plan {
     pub status: KeyStatus,
     pub user_enabled: bool,
     pub limit: Option<RateLimit>,
+    pub policy: Policy,
+    pub user_policy: Policy,
+    /// Of another key of the same user.
+    pub second_policy: Policy,
     pub settings: Settings,
     pub backends: Vec<url::Url>,
 }
@@ -55,17 +60,33 @@ impl Answer {
     }
 }
 
+const SECOND: &str = "secondsecond";
+
+/// The text of the user's other key.
+pub fn second_key() -> String {
+    assemble_key(&KeyId::new(SECOND).unwrap(), &"o".repeat(SECRET_LENGTH))
+}
+
 impl Plan {
     fn snapshot(&self, key: &str, revision: u64) -> Snapshot {
         let pepper = Pepper([9; 32]);
-        let id = KeyId::new("keykeykeykey").unwrap();
         let entry = KeyEntry {
-            id: id.clone(),
+            id: KeyId::new("keykeykeykey").unwrap(),
             user: UserId::new("useruseruser").unwrap(),
             hash: (self.status != KeyStatus::Revoked).then(|| pepper.hash(key)),
             status: self.status,
             user_enabled: self.user_enabled,
             limit: self.limit,
+            rules: Rules::new(&self.policy, &self.user_policy),
+        };
+        let second = KeyEntry {
+            id: KeyId::new(SECOND).unwrap(),
+            user: entry.user.clone(),
+            hash: Some(pepper.hash(&second_key())),
+            status: KeyStatus::Active,
+            user_enabled: self.user_enabled,
+            limit: None,
+            rules: Rules::new(&self.second_policy, &self.user_policy),
         };
         let backends = self.backends.iter().enumerate().map(|(index, url)| {
             let id = BackendId::new(&format!("backend{index:05}")).unwrap();
@@ -80,7 +101,7 @@ impl Plan {
         });
         Snapshot {
             revision,
-            keys: HashMap::from([(id, Arc::new(entry))]),
+            keys: [entry, second].into_iter().map(|entry| (entry.id.clone(), Arc::new(entry))).collect(),
             backends: backends.collect(),
             settings: self.settings.clone(),
             pepper,
@@ -98,6 +119,9 @@ impl Rig {
             status: KeyStatus::Active,
             user_enabled: true,
             limit: None,
+            policy: Policy::default(),
+            user_policy: Policy::default(),
+            second_policy: Policy::default(),
             settings: Settings::default(),
             backends: backends.iter().map(|backend| backend.url()).collect(),
         };

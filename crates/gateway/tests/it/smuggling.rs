@@ -24,6 +24,7 @@ async fn a_second_model_member_in_any_spelling_reaches_no_backend() {
     assert_eq!(backend.requests().iter().filter(|request| request.method == "POST").count(), 0);
 }
 
+/// T04.
 #[tokio::test]
 async fn the_target_of_a_request_cannot_steer_it_elsewhere() {
     let backend = FakeOllama::builder().models(["llama3.2"]).start().await;

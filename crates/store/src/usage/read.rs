@@ -6,23 +6,31 @@ use domain::{
     id::KeyId,
     usage::{MinutePoint, UsageRecord},
 };
-use surrealdb::types::{Bytes, SurrealValue, Variables};
+use surrealdb::types::{Bytes, RecordId, SurrealValue, Variables};
 
-use super::{Identified, rollup::RollupRecord, segment, segment_order};
+use super::{
+    Identified,
+    rollup::{Dimensions, RollupRecord},
+    segment, segment_order,
+};
 use crate::{
     KeyTotals, StoreError,
     engine::Handle,
-    row::{MinuteRow, RollupRow},
+    row::{MinuteRow, RollupRow, SpentRow},
 };
 
 /// Segments read at a time.
 const PAGE: u64 = 32;
+/// Milliseconds of roll-ups read at a time: a day.
+const STRETCH: u64 = 86_400_000;
 
 const REACH: &str = "RETURN (SELECT VALUE reach FROM ONLY usage_state:one)";
 /// The keys run from the latest to the oldest, so the limit ends the scan; an ORDER BY would read the whole range first.
 const SEGMENTS: &str = "SELECT until, record::id(id)[1] AS tail, block
     FROM usage_segment:[$begin, $tail]>..[$end] LIMIT $page";
 const ROLLUPS: &str = "SELECT id, $this AS row FROM usage_rollup:[$from]..[$to]";
+/// Without the histograms, because these are read for a whole month at once.
+const SPENT: &str = "SELECT id, prompt_tokens, completion_tokens, gpu_us FROM usage_rollup:[$from]..[$to]";
 const TOTALS: &str = "SELECT record::id(id) AS key, requests, last_used_at FROM usage_key";
 
 #[derive(SurrealValue)]
@@ -30,6 +38,14 @@ struct SegmentRecord {
     until: u64,
     tail: String,
     block: Bytes,
+}
+
+#[derive(SurrealValue)]
+struct SpentRecord {
+    id: RecordId,
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    gpu_us: Option<u64>,
 }
 
 #[derive(SurrealValue)]
@@ -113,6 +129,29 @@ pub(crate) async fn rollups(handle: &Handle, from: u64, to: u64) -> Result<Vec<R
     parameters.insert("to", to.min(i64::MAX as u64));
     let rows: Vec<Identified<RollupRecord>> = handle.all(ROLLUPS, parameters).await?;
     rows.into_iter().map(|Identified { id, row }| row.into_row(&id)).collect()
+}
+
+/// Sums over the slots that begin in `from..to`, by key.
+pub(crate) async fn spent(handle: &Handle, from: u64, to: u64) -> Result<Vec<SpentRow>, StoreError> {
+    let mut sums = BTreeMap::<KeyId, SpentRow>::new();
+    let mut at = from;
+    while at < to {
+        let until = at.saturating_add(STRETCH).min(to);
+        let mut parameters = Variables::new();
+        parameters.insert("from", at.min(i64::MAX as u64));
+        parameters.insert("to", until.min(i64::MAX as u64));
+        let rows: Vec<SpentRecord> = handle.all(SPENT, parameters).await?;
+        for SpentRecord { id, prompt_tokens, completion_tokens, gpu_us } in rows {
+            let of =
+                Dimensions::from_record_id(&id).ok_or_else(|| StoreError::corrupt("a usage roll-up makes no sense"))?;
+            let empty = || SpentRow { key: of.key.clone(), user: of.user.clone(), tokens: 0, gpu_us: 0 };
+            let sum = sums.entry(of.key.clone()).or_insert_with(empty);
+            sum.tokens = sum.tokens.saturating_add(prompt_tokens).saturating_add(completion_tokens);
+            sum.gpu_us = sum.gpu_us.saturating_add(gpu_us.unwrap_or_default());
+        }
+        at = until;
+    }
+    Ok(sums.into_values().collect())
 }
 
 pub(crate) async fn key_totals(handle: &Handle) -> Result<Vec<(KeyId, KeyTotals)>, StoreError> {

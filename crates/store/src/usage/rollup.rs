@@ -20,8 +20,8 @@ const SLOT: u64 = 15 * 60 * 1000;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Dimensions {
     at: u64,
-    user: UserId,
-    key: KeyId,
+    pub(super) user: UserId,
+    pub(super) key: KeyId,
     model: Option<String>,
     backend: Option<BackendId>,
     endpoint: u8,
@@ -57,7 +57,7 @@ impl Dimensions {
         )
     }
 
-    fn from_record_id(id: &RecordId) -> Option<Self> {
+    pub(super) fn from_record_id(id: &RecordId) -> Option<Self> {
         let RecordIdKey::Array(parts) = &id.key else { return None };
         let [at, user, key, model, backend, endpoint, outcome] = parts.as_slice() else { return None };
         let text = |value: &Value| String::from_value(value.clone()).ok();
@@ -86,6 +86,8 @@ pub(super) struct RollupRecord {
     prompt_tokens: u64,
     completion_tokens: u64,
     load_us: u64,
+    /// Rows of the first schema have none.
+    gpu_us: Option<u64>,
     last_at: u64,
     total_histogram: Vec<u32>,
     ttft_histogram: Vec<u32>,
@@ -101,6 +103,7 @@ impl From<RollupRow> for RollupRecord {
             prompt_tokens: row.prompt_tokens,
             completion_tokens: row.completion_tokens,
             load_us: row.load_us,
+            gpu_us: Some(row.gpu_us),
             last_at: row.last_at,
             total_histogram: row.total_histogram,
             ttft_histogram: row.ttft_histogram,
@@ -126,6 +129,7 @@ impl RollupRecord {
                 prompt_tokens: self.prompt_tokens,
                 completion_tokens: self.completion_tokens,
                 load_us: self.load_us,
+                gpu_us: self.gpu_us.unwrap_or_default(),
                 last_at: self.last_at,
                 total_histogram: self.total_histogram,
                 ttft_histogram: self.ttft_histogram,
@@ -148,6 +152,7 @@ pub(super) fn of(records: &[UsageRecord]) -> BTreeMap<Dimensions, RollupRow> {
             prompt_tokens: 0,
             completion_tokens: 0,
             load_us: 0,
+            gpu_us: 0,
             last_at: 0,
             total_histogram: Vec::new(),
             ttft_histogram: Vec::new(),
@@ -182,6 +187,7 @@ fn of_one(record: &UsageRecord) -> RollupRow {
         prompt_tokens: record.prompt_tokens.unwrap_or_default(),
         completion_tokens: record.completion_tokens.unwrap_or_default(),
         load_us: record.load_us,
+        gpu_us: record.gpu_us,
         last_at: record.at,
         total_histogram,
         ttft_histogram,
@@ -198,6 +204,7 @@ pub(super) fn merge(row: &mut RollupRow, other: &RollupRow) {
     add(&mut row.prompt_tokens, other.prompt_tokens);
     add(&mut row.completion_tokens, other.completion_tokens);
     add(&mut row.load_us, other.load_us);
+    add(&mut row.gpu_us, other.gpu_us);
     row.last_at = row.last_at.max(other.last_at);
     merge_histogram(&mut row.total_histogram, &other.total_histogram);
     merge_histogram(&mut row.ttft_histogram, &other.ttft_histogram);

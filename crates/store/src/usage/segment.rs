@@ -16,6 +16,8 @@ use crate::StoreError;
 const COLUMNS: u8 = 1;
 /// First byte of a block in the form of [`Marked`].
 const MARKED: u8 = 2;
+/// First byte of a block in the form of [`Timed`].
+const TIMED: u8 = 3;
 /// Distinct values a filter lists at most; a segment with more answers "perhaps" to every question.
 const FILTER_VALUES: usize = 64;
 
@@ -93,6 +95,13 @@ struct Marked {
     unresolved: Vec<u32>,
 }
 
+/// The same, and how long backends worked on each.
+#[derive(Serialize, Deserialize)]
+struct Timed {
+    marked: Marked,
+    gpu_us: Vec<u64>,
+}
+
 #[derive(Default)]
 struct Dictionary<'a> {
     numbers: HashMap<&'a str, u32>,
@@ -142,7 +151,8 @@ pub(super) fn encode(records: &[UsageRecord]) -> Result<Vec<u8>, StoreError> {
     };
     let rows = (0..).zip(records).filter(|(_, record)| record.unresolved);
     let marked = Marked { columns, unresolved: rows.map(|(row, _)| row).collect() };
-    postcard::to_extend(&marked, vec![MARKED]).map_err(StoreError::other)
+    let timed = Timed { marked, gpu_us: column(records, |record| record.gpu_us) };
+    postcard::to_extend(&timed, vec![TIMED]).map_err(StoreError::other)
 }
 
 fn column<'a, T>(records: &'a [UsageRecord], value: impl FnMut(&'a UsageRecord) -> T) -> Vec<T> {
@@ -159,16 +169,28 @@ pub(super) fn decode(block: &[u8]) -> Result<Vec<UsageRecord>, StoreError> {
             columns.records().ok_or_else(contradictory)
         }
         Some((&MARKED, rest)) => {
-            let Marked { columns, unresolved } = postcard::from_bytes(rest).map_err(malformed)?;
-            let mut records = columns.records().ok_or_else(contradictory)?;
-            for row in unresolved {
-                let row = usize::try_from(row).ok().and_then(|row| records.get_mut(row)).ok_or_else(contradictory)?;
-                row.unresolved = true;
-            }
+            let marked: Marked = postcard::from_bytes(rest).map_err(malformed)?;
+            marked.records().ok_or_else(contradictory)
+        }
+        Some((&TIMED, rest)) => {
+            let Timed { marked, gpu_us } = postcard::from_bytes(rest).map_err(malformed)?;
+            let mut records =
+                marked.records().filter(|records| records.len() == gpu_us.len()).ok_or_else(contradictory)?;
+            records.iter_mut().zip(gpu_us).for_each(|(record, gpu_us)| record.gpu_us = gpu_us);
             Ok(records)
         }
         Some((form, _)) => Err(StoreError::corrupt(format_args!("a usage segment of unknown form {form}"))),
         None => Err(StoreError::corrupt("an empty usage segment")),
+    }
+}
+
+impl Marked {
+    fn records(&self) -> Option<Vec<UsageRecord>> {
+        let mut records = self.columns.records()?;
+        for row in &self.unresolved {
+            records.get_mut(usize::try_from(*row).ok()?)?.unresolved = true;
+        }
+        Some(records)
     }
 }
 
@@ -196,6 +218,7 @@ impl Columns {
                     tokens_estimated: *self.tokens_estimated.get(row)?,
                     queue_us: *self.queue_us.get(row)?,
                     load_us: *self.load_us.get(row)?,
+                    gpu_us: 0,
                     ttft_us: *self.ttft_us.get(row)?,
                     total_us: *self.total_us.get(row)?,
                     outcome: Outcome::from_code(*self.outcome.get(row)?)?,
@@ -236,11 +259,11 @@ mod tests {
             (endpoint, outcome) in (0..Endpoint::ALL.len(), 0_u8..5),
             (bytes_in, bytes_out) in any::<(u64, u64)>(),
             (prompt_tokens, completion_tokens, ttft_us) in any::<(Option<u64>, Option<u64>, Option<u64>)>(),
-            (queue_us, load_us, total_us) in any::<(u64, u64, u64)>(),
+            (queue_us, load_us, gpu_us, total_us) in any::<(u64, u64, u64, u64)>(),
         ) -> UsageRecord {
             UsageRecord {
                 request_id, at, status, bytes_in, bytes_out, prompt_tokens, completion_tokens, ttft_us,
-                queue_us, load_us, total_us, model, unresolved,
+                queue_us, load_us, gpu_us, total_us, model, unresolved,
                 user: UserId::new(&user).unwrap(),
                 key: KeyId::new(&key).unwrap(),
                 backend: backend.map(|id| BackendId::new(&id).unwrap()),
@@ -273,16 +296,20 @@ mod tests {
 
     #[test]
     fn an_unknown_form_is_refused() {
-        assert!(decode(&[3, 0, 0]).is_err());
+        assert!(decode(&[4, 0, 0]).is_err());
         assert!(decode(&[]).is_err());
     }
 
     #[test]
-    fn blocks_of_the_first_form_stay_readable() {
+    fn blocks_of_earlier_forms_stay_readable() {
         let of = |id: &str| (UserId::new(id).unwrap(), KeyId::new(id).unwrap());
         let (user, key) = of("000000000001");
         let record = UsageRecord { model: Some("a".into()), ..UsageRecord::new(7, 9, user, key, Endpoint::Chat) };
         let mut block = encode(std::slice::from_ref(&record)).unwrap();
+        // The second form is the third without the list of times: one byte that says 1, and one time of 0.
+        assert_eq!((block.pop(), block.pop()), (Some(0), Some(1)));
+        block[0] = MARKED;
+        assert_eq!(decode(&block).unwrap(), std::slice::from_ref(&record));
         // The first form is the second without the list of marks, which is empty here: one byte that says 0.
         assert_eq!(block.pop(), Some(0));
         block[0] = COLUMNS;

@@ -3,11 +3,11 @@
 use domain::{key::KeyStatus, limit::RateLimit};
 use store::{Store, StoreError, row::Op};
 
-use crate::support::{admin, backend, folder_config, key, memory, session, user};
+use crate::support::{admin, backend, folder_config, fresh, key, session, user};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_committed_is_loaded_again_oldest_first() {
-    let store = memory().await;
+    let store = fresh().await;
     assert_eq!(store.revision().await.unwrap(), 0);
     let limited = store::row::KeyRow { limit: RateLimit::new(10, 5), ..key(7) };
     let revoked = store::row::KeyRow { status: KeyStatus::Revoked, hash: None, ..key(8) };
@@ -39,7 +39,7 @@ async fn what_is_committed_is_loaded_again_oldest_first() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stale_commit_changes_nothing() {
-    let store = memory().await;
+    let store = fresh().await;
     store.commit(0, vec![Op::PutUser(user(1))]).await.unwrap();
     let stale = store.commit(0, vec![Op::PutUser(user(2))]).await;
     assert!(matches!(stale, Err(StoreError::Stale)), "{:?}", stale.err());
@@ -49,7 +49,7 @@ async fn a_stale_commit_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_bad_op_undoes_the_others() {
-    let store = memory().await;
+    let store = fresh().await;
     store.commit(0, vec![Op::PutBackend(backend(1))]).await.unwrap();
     let same_name = store::row::BackendRow { name: backend(1).name, ..backend(2) };
     let refused = store.commit(1, vec![Op::PutUser(user(1)), Op::PutBackend(same_name)]).await;
@@ -60,7 +60,7 @@ async fn one_bad_op_undoes_the_others() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn names_are_unique_among_those_that_live() {
-    let store = memory().await;
+    let store = fresh().await;
     let removed = store::row::UserRow { removed_at: Some(1), name: "ann".to_owned(), ..user(1) };
     let removed_too = store::row::UserRow { removed_at: Some(2), name: "ann".to_owned(), ..user(2) };
     let living = store::row::UserRow { name: "ann".to_owned(), ..user(3) };
@@ -80,7 +80,7 @@ async fn names_are_unique_among_those_that_live() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_do_not_count_the_revision_up() {
-    let store = memory().await;
+    let store = fresh().await;
     assert_eq!(store.commit(0, vec![Op::PutSession(session(1)), Op::PutSession(session(2))]).await.unwrap(), 0);
     assert_eq!(store.commit(0, vec![Op::DeleteSession([1; 32])]).await.unwrap(), 0);
     let state = store.load().await.unwrap();

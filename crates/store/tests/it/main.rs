@@ -6,6 +6,7 @@ mod configuration;
 mod damage;
 mod durability;
 mod full_disk;
+mod policies;
 mod schema;
 mod support;
 mod sync;

@@ -3,7 +3,7 @@
 use store::{Store, StoreError, row::Op};
 use surrealdb::engine::any;
 
-use crate::support::{folder_config, user};
+use crate::support::{folder_config, until_closed, user};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_newer_schema_is_refused_and_the_data_stays() {
@@ -18,7 +18,8 @@ async fn a_newer_schema_is_refused_and_the_data_stays() {
         let refused = Store::open(&config).await.err();
         assert!(matches!(refused, Some(StoreError::Newer { found: 4711, .. })), "{refused:?}");
     }
-    set_schema(folder.path(), 1).await;
+    // Whatever this program writes.
+    set_schema(folder.path(), 2).await;
     let store = Store::open(&config).await.unwrap();
     assert_eq!(store.load().await.unwrap().users, [user(1)]);
     store.close().await.unwrap();
@@ -30,15 +31,5 @@ async fn set_schema(folder: &std::path::Path, schema: u64) {
     db.use_ns("fortress").use_db("fortress").await.unwrap();
     db.query("UPDATE meta:state SET schema = $schema").bind(("schema", schema)).await.unwrap().check().unwrap();
     drop(db);
-    // The engine closes behind our back; its lock says when it has.
-    let lock = folder.join("db/LOCK");
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    loop {
-        let file = std::fs::OpenOptions::new().write(true).open(&lock).unwrap();
-        if rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok() {
-            return;
-        }
-        assert!(std::time::Instant::now() < deadline, "the engine does not close");
-        tokio::task::yield_now().await;
-    }
+    until_closed(folder);
 }

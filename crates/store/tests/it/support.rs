@@ -10,7 +10,7 @@ pub fn folder_config(folder: &std::path::Path) -> StoreConfig {
     StoreConfig { address: format!("surrealkv://{}", folder.join("db").display()) }
 }
 
-pub async fn memory() -> Store {
+pub async fn fresh() -> Store {
     Store::open(&StoreConfig { address: "mem://".to_owned() }).await.unwrap()
 }
 
@@ -57,6 +57,7 @@ pub fn user(n: u64) -> UserRow {
         enabled: true,
         created_at: 1_000 + n,
         removed_at: None,
+        policy: Default::default(),
     }
 }
 
@@ -69,6 +70,22 @@ pub fn key(n: u64) -> KeyRow {
         hash: Some([n as u8; 32]),
         last_four: "abcd".to_owned(),
         limit: None,
+        policy: Default::default(),
         created_at: 1_000 + n,
+    }
+}
+
+/// Waits until an engine that the test itself opened on this folder has closed: it does so behind our back, and its lock
+/// says when it has.
+pub fn until_closed(folder: &std::path::Path) {
+    let lock = folder.join("db/LOCK");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    loop {
+        let file = std::fs::OpenOptions::new().write(true).open(&lock).unwrap();
+        if rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok() {
+            return;
+        }
+        assert!(std::time::Instant::now() < deadline, "the engine does not close");
+        std::thread::yield_now();
     }
 }

@@ -8,7 +8,7 @@ use domain::{
 };
 use store::{KeyTotals, Store};
 
-use crate::support::{backend, folder_config, key, memory, user};
+use crate::support::{backend, folder_config, fresh, key, user};
 
 const SLOT: u64 = 900_000;
 const NOON: u64 = 1_800_000_000_000 - 1_800_000_000_000 % SLOT;
@@ -26,6 +26,7 @@ pub fn record(n: u64, at: u64) -> UsageRecord {
         completion_tokens: Some(n),
         tokens_estimated: n.is_multiple_of(9),
         queue_us: n,
+        gpu_us: n * 7,
         load_us: 5,
         ttft_us: (!n.is_multiple_of(10)).then_some(1_500),
         total_us: 3_000 * n,
@@ -53,7 +54,7 @@ async fn filled(store: &Store) -> Vec<UsageRecord> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn records_come_back_newest_first_within_any_range_and_limit() {
-    let store = memory().await;
+    let store = fresh().await;
     let all = filled(&store).await;
     assert_eq!(store.usage(0, u64::MAX, usize::MAX).await.unwrap(), all);
     for limit in [0, 1, 10, 100, all.len()] {
@@ -76,7 +77,7 @@ async fn records_come_back_newest_first_within_any_range_and_limit() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rollups_minutes_and_totals_add_up_to_the_records() {
-    let store = memory().await;
+    let store = fresh().await;
     let all = filled(&store).await;
     let rollups = store.rollups(0, u64::MAX).await.unwrap();
     let of_key = |n: u64| rollups.iter().filter(move |row| row.key == key(n).id);
@@ -152,7 +153,7 @@ async fn an_append_larger_than_a_segment_is_whole_and_survives_closing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_batch_handed_over_again_is_counted_once() {
-    let store = memory().await;
+    let store = fresh().await;
     // Two segments, and one of them: the answer to each may have been lost.
     for batch in [(0..5_000).map(|n| record(n, NOON + n)).collect::<Vec<_>>(), vec![record(9_000, NOON + 9_000)]] {
         let before = store.usage(0, u64::MAX, usize::MAX).await.unwrap().len();
@@ -172,7 +173,7 @@ async fn the_same_batch_handed_over_again_is_counted_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn token_numbers_beyond_the_databases_integers_are_kept_and_their_sums_end_there() {
-    let store = memory().await;
+    let store = fresh().await;
     let most = |n| UsageRecord { completion_tokens: Some(u64::MAX), load_us: u64::MAX, ..record(n, NOON) };
     for n in [1, 1 + 210] {
         store.append_usage(&[most(n), most(n + 420)]).await.unwrap();
@@ -186,7 +187,7 @@ async fn token_numbers_beyond_the_databases_integers_are_kept_and_their_sums_end
 
 #[tokio::test(flavor = "multi_thread")]
 async fn models_no_backend_has_are_kept_by_name_and_summed_under_none() {
-    let store = memory().await;
+    let store = fresh().await;
     let invented = (0..50)
         .map(|n| {
             let endpoint = Endpoint::Chat;

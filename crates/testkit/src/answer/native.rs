@@ -155,6 +155,26 @@ pub(super) fn pull(asked: &Asked<'_>) -> Reply {
     )
 }
 
+pub(super) fn push(asked: &Asked<'_>) -> Reply {
+    let name = asked.model();
+    if asked.script.find(name).is_none() {
+        return Reply::stream(NDJSON, vec![format!("{{\"error\":{}}}\n", quote(&format!("model '{name}' not found")))]);
+    }
+    Reply::stream(
+        NDJSON,
+        vec!["{\"status\":\"retrieving manifest\"}\n".to_owned(), "{\"status\":\"success\"}\n".to_owned()],
+    )
+}
+
+pub(super) fn copy(asked: &Asked<'_>) -> Reply {
+    let source = asked.text("source");
+    if asked.script.find(source).is_none() {
+        return Reply::error(404, &format!("model \"{source}\" not found"));
+    }
+    lock(&asked.shared.script).models.push(asked.text("destination").into());
+    Reply::empty(200)
+}
+
 pub(super) fn delete(asked: &Asked<'_>) -> Reply {
     let name = asked.model();
     let Some(found) = asked.script.find(name) else {

@@ -9,7 +9,7 @@ const SECRET: &str = "Zk3v9QmT7rXw2LpB8nYc5HdJ6sGf4aEu";
 fn parse(pairs: &[(&str, &str)]) -> Result<Config, Vec<String>> {
     let strings: BTreeMap<String, String> =
         pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-    let raw = RawConfig::read(&strings).map_err(|_| Vec::new())?;
+    let raw = RawConfig::read(&strings);
     Config::try_from(raw).map_err(|faults| faults.0.into_iter().map(|fault| fault.name).collect())
 }
 
@@ -44,12 +44,16 @@ fn all_faults_are_found_together() {
         ("REDIS_URL", "localhost"),
         ("RATE_LIMIT_REQUESTS", "many"),
         ("RATE_LIMIT_WINDOW_MINUTES", "0"),
-        ("ALLOWED_IPS", "10.0.0.1"),
-        ("DENIED_IPS", "10.0.0.2"),
+        ("ALLOWED_IPS", "10.0.0.300"),
+        ("DENIED_IPS", "10.0.0.0/33"),
+        ("ADMIN_ALLOWED_IPS", "lan"),
+        ("ADMIN_DENIED_IPS", "x"),
+        ("CORS_ORIGINS", "*"),
+        ("BACKEND_NETWORKS", "10"),
         ("LOG_LEVEL", "loud"),
         ("LOG_FORMAT", "xml"),
         ("PUBLIC_URL", "https://a.example/path"),
-        ("ADMIN_LISTEN", "127.0.0.1:9"),
+        ("ADMIN_LISTEN", "nowhere"),
         ("TRUSTED_PROXIES", "10.0.0.0/99"),
         ("BALANCE", "fastest"),
         ("MAX_BODY_MB", "0"),
@@ -67,6 +71,10 @@ fn all_faults_are_found_together() {
         "RATE_LIMIT_WINDOW_MINUTES",
         "ALLOWED_IPS",
         "DENIED_IPS",
+        "ADMIN_ALLOWED_IPS",
+        "ADMIN_DENIED_IPS",
+        "CORS_ORIGINS",
+        "BACKEND_NETWORKS",
         "LOG_LEVEL",
         "LOG_FORMAT",
         "PUBLIC_URL",
@@ -86,7 +94,7 @@ fn all_faults_are_found_together() {
 fn weak_secrets_are_refused_and_never_repeated() {
     for weak in ["k3v9QmT7", "changeme-changeme-changeme-changeme"] {
         let strings: BTreeMap<String, String> = [("SECRET_KEY".to_owned(), weak.to_owned())].into();
-        let faults = RawConfig::read(&strings).and_then(Config::try_from).err().unwrap();
+        let faults = Config::try_from(RawConfig::read(&strings)).err().unwrap();
         assert_eq!(faults.0[0].name, "SECRET_KEY");
         assert!(!faults.to_string().contains(weak));
     }
@@ -158,4 +166,32 @@ fn log_levels_of_the_predecessor_are_understood() {
     assert!(config(&[("LOG_LEVEL", "WARNING")]).log.filter.starts_with("warn,"));
     assert!(config(&[("LOG_LEVEL", "CRITICAL")]).log.filter.starts_with("error,"));
     assert_eq!(config(&[("LOG_LEVEL", "gateway=trace,info")]).log.filter, "gateway=trace,info");
+}
+
+#[test]
+fn the_admin_pages_may_listen_elsewhere_but_not_at_the_same_place() {
+    let at = |text: &str| parse(&[("ADMIN_LISTEN", text)]).map(|config| config.admin_listen.unwrap().to_string()).ok();
+    assert_eq!(at("127.0.0.1:8081").as_deref(), Some("127.0.0.1:8081"));
+    assert_eq!(at("LocalHost:8081").as_deref(), Some("127.0.0.1:8081"));
+    assert_eq!(at("[::1]:8081").as_deref(), Some("[::1]:8081"));
+    assert_eq!(at("10.0.0.1:8080").as_deref(), Some("10.0.0.1:8080"));
+    for bad in ["127.0.0.1:8080", "0.0.0.0:8080", "8081", ":8081", "127.0.0.1", "box:8081", "127.0.0.1:99999"] {
+        assert_eq!(faults(&[("ADMIN_LISTEN", bad)]), ["ADMIN_LISTEN"], "{bad}");
+    }
+    assert_eq!(config(&[]).admin_listen, None);
+}
+
+#[test]
+fn lists_of_networks_get_one_spelling() {
+    let config = config(&[
+        ("ALLOWED_IPS", "10.1.2.3/8, ::ffff:192.0.2.7"),
+        ("ADMIN_DENIED_IPS", "*"),
+        ("CORS_ORIGINS", "https://App.example.com/"),
+        ("DENIED_IPS", " "),
+    ]);
+    let network = config.environment.network;
+    assert_eq!(network.allowed_ips.as_deref(), Some("10.0.0.0/8\n192.0.2.7"));
+    assert_eq!(network.admin_denied_ips.as_deref(), Some("0.0.0.0/0\n::/0"));
+    assert_eq!(network.cors_origins.as_deref(), Some("https://app.example.com"));
+    assert_eq!(network.denied_ips, None);
 }

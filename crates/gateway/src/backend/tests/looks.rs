@@ -10,6 +10,9 @@ use crate::{
     resolve::{ResolveError, resolve},
 };
 
+/// The whole of a list.
+const ALL: Option<fn(&str) -> bool> = None;
+
 /// Keeps the catalogue fresh until it is dropped.
 fn run(fleet: &Fleet) -> (tokio::task::JoinHandle<()>, tokio_util::sync::DropGuard) {
     let stop = CancellationToken::new();
@@ -50,14 +53,14 @@ async fn a_hung_backend_delays_nobody() {
 async fn the_last_good_list_outlives_a_dead_backend() {
     let fake = FakeOllama::builder().models(["a"]).version("0.9.2").start().await;
     let fleet = fleet(&[&fake]).await;
-    let before = listing::tags(&fleet.view());
+    let before = listing::tags(&fleet.view(), ALL);
     assert!(before.starts_with(br#"{"models":[{"#));
     fake.refuse_connections().await;
     fleet.refresh(None).await;
     let backend = fleet.live().backends.remove(0);
     assert_eq!((backend.state, backend.models.as_slice()), (BackendState::Down, &["a:latest".to_owned()][..]));
     assert!(backend.last_error.unwrap().message.contains("refused"));
-    assert_eq!(listing::tags(&fleet.view()), before);
+    assert_eq!(listing::tags(&fleet.view(), ALL), before);
     assert_eq!(listing::version(&fleet.view()), r#"{"version":"0.9.2"}"#);
     assert_eq!(chosen(&fleet, "a"), ["gpu-0"], "only the data plane can tell");
     fake.accept_connections().await;
@@ -70,7 +73,7 @@ async fn a_hung_version_or_ps_keeps_its_last_value_and_the_list_counts() {
     let fake = FakeOllama::builder().models(["a"]).version("0.9.2").start().await;
     fake.set(|script| script.loaded = vec!["a:latest".into()]);
     let fleet = fleet(&[&fake]).await;
-    let before = listing::ps(&fleet.view());
+    let before = listing::ps(&fleet.view(), ALL);
     assert!(before.starts_with(br#"{"models":[{"#));
     fake.set(|script| {
         script.models.push("b".into());
@@ -81,7 +84,7 @@ async fn a_hung_version_or_ps_keeps_its_last_value_and_the_list_counts() {
     let backend = fleet.live().backends.remove(0);
     assert_eq!((backend.state, backend.models.len()), (BackendState::Up, 2));
     assert_eq!(backend.version.as_deref(), Some("0.9.2"));
-    assert_eq!(listing::ps(&fleet.view()), before);
+    assert_eq!(listing::ps(&fleet.view(), ALL), before);
 }
 
 #[tokio::test]
@@ -118,7 +121,7 @@ async fn a_disabled_or_removed_backend_gets_nothing_new() {
     let running = resolve(&fleet.view(), "a").unwrap().choose().unwrap();
     fleet.publish(snapshot([BackendEntry { enabled: false, ..entry(0, fake.url()) }]));
     assert_eq!(unresolved(&fleet, "a"), Some(ResolveError::NoBackend));
-    assert_eq!(listing::tags(&fleet.view()), r#"{"models":[]}"#);
+    assert_eq!(listing::tags(&fleet.view(), ALL), r#"{"models":[]}"#);
     let live = fleet.live();
     assert_eq!((live.backends[0].state, live.backends[0].in_flight), (BackendState::Disabled, 1));
     fleet.publish(snapshot([]));
@@ -202,6 +205,6 @@ async fn a_server_of_openais_api_is_a_backend_for_its_exact_ids() {
     let mut candidates = resolve(&fleet.view(), name).unwrap();
     candidates.native_only();
     assert!(candidates.choose().is_none());
-    let tags: serde_json::Value = serde_json::from_slice(&listing::tags(&fleet.view())).unwrap();
+    let tags: serde_json::Value = serde_json::from_slice(&listing::tags(&fleet.view(), ALL)).unwrap();
     assert_eq!(tags["models"][0]["name"], name.as_str());
 }

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use domain::backend::ProbeResult;
+use domain::{backend::ProbeResult, network::Networks};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
 use rustls::{
@@ -71,7 +71,8 @@ fn url(host: &str, address: SocketAddr) -> Url {
 #[tokio::test]
 async fn a_trusted_backend_is_spoken_to() {
     let address = server().await;
-    let mut connection = connect_with(&url("localhost", address), LIMIT, &trusting).await.unwrap();
+    let mut connection =
+        connect_with(&url("localhost", address), LIMIT, &Networks::default(), &trusting).await.unwrap();
     let mut request = http::Request::new(Full::default());
     request.headers_mut().insert("host", "localhost".parse().unwrap());
     let response = connection.sender.send_request(request).await.unwrap();
@@ -81,7 +82,7 @@ async fn a_trusted_backend_is_spoken_to() {
 #[tokio::test]
 async fn another_name_than_the_certificates_is_refused() {
     let address = server().await;
-    let refused = connect_with(&url("127.0.0.1", address), LIMIT, &trusting).await.err();
+    let refused = connect_with(&url("127.0.0.1", address), LIMIT, &Networks::default(), &trusting).await.err();
     assert!(matches!(refused, Some(ConnectError::Tls(_))), "{refused:?}");
 }
 
@@ -89,7 +90,7 @@ async fn another_name_than_the_certificates_is_refused() {
 async fn a_certificate_that_nobody_vouches_for_is_refused_on_every_way() {
     let address = server().await;
     let url = url("localhost", address);
-    let refused = connect(&url, LIMIT).await.err();
+    let refused = connect(&url, LIMIT, &Networks::default()).await.err();
     assert!(matches!(refused, Some(ConnectError::Tls(_))), "{refused:?}");
     assert_eq!(probe(&url, None).await, ProbeResult::Tls);
 }
@@ -97,6 +98,9 @@ async fn a_certificate_that_nobody_vouches_for_is_refused_on_every_way() {
 #[tokio::test]
 async fn a_machine_without_roots_trusts_nobody() {
     let address = server().await;
-    let refused = connect_with(&url("localhost", address), LIMIT, &crate::backend::tls::trusting_nobody).await.err();
+    let refused =
+        connect_with(&url("localhost", address), LIMIT, &Networks::default(), &crate::backend::tls::trusting_nobody)
+            .await
+            .err();
     assert!(matches!(refused, Some(ConnectError::Tls(_))), "{refused:?}");
 }

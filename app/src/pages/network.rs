@@ -1,0 +1,127 @@
+//! Page: network. Who may come in, which web pages may call the API, where backends may be.
+
+mod list;
+mod tls;
+
+use domain::network::NetworkView;
+use leptos::{either::EitherOf3, prelude::*};
+
+use self::list::{ListSetting, Section};
+use crate::{
+    answer::typed_in,
+    api::network::{StoreNetwork, get_network},
+    components::{
+        action::{SubmitButton, action, on_success},
+        fault::{FormFault, LoadFault, field_fault},
+        field::{Hidden, input_name},
+        listing::Loading,
+        page::PageHeader,
+        refresh::Refresh,
+    },
+    format::sentence,
+};
+
+/// Every field that shows its own fault.
+const FIELDS: &[&str] = &[
+    "allowed_ips",
+    "denied_ips",
+    "admin_allowed_ips",
+    "admin_denied_ips",
+    "cors_origins",
+    "backend_networks",
+    "confirm",
+];
+
+#[component]
+pub fn NetworkPage() -> impl IntoView {
+    let save = action::<StoreNetwork>();
+    let refresh = Refresh::new();
+    // Not after a conflict: what was typed would go.
+    on_success(save, move || refresh.again());
+    let network = Resource::new(move || refresh.count(), |_| get_network());
+    view! {
+        <PageHeader title="Network" />
+        <Transition fallback=Loading>
+            {move || match network.get() {
+                None => EitherOf3::A(()),
+                Some(Ok(network)) => EitherOf3::B(view! { <NetworkForm network save /> }),
+                Some(Err(error)) => EitherOf3::C(view! { <LoadFault fault=error.to_string() retry=move || refresh.again() /> }),
+            }}
+        </Transition>
+        <Saved save />
+        <tls::Tls />
+    }
+}
+
+/// Says that the last save took place, until something is wrong with the next.
+#[component]
+fn Saved(save: ServerAction<StoreNetwork>) -> impl IntoView {
+    let saved = move || save.value().with(|value| matches!(value, Some(Ok(_))));
+    view! { <p role="status" class="mt-3 text-sm">{move || saved().then_some("Network settings saved. They are in force now.")}</p> }
+}
+
+/// Made anew from what is in force after every save; a save with faults leaves it, and what was typed, as it is.
+#[component]
+fn NetworkForm(network: NetworkView, save: ServerAction<StoreNetwork>) -> impl IntoView {
+    let here = format!(
+        "You are at {}. Saving lists that keep this address out asks you first; on the gateway\u{2019}s machine \
+         \u{201c}ollama-fortress settings reset\u{201d} undoes what was saved here.",
+        network.your_address
+    );
+    view! {
+        <ActionForm action=save>
+            <div class="flex flex-col gap-6">
+                <Hidden name="version" value={typed_in::<StoreNetwork>(&[], "version", &network.version)} />
+                <FormFault action=save fields=FIELDS />
+                <p class="max-w-prose text-sm text-muted">
+                    "One address or network a line: 192.0.2.7, 10.0.0.0/8, 2001:db8::/32. Denied wins over allowed; without allowed ones everybody may come. The lists count before any key or password, and at once. The word none is an empty list in place of one from the environment."
+                </p>
+                <Section title="Who may call the API">
+                    <ListSetting save label="Allowed for the API" name="allowed_ips" value=network.allowed_ips hint="Empty: everybody with a key." />
+                    <ListSetting save label="Denied for the API" name="denied_ips" value=network.denied_ips hint="Refused with 403 whatever key they have." />
+                </Section>
+                <Section title="Who may open these pages" note=here>
+                    <ListSetting
+                        save label="Allowed for the admin pages" name="admin_allowed_ips" value=network.admin_allowed_ips
+                        hint="Empty: everybody who can sign in."
+                    />
+                    <ListSetting save label="Denied for the admin pages" name="admin_denied_ips" value=network.admin_denied_ips hint="They see nothing but a refusal." />
+                </Section>
+                <Section title="Web pages and backends">
+                    <ListSetting
+                        save label="Web origins that may call the API (CORS)" name="cors_origins" value=network.cors_origins
+                        hint="One a line, exactly as browsers name them: https://app.example.com. Empty: scripts of other sites get no answer. Keys are needed all the same."
+                    />
+                    <ListSetting
+                        save label="Networks that backends may be in" name="backend_networks" value=network.backend_networks
+                        hint="Looked at whenever a connection to a backend is made. Empty: anywhere but link-local, multicast and metadata addresses, which no backend may have."
+                    />
+                </Section>
+                <LockOut save />
+                <div>
+                    <SubmitButton label="Save network settings" pending=save.pending() />
+                </div>
+            </div>
+        </ActionForm>
+    }
+    .into_any()
+}
+
+/// Asks before lists are saved that keep out whoever saves them.
+#[component]
+fn LockOut(save: ServerAction<StoreNetwork>) -> impl IntoView {
+    let fault = field_fault(save, "confirm");
+    move || {
+        fault.get().map(|fault| {
+            view! {
+                <div role="alert" class="alert alert-warning flex flex-col items-start gap-3">
+                    <p>{sentence(&fault)}</p>
+                    <label class="flex items-center gap-2">
+                        <input type="checkbox" class="checkbox checkbox-sm" name=input_name("confirm") value="yes" />
+                        "Save them all the same and lock me out"
+                    </label>
+                </div>
+            }
+        })
+    }
+}

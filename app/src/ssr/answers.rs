@@ -1,0 +1,264 @@
+//! Answers to plain forms on their way to the page that shows them: in memory, for the browser that sent the form, once.
+//! A cookie names the answer. Nothing of it is in an address, because whoever writes a link could write it too.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use axum::{
+    body::{Bytes, to_bytes},
+    http::{HeaderMap, HeaderValue, header},
+    response::{IntoResponse, Redirect, Response},
+};
+use leptos::{nonce::Nonce, server_fn::error::SERVER_FN_ERROR_HEADER};
+use url::Url;
+
+use super::cookie;
+use crate::{answer::Answer, error::AppError};
+
+/// Names the answer that waits for its page.
+pub(super) const COOKIE: &str = "op_answer";
+/// How long an answer waits.
+const VALID: Duration = Duration::from_secs(300);
+/// Answers that wait at most; the oldest go.
+const MOST: usize = 256;
+/// More than any answer has, in bytes.
+const MAX_BODY: usize = 64 * 1024;
+/// Longest text of a field that comes back, in bytes.
+const MAX_TYPED: usize = 1024;
+
+/// Functions whose value the next page shows. Never one that answers with a secret.
+const SHOWN: [&str; 4] =
+    ["/admin/fn/backends/test", "/admin/fn/settings/redis", "/admin/fn/settings/save", "/admin/fn/network/save"];
+
+/// Fields that come back as they were typed. None of them is a secret.
+const KEPT: [&str; 46] = [
+    "id",
+    "user_id",
+    "version",
+    "status",
+    "enabled",
+    "name",
+    "url",
+    "user",
+    "key",
+    "requests",
+    "minutes",
+    "redis_url",
+    "redis_host",
+    "redis_port",
+    "redis_user",
+    "redis_database",
+    "redis_tls",
+    "replicas",
+    "catalogue_interval_s",
+    "connect_timeout_s",
+    "first_byte_timeout_s",
+    "stall_timeout_s",
+    "max_body_mb",
+    "public_url",
+    "allowed_ips",
+    "denied_ips",
+    "admin_allowed_ips",
+    "admin_denied_ips",
+    "cors_origins",
+    "backend_networks",
+    "names",
+    "concurrent",
+    "tokens_per_minute",
+    "tokens_per_day",
+    "tokens_per_month",
+    "gpu_seconds_per_day",
+    "expires_at",
+    "models",
+    "management",
+    "num_ctx",
+    "num_predict",
+    "keep_alive_s",
+    "networks",
+    "class_inference",
+    "class_catalogue",
+    "class_management",
+];
+
+struct Waiting {
+    id: String,
+    until: Instant,
+    answer: Answer,
+}
+
+/// All answers that wait; cheap to clone.
+#[derive(Clone, Default)]
+pub(super) struct Answers(Arc<Mutex<VecDeque<Waiting>>>);
+
+impl Answers {
+    fn put(&self, answer: Answer, now: Instant) -> String {
+        let id = Nonce::new().to_string();
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.retain(|other| now < other.until);
+        while waiting.len() >= MOST {
+            waiting.pop_front();
+        }
+        waiting.push_back(Waiting { id: id.clone(), until: now + VALID, answer });
+        id
+    }
+
+    /// The answer of this name, if it waits for `page`; it waits no longer then.
+    fn take(&self, id: &str, page: &str, now: Instant) -> Option<Answer> {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.retain(|other| now < other.until);
+        let at = waiting.iter().position(|other| other.id == id && other.answer.page == page)?;
+        waiting.remove(at).map(|found| found.answer)
+    }
+
+    /// The answer that the browser's cookie names.
+    pub fn take_for(&self, headers: &HeaderMap, page: &str) -> Option<Answer> {
+        self.take(cookie::read(headers, COOKIE)?, page, Instant::now())
+    }
+
+    /// Leads from the answer of a server function to the page, which shows what there is to show.
+    pub async fn lead(&self, form: &Form, response: Response) -> Response {
+        let (mut parts, body) = response.into_parts();
+        let failed = parts.headers.contains_key(SERVER_FN_ERROR_HEADER);
+        let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
+        let to = clean(&parts.headers.remove(header::LOCATION).as_ref().and_then(text).unwrap_or_default());
+        let mut led = Redirect::to(&to).into_response();
+        for cookie in parts.headers.get_all(header::SET_COOKIE) {
+            led.headers_mut().append(header::SET_COOKIE, cookie.clone());
+        }
+        if let Some(site_data) = parts.headers.remove("clear-site-data") {
+            led.headers_mut().insert("clear-site-data", site_data);
+        }
+        let body = to_bytes(body, MAX_BODY).await.unwrap_or_else(|_| Bytes::new());
+        let outcome = if failed {
+            let unknown = || AppError::internal("the form could not be answered; the gateway's log says why");
+            Some(Err(serde_json::from_slice(&body).unwrap_or_else(|_| unknown())))
+        } else if SHOWN.contains(&form.function.as_str()) {
+            String::from_utf8(body.to_vec()).ok().map(Ok)
+        } else {
+            None
+        };
+        if let Some(outcome) = outcome {
+            let page = to.split('?').next().unwrap_or_default().to_owned();
+            let answer = Answer { function: form.function.clone(), page, outcome, typed: form.typed.clone() };
+            let id = self.put(answer, Instant::now());
+            if let Some(cookie) = cookie::set(COOKIE, &id) {
+                led.headers_mut().append(header::SET_COOKIE, cookie);
+            }
+        }
+        led
+    }
+}
+
+/// A plain form as it came.
+pub(super) struct Form {
+    function: String,
+    typed: BTreeMap<String, String>,
+}
+
+impl Form {
+    /// `pairs` are the fields with their names, still within `input[…]`.
+    pub fn new<'a>(function: &str, pairs: impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)>) -> Self {
+        let typed = pairs.filter_map(|(field, text)| {
+            let field = field.strip_prefix("input[")?.strip_suffix(']')?.to_owned();
+            // Addresses may hold a password before the `@`.
+            let secret = field.ends_with("url") && text.contains('@');
+            let kept = KEPT.contains(&field.as_str()) && !secret && text.len() <= MAX_TYPED;
+            kept.then(|| (field, text.into_owned()))
+        });
+        Self { function: function.to_owned(), typed: typed.collect() }
+    }
+}
+
+/// Path and query of an address of the app, without what Leptos puts there about an error. Anything else is the app's
+/// first page.
+pub(super) fn clean(address: &str) -> String {
+    const HOME: &str = "/admin";
+    let base = || Url::parse("http://base.invalid");
+    let Ok(url) = base().and_then(|base| base.join(address)) else { return HOME.to_owned() };
+    let path = url.path();
+    if path != HOME && !path.starts_with("/admin/") || path.starts_with("/admin/fn/") {
+        return HOME.to_owned();
+    }
+    let created = address.starts_with('/') && url.query() == Some("created=1");
+    let query: Vec<&str> = url
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter(|pair| !pair.is_empty() && !is_error(pair) && (created || *pair != "created=1"))
+        .collect();
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{}", query.join("&")) }
+}
+
+/// The query holds what Leptos would show as an error, whoever wrote it.
+pub(super) fn has_error(query: &str) -> bool {
+    query.split('&').any(is_error)
+}
+
+fn is_error(pair: &str) -> bool {
+    let name = pair.split('=').next().unwrap_or_default();
+    url::form_urlencoded::parse(name.as_bytes()).next().is_some_and(|(name, _)| name.starts_with("__"))
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::error::AdminError;
+
+    use super::*;
+
+    fn answer(page: &str) -> Answer {
+        let outcome = Err(AppError(AdminError::Busy));
+        Answer { function: "/admin/fn/users/add".into(), page: page.into(), outcome, typed: BTreeMap::new() }
+    }
+
+    #[test]
+    fn an_answer_is_shown_once_by_its_page_to_its_browser_within_five_minutes() {
+        let (answers, now) = (Answers::default(), Instant::now());
+        let id = answers.put(answer("/admin/users"), now);
+        assert!(answers.take("other", "/admin/users", now).is_none());
+        assert!(answers.take(&id, "/admin/backends", now).is_none());
+        assert!(answers.take(&id, "/admin/users", now).is_some());
+        assert!(answers.take(&id, "/admin/users", now).is_none());
+        let id = answers.put(answer("/admin/users"), now);
+        assert!(answers.take(&id, "/admin/users", now + VALID).is_none());
+    }
+
+    #[test]
+    fn no_more_than_so_many_answers_wait() {
+        let (answers, now) = (Answers::default(), Instant::now());
+        let first = answers.put(answer("/admin"), now);
+        for _ in 0..MOST {
+            answers.put(answer("/admin"), now);
+        }
+        assert_eq!(answers.0.lock().unwrap().len(), MOST);
+        assert!(answers.take(&first, "/admin", now).is_none());
+    }
+
+    #[test]
+    fn secrets_do_not_come_back() {
+        let body =
+            b"input[name]=a&input[password]=p&input[token]=t&input[redis_url]=redis://:p@h&input[url]=http://h&x=1";
+        let form = Form::new("/admin/fn/x", url::form_urlencoded::parse(body));
+        let kept: Vec<&str> = form.typed.keys().map(String::as_str).collect();
+        assert_eq!(kept, ["name", "url"]);
+    }
+
+    #[test]
+    fn a_form_leads_to_a_page_of_the_app_without_an_error_in_the_address() {
+        for (from, to) in [
+            ("http://h:1/admin/login?next=/admin/users&__path=x&__err=y", "/admin/login?next=/admin/users"),
+            ("http://h:1/admin/users/abc?created=1", "/admin/users/abc"),
+            ("/admin/users/abc?created=1", "/admin/users/abc?created=1"),
+            ("http://h:1/admin?%5F_err=y", "/admin"),
+            ("https://evil.test/elsewhere", "/admin"),
+            ("http://h:1/admin/fn/users/add", "/admin"),
+            ("//evil.test/x", "/admin"),
+            ("", "/admin"),
+        ] {
+            assert_eq!(clean(from), to, "{from}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The options that say what a key or a user is held to, the same for all commands that take them. Reading the values is
+//! the control plane's, so that faults sound as they do in the pages.
+
+use clap::Args;
+use domain::policy::PolicyEdit;
+
+/// Each as on the page; an empty value ('') takes the restriction away.
+#[derive(Args, Default)]
+pub struct PolicyOptions {
+    /// Most requests running at once, streaming included.
+    #[arg(long, value_name = "N")]
+    concurrent: Option<String>,
+    /// Most prompt and answer tokens in every 60 seconds.
+    #[arg(long, value_name = "N")]
+    tokens_per_minute: Option<String>,
+    /// Most tokens in a day of UTC.
+    #[arg(long, value_name = "N")]
+    tokens_per_day: Option<String>,
+    /// Most tokens in a month of UTC.
+    #[arg(long, value_name = "N")]
+    tokens_per_month: Option<String>,
+    /// Most seconds that backends work in a day of UTC.
+    #[arg(long, value_name = "N")]
+    gpu_seconds_per_day: Option<String>,
+    /// When it ends: 2026-12-31, 2026-12-31T23:59 (UTC), or from now on like 30d or 12h.
+    #[arg(long, value_name = "DATE")]
+    expires: Option<String>,
+    /// The models it may use and see, patterns with * among them: 'llama3.2, qwen3:*'.
+    #[arg(long, value_name = "LIST")]
+    models: Option<String>,
+    /// It may pull, push, create, copy and delete models: yes or no.
+    #[arg(long, value_name = "yes|no")]
+    allow_management: Option<String>,
+    /// Largest num_ctx of a request.
+    #[arg(long, value_name = "N")]
+    num_ctx: Option<String>,
+    /// Most tokens of one answer.
+    #[arg(long, value_name = "N")]
+    num_predict: Option<String>,
+    /// Longest keep_alive of a request: seconds, or a time like 5m.
+    #[arg(long, value_name = "TIME")]
+    keep_alive: Option<String>,
+    /// Addresses and networks it may be used from: '10.0.0.0/8, ::1'.
+    #[arg(long, value_name = "LIST")]
+    networks: Option<String>,
+}
+
+impl From<PolicyOptions> for PolicyEdit {
+    fn from(options: PolicyOptions) -> Self {
+        Self {
+            concurrent: options.concurrent,
+            tokens_per_minute: options.tokens_per_minute,
+            tokens_per_day: options.tokens_per_day,
+            tokens_per_month: options.tokens_per_month,
+            gpu_seconds_per_day: options.gpu_seconds_per_day,
+            expires_at: options.expires,
+            models: options.models,
+            management: options.allow_management,
+            num_ctx: options.num_ctx,
+            num_predict: options.num_predict,
+            keep_alive_s: options.keep_alive,
+            networks: options.networks,
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Who may come in: lists of addresses, the admin pages' own listener, names of the host. Addresses of callers are those
+//! that a trusted proxy on this machine tells.
+
+use reqwest::{Method, StatusCode};
+
+use crate::harness::{Home, Server, home_with_key, http};
+
+/// Asks as the proxy on this machine does for a client at `address`.
+async fn from(server: &Server, path: &str, address: &str, key: &str) -> (StatusCode, String) {
+    let request = http().get(server.url(path)).bearer_auth(key).header("x-forwarded-for", address);
+    let answer = request.send().await.unwrap();
+    (answer.status(), answer.text().await.unwrap())
+}
+
+#[tokio::test]
+async fn lists_keep_addresses_out_before_any_key_or_session_is_looked_at() {
+    let (home, key) = home_with_key();
+    let home = home
+        .with("TRUSTED_PROXIES", "127.0.0.1")
+        .with("ALLOWED_IPS", "192.0.2.0/24, 2001:db8::/32")
+        .with("DENIED_IPS", "192.0.2.66")
+        .with("ADMIN_DENIED_IPS", "192.0.2.0/24");
+    let server = home.start();
+    for (address, api, admin) in [
+        ("192.0.2.7", 200, 403),
+        ("192.0.2.66", 403, 403),
+        ("::ffff:192.0.2.66", 403, 403),
+        ("::ffff:192.0.2.7", 200, 403),
+        ("198.51.100.1", 403, 200),
+        ("2001:db8::9", 200, 200),
+        // The right-most address that is no trusted proxy counts.
+        ("192.0.2.7, 192.0.2.66", 403, 403),
+        ("192.0.2.66, 192.0.2.7", 200, 403),
+    ] {
+        assert_eq!(from(&server, "/api/tags", address, &key).await.0, api, "{address}");
+        assert_eq!(from(&server, "/admin/login", address, &key).await.0, admin, "{address}");
+        assert_eq!(from(&server, "/livez", address, &key).await.0, 200, "{address}");
+        let file = from(&server, "/pkg/favicon.svg", address, &key).await.0;
+        assert_eq!(file, admin, "{address}");
+    }
+    // No key, a wrong key: the list answers first, in the caller's dialect, and names the address it saw.
+    let (status, body) = from(&server, "/api/tags", "192.0.2.66", "nonsense").await;
+    assert_eq!(
+        (status.as_u16(), body.as_str()),
+        (403, r#"{"error":"requests from 192.0.2.66 are not accepted here"}"#)
+    );
+    let (status, body) = from(&server, "/v1/models", "192.0.2.66", "nonsense").await;
+    assert!(status == 403 && body.starts_with(r#"{"error":{"message":"requests from 192.0.2.66"#), "{body}");
+    let (status, body) = from(&server, "/admin", "192.0.2.66", "").await;
+    assert_eq!((status.as_u16(), body.as_str()), (403, "requests from 192.0.2.66 are not accepted here"));
+    server.stop();
+}
+
+#[tokio::test]
+async fn a_header_of_a_stranger_opens_no_door() {
+    let (home, key) = home_with_key();
+    let home = home.with("DENIED_IPS", "127.0.0.0/8").with("ALLOWED_IPS", "192.0.2.7, 127.0.0.1");
+    let server = home.start();
+    for address in ["192.0.2.7", "::ffff:192.0.2.7", ""] {
+        assert_eq!(from(&server, "/api/tags", address, &key).await.0, 403, "{address}");
+    }
+    server.stop();
+}
+
+#[tokio::test]
+async fn admin_pages_with_a_listener_of_their_own_are_on_no_other() {
+    let (home, key) = home_with_key();
+    let home = home.with("ADMIN_LISTEN", "localhost:0");
+    let mut server = home.start();
+    let line = server.line();
+    let admin =
+        line.strip_prefix("The admin pages are at http://").and_then(|rest| rest.strip_suffix("/admin")).unwrap();
+    let link = server.line();
+    assert!(link.contains(&format!(" http://{admin}/admin/setup?token=")), "{link}");
+    let status = async |method: Method, url: String| {
+        let request = http().request(method, url).bearer_auth(&key).header("accept", "text/html");
+        request.header("sec-fetch-site", "same-origin").send().await.unwrap().status().as_u16()
+    };
+    for path in
+        ["/admin", "/admin/login", "/admin/live", "/admin/fn/session/login", "/admin/setup?token=x", "/pkg/favicon.svg"]
+    {
+        for method in [Method::GET, Method::POST] {
+            assert_eq!(status(method, server.url(path)).await, 404, "{path}");
+        }
+        assert_ne!(status(Method::GET, format!("http://{admin}{path}")).await, 404, "{path}");
+    }
+    for path in ["/api/tags", "/v1/models", "/api/chat", "/api"] {
+        assert_eq!(status(Method::GET, format!("http://{admin}{path}")).await, 404, "{path}");
+    }
+    assert_eq!(status(Method::GET, server.url("/api/tags")).await, 200);
+    assert_eq!(status(Method::GET, server.url("/")).await, 200);
+    assert_eq!(status(Method::GET, format!("http://{admin}/")).await, 302);
+    for base in [format!("http://{}", server.address), format!("http://{admin}")] {
+        assert_eq!(status(Method::GET, format!("{base}/livez")).await, 200);
+        assert_eq!(status(Method::GET, format!("{base}/readyz")).await, 200);
+    }
+    server.stop();
+}
+
+#[tokio::test]
+async fn after_the_set_up_only_known_names_lead_to_the_admin_pages() {
+    let home = Home::new();
+    let server = home.start();
+    let page = async |server: &Server, host: &str| {
+        let answer = http().get(server.url("/admin/login")).header("host", host).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    assert_ne!(page(&server, "evil.test").await.0, 421, "the set-up link is protection enough");
+    assert_eq!(home.run_with("correct horse battery", &["admin", "create", "root", "--password-stdin"]).code, Some(0));
+    let (status, text) = page(&server, "evil.test:8080").await;
+    assert!(status == 421 && text.contains("PUBLIC_URL=http://evil.test:8080"), "{text}");
+    for host in ["127.0.0.1", "localhost:1", "10.9.8.7:8080", "[::1]"] {
+        assert_eq!(page(&server, host).await.0, 200, "{host}");
+    }
+    server.stop();
+}
+
+#[test]
+fn settings_are_reset_running_or_stopped() {
+    let (home, _) = home_with_key();
+    assert_eq!(home.ok(&["settings", "reset"]), "");
+    let server = home.start();
+    assert_eq!(home.ok(&["settings", "reset", "all"]), "");
+    assert_eq!(home.run(&["settings", "reset", "everything"]).code, Some(64));
+    server.stop();
+}
+
+#[tokio::test]
+async fn only_listed_origins_hear_that_they_may_call_the_api() {
+    const ALLOWED: &str = "https://app.example.com";
+    let (home, key) = home_with_key();
+    let home = home.with("CORS_ORIGINS", ALLOWED);
+    let server = home.start();
+    let ask = async |method: Method, path: &str, origin: &str, preflight: bool, key: &str| {
+        let mut request = http().request(method, server.url(path)).header("origin", origin).bearer_auth(key);
+        if preflight {
+            request = request.header("access-control-request-method", "POST");
+            request = request.header("access-control-request-headers", "authorization, content-type");
+        }
+        request.send().await.unwrap()
+    };
+    let header = |answer: &reqwest::Response, name: &str| {
+        answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
+    };
+    for origin in [
+        "https://evil.test",
+        "null",
+        ALLOWED,
+        "https://app.example.com.evil.test",
+        "https://sub.app.example.com",
+        "https://app.example.com:8443",
+        "http://app.example.com",
+    ] {
+        let listed = origin == ALLOWED;
+        let expected = if listed { ALLOWED } else { "" };
+        for key in [key.as_str(), "nonsense"] {
+            let answer = ask(Method::GET, "/api/tags", origin, false, key).await;
+            assert_eq!(header(&answer, "access-control-allow-origin"), expected, "{origin}");
+            assert_eq!(header(&answer, "vary"), "origin", "{origin}");
+            assert_eq!(header(&answer, "access-control-allow-credentials"), "", "{origin}");
+            assert_eq!(header(&answer, "access-control-expose-headers").contains("Retry-After"), listed, "{origin}");
+        }
+        let answer = ask(Method::OPTIONS, "/api/chat", origin, true, "nonsense").await;
+        assert_eq!(answer.status().as_u16(), if listed { 204 } else { 405 }, "{origin}");
+        assert_eq!(header(&answer, "access-control-allow-origin"), expected, "{origin}");
+        assert_eq!(header(&answer, "access-control-allow-headers").contains("authorization"), listed, "{origin}");
+        // The admin pages are nobody else's.
+        for method in [Method::GET, Method::OPTIONS] {
+            let answer = ask(method, "/admin/login", origin, true, "").await;
+            assert_eq!(header(&answer, "access-control-allow-origin"), "", "{origin}");
+        }
+    }
+    assert_eq!(ask(Method::OPTIONS, "/api/chat", ALLOWED, false, "").await.status(), 405, "no preflight");
+    server.stop();
+    let (home, key) = home_with_key();
+    let server = home.start();
+    let answer = http().get(server.url("/api/tags")).header("origin", ALLOWED).bearer_auth(&key).send().await.unwrap();
+    assert_eq!(
+        (header(&answer, "access-control-allow-origin"), header(&answer, "vary")),
+        (String::new(), String::new())
+    );
+    server.stop();
+}

@@ -1,0 +1,230 @@
+//! Every way in, as written lists: what needs a session, what needs a key, what needs neither. A server function, page or
+//! path that is in the program and not in a list fails here, so that each new one is decided on.
+
+use std::collections::BTreeSet;
+
+use reqwest::{Method, header};
+
+use crate::{
+    admin::{Admin, home_with_admin, post, server_functions},
+    harness::{Home, Server, http},
+};
+
+/// Server functions that need no session, and what each answers to a stranger who sends nothing.
+const OPEN: [(&str, &str, u16); 3] =
+    [("POST", "session/login", 400), ("GET", "setup/state", 200), ("POST", "setup/admin", 400)];
+
+/// Server functions that need one.
+const CLOSED: [(&str, &str); 34] = [
+    ("GET", "backends/list"),
+    ("POST", "backends/add"),
+    ("POST", "backends/edit"),
+    ("POST", "backends/enabled"),
+    ("POST", "backends/remove"),
+    ("POST", "backends/test"),
+    ("POST", "backends/probe"),
+    ("GET", "help/facts"),
+    ("POST", "keys/create"),
+    ("POST", "keys/limit"),
+    ("POST", "keys/policy"),
+    ("POST", "keys/status"),
+    ("GET", "live/now"),
+    ("GET", "network/get"),
+    ("POST", "network/save"),
+    ("GET", "network/tls"),
+    ("POST", "network/tls-make"),
+    ("POST", "network/tls-remove"),
+    ("POST", "network/tls-save"),
+    ("GET", "session/current"),
+    ("POST", "session/logout"),
+    ("GET", "settings/get"),
+    ("GET", "settings/redis-status"),
+    ("POST", "settings/save"),
+    ("POST", "settings/redis"),
+    ("GET", "setup/found"),
+    ("POST", "setup/backend"),
+    ("POST", "setup/key"),
+    ("GET", "users/list"),
+    ("GET", "users/get"),
+    ("POST", "users/add"),
+    ("POST", "users/enabled"),
+    ("POST", "users/policy"),
+    ("POST", "users/remove"),
+];
+
+/// Pages that need no session.
+const OPEN_PAGES: [&str; 2] = ["/admin/login", "/admin/setup"];
+/// Pages that need one. `{id}` stands for anything.
+const CLOSED_PAGES: [&str; 7] = [
+    "/admin",
+    "/admin/backends",
+    "/admin/help",
+    "/admin/network",
+    "/admin/settings",
+    "/admin/users",
+    "/admin/users/{id}",
+];
+/// Addresses of the admin plane that are neither page nor server function.
+const OTHER: [&str; 3] = ["/admin/live", "/admin/", "/admin/{*path}"];
+
+/// Paths of the API, none of which answers without a key.
+const API: [&str; 28] = [
+    "/api/blobs/",
+    "/api/chat",
+    "/api/copy",
+    "/api/create",
+    "/api/delete",
+    "/api/embed",
+    "/api/embeddings",
+    "/api/experimental/model-recommendations",
+    "/api/experimental/web_fetch",
+    "/api/experimental/web_search",
+    "/api/generate",
+    "/api/me",
+    "/api/ps",
+    "/api/pull",
+    "/api/push",
+    "/api/show",
+    "/api/signout",
+    "/api/status",
+    "/api/tags",
+    "/api/user/keys/",
+    "/api/version",
+    "/v1/audio/transcriptions",
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/embeddings",
+    "/v1/messages",
+    "/v1/models/",
+    "/v1/responses",
+];
+/// Paths outside both planes that answer anybody.
+const PUBLIC: [&str; 3] = ["/", "/livez", "/readyz"];
+
+/// The string literals of a source text before its tests that begin with `start`.
+fn literals<'s>(source: &'s str, start: &str) -> BTreeSet<&'s str> {
+    let program = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let lines = program.lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines.flat_map(|line| line.split('"').skip(1).step_by(2)).filter(|text| text.starts_with(start)).collect()
+}
+
+#[test]
+fn every_server_function_is_in_a_list() {
+    let listed = OPEN.iter().map(|(method, path, _)| (*method, *path)).chain(CLOSED);
+    let listed: BTreeSet<(String, String)> =
+        listed.map(|(method, path)| (method.to_owned(), format!("/admin/fn/{path}"))).collect();
+    assert_eq!(server_functions().into_iter().collect::<BTreeSet<_>>(), listed);
+}
+
+#[tokio::test]
+async fn every_page_is_in_a_list() {
+    let routes = leptos_axum::generate_route_list(app::App);
+    let found: BTreeSet<String> = routes.iter().map(|route| route.path().to_owned()).collect();
+    let listed = OPEN_PAGES.iter().chain(&CLOSED_PAGES).map(|path| (*path).to_owned());
+    assert_eq!(found, listed.collect());
+}
+
+#[test]
+fn every_other_path_in_the_program_is_in_a_list() {
+    let admin = [include_str!("../../src/admin_plane.rs"), include_str!("../../../app/src/ssr.rs")];
+    let routes = admin.iter().flat_map(|source| source.split(".route(\"").skip(1));
+    let routes: BTreeSet<&str> = routes.filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(routes, BTreeSet::from(OTHER));
+
+    let endpoints = include_str!("../../../crates/gateway/src/endpoints.rs");
+    let find = endpoints.split("pub(crate) fn find").nth(1).unwrap().split("\n}\n").next().unwrap();
+    let mut api = literals(find, "/api/");
+    api.extend(literals(find, "/v1/"));
+    // The list and one of its members are one entry here.
+    assert!(api.remove("/v1/models"));
+    assert_eq!(api, BTreeSet::from(API));
+
+    let mut front = literals(include_str!("../../src/edge/route.rs"), "/");
+    for plane in ["/api", "/v1", "/admin"] {
+        assert!(front.remove(plane), "{plane}");
+    }
+    assert_eq!(front, BTreeSet::from(PUBLIC));
+}
+
+async fn call(server: &Server, method: &str, path: &str, cookie: Option<&str>, accept: &str) -> reqwest::Response {
+    let request = http()
+        .request(Method::from_bytes(method.as_bytes()).unwrap(), server.url(path))
+        .header("sec-fetch-site", "same-origin")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .header(header::ACCEPT, accept);
+    cookie.into_iter().fold(request, |request, cookie| request.header(header::COOKIE, cookie)).send().await.unwrap()
+}
+
+/// The answer leads to the sign-in page and holds nothing else.
+async fn assert_leads_to_login(answer: reqwest::Response, what: &str) {
+    let to = answer.headers().get(header::LOCATION).map(|to| to.to_str().unwrap().to_owned()).unwrap_or_default();
+    assert!(answer.status().is_redirection() && to.starts_with("/admin/login"), "{what}: {} {to}", answer.status());
+    assert_eq!(answer.text().await.unwrap(), "", "{what}");
+}
+
+#[tokio::test]
+async fn nothing_of_the_admin_plane_answers_without_a_session_but_what_is_listed_as_open() {
+    let home = home_with_admin();
+    let server = home.start();
+    let ended = Admin::sign_in(&server).await;
+    ended.call(&server, "session/logout", &[]).await;
+    let never = format!("op_session={}", "A".repeat(ended.token().len()));
+    for cookie in [None, Some(ended.cookie.as_str()), Some(never.as_str()), Some("op_session=")] {
+        for (method, path) in CLOSED {
+            let path = format!("/admin/fn/{path}");
+            let answer = call(&server, method, &path, cookie, "application/json").await;
+            assert_eq!(answer.status(), 401, "{path}");
+            assert_eq!(answer.text().await.unwrap(), r#"{"kind":"unauthenticated"}"#, "{path}");
+            assert_leads_to_login(call(&server, method, &path, cookie, "text/html").await, &path).await;
+        }
+        for page in CLOSED_PAGES.iter().chain(&["/admin/no/such/page"]).map(|page| page.replace("{id}", "0123456789ab"))
+        {
+            assert_leads_to_login(call(&server, "GET", &page, cookie, "text/html").await, &page).await;
+        }
+        assert_eq!(call(&server, "GET", "/admin/live", cookie, "text/event-stream").await.status(), 401);
+        for (method, path, status) in OPEN {
+            let answer = call(&server, method, &format!("/admin/fn/{path}"), cookie, "application/json").await;
+            assert_eq!(answer.status(), status, "{path}");
+        }
+        for page in OPEN_PAGES {
+            assert_eq!(call(&server, "GET", page, cookie, "text/html").await.status(), 200, "{page}");
+        }
+    }
+    // With the administrator made, the set-up makes no other, whatever is sent.
+    let second = post(&server, "setup/admin", &[("name", "second"), ("password", "a long enough password")]);
+    assert_eq!(second.send().await.unwrap().status(), 409);
+    server.stop();
+}
+
+#[tokio::test]
+async fn a_session_is_no_key_and_nothing_of_the_api_answers_without_one() {
+    let home = home_with_admin();
+    let server = home.start();
+    let admin = Admin::sign_in(&server).await;
+    for path in API.map(|path| if path.ends_with('/') { format!("{path}x") } else { path.to_owned() }) {
+        for method in [Method::GET, Method::POST, Method::DELETE, Method::PUT, Method::HEAD, Method::OPTIONS] {
+            let request = http().request(method.clone(), server.url(&path));
+            let status = request.header(header::COOKIE, &admin.cookie).body("{}").send().await.unwrap().status();
+            assert!([401, 405].contains(&status.as_u16()), "{method} {path}: {status}");
+        }
+    }
+    server.stop();
+}
+
+#[tokio::test]
+async fn before_there_is_an_administrator_strangers_can_set_up_nothing() {
+    let home = Home::new();
+    let server = home.start();
+    for (path, fields) in [
+        ("setup/admin", &[("name", "mallory"), ("password", "a long enough password")][..]),
+        ("setup/backend", &[("url", "http://127.0.0.1:9"), ("token", "")]),
+        ("setup/key", &[("user", "mallory"), ("key", "k")]),
+    ] {
+        let status = post(&server, path, fields).send().await.unwrap().status().as_u16();
+        assert!([401, 403].contains(&status), "{path}: {status}");
+    }
+    let login = post(&server, "session/login", &[("name", "mallory"), ("password", "a long enough password")]);
+    assert_eq!(login.send().await.unwrap().status(), 401);
+    assert!(home.names(&["user", "list"]).is_empty());
+    server.stop();
+}
