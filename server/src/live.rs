@@ -39,7 +39,7 @@ pub async fn live(
     headers: HeaderMap,
 ) -> Response {
     let token = app::ssr::session_token(&headers, client.https);
-    let Some(actor) = token.and_then(|token| live.control.authenticate(token)) else {
+    let Some(actor) = token.and_then(|token| live.control.authenticate(token, &client)) else {
         return (StatusCode::UNAUTHORIZED, "sign in to go on").into_response();
     };
     let user = match uri.query().map(|query| query.strip_prefix("user=").and_then(|id| UserId::new(id).ok())) {

@@ -2,14 +2,17 @@
 //! function is sent what it does not know. Also the set-up link, the way back from a plain form, and the HTTP status of a
 //! server function's error.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use axum::{
     Json,
     body::{Body, Bytes, to_bytes},
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
+use control::Client;
 use domain::error::AdminError;
 use leptos::server_fn::error::SERVER_FN_ERROR_HEADER;
 
@@ -111,7 +114,7 @@ fn accepts_pages(headers: &HeaderMap) -> bool {
 /// The request, with the actor of its session; or the answer, where it may not go on.
 fn admit(state: &AppState, mut request: Request) -> Result<Request, Box<Response>> {
     let path = request.uri().path().to_owned();
-    let https = request.extensions().get::<control::Client>().is_some_and(|client| client.https);
+    let client = client_of(request.extensions());
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     if let Some(trimmed) = path.strip_suffix('/').filter(|_| request.method() == Method::GET) {
         return Err(Box::new(Redirect::permanent(trimmed).into_response()));
@@ -127,7 +130,8 @@ fn admit(state: &AppState, mut request: Request) -> Result<Request, Box<Response
     {
         return Err(Box::new(redeem(state, token)));
     }
-    let actor = session_token(request.headers(), https).and_then(|token| state.control.authenticate(token));
+    let actor = session_token(request.headers(), client.https)
+        .and_then(|token| state.control.authenticate(token, &client));
     if let Some(actor) = actor {
         if path == "/admin/login" {
             return Err(Box::new(found("/admin")));
@@ -142,6 +146,16 @@ fn admit(state: &AppState, mut request: Request) -> Result<Request, Box<Response
         return Err(Box::new(found(&login_path(here))));
     }
     Ok(request)
+}
+
+/// Where a request comes from. Without the server's note everything is taken for one unknown address, which shares one
+/// lock-out.
+pub(super) fn client_of(extensions: &Extensions) -> Client {
+    extensions.get::<Client>().cloned().unwrap_or_else(|| Client {
+        address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        user_agent: String::new(),
+        https: false,
+    })
 }
 
 /// No session: data says so, a plain form goes to the sign-in page and then back to where it was.

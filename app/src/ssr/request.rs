@@ -1,7 +1,5 @@
 //! One request of the app as server functions and pages see it.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use axum::http::{HeaderName, HeaderValue, header, request::Parts};
 use control::{Actor, Client, Control, SetupSession};
 use domain::{error::AdminError, host::is_loopback, key::CreatedKey};
@@ -11,7 +9,7 @@ use leptos_router::location::RequestUrl;
 
 use super::{
     AppState, cookie,
-    gate::{SESSION_COOKIE, SESSION_COOKIE_TLS, SETUP_COOKIE},
+    gate::{SESSION_COOKIE, SESSION_COOKIE_TLS, SETUP_COOKIE, client_of},
 };
 use crate::{
     answer::Answer,
@@ -45,14 +43,8 @@ impl Request {
         self.parts.extensions.get::<Actor>().cloned().ok_or(AppError(AdminError::Unauthenticated))
     }
 
-    /// Where the request comes from. Without the server's note everything is taken for one unknown address, which shares
-    /// one lock-out.
     pub fn client(&self) -> Client {
-        self.parts.extensions.get::<Client>().cloned().unwrap_or_else(|| Client {
-            address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            user_agent: String::new(),
-            https: false,
-        })
+        client_of(&self.parts.extensions)
     }
 
     pub fn header(&self, name: &str) -> Option<String> {

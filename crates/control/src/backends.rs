@@ -101,19 +101,20 @@ impl Control {
         self.state().rows.backends.iter().map(|row| view(row, &live)).collect()
     }
 
-    pub async fn add_backend(&self, _actor: &Actor, input: AddBackend) -> Result<BackendView, AdminError> {
-        let id = self.store_backend(&input).await?;
+    pub async fn add_backend(&self, actor: &Actor, input: AddBackend) -> Result<BackendView, AdminError> {
+        let id = self.store_backend(actor, &input).await?;
         self.look_at(&id).await
     }
 
     /// Stores it without reaching it.
-    pub(crate) async fn store_backend(&self, input: &AddBackend) -> Result<BackendId, AdminError> {
+    pub(crate) async fn store_backend(&self, actor: &Actor, input: &AddBackend) -> Result<BackendId, AdminError> {
+        let by = actor.operates("backend added")?;
         let form = Form::check(&input.name, &input.url, &input.token)?;
         let id: BackendId = random::id()?;
         let sealed_token = self.seal_token(&id, form.token.as_ref())?;
         let (name, url) = (form.name.clone(), shown(&form.url));
         let row = BackendRow { id: id.clone(), name, url, enabled: true, sealed_token, created_at: Now::read().wall };
-        self.mutate("backend added", |state| {
+        self.mutate(by, |state| {
             form.check_fits(&self.0, state, None)?;
             Ok((vec![Op::PutBackend(row.clone())], ()))
         })
@@ -122,10 +123,11 @@ impl Control {
         Ok(id)
     }
 
-    pub async fn edit_backend(&self, _actor: &Actor, input: EditBackend) -> Result<BackendView, AdminError> {
+    pub async fn edit_backend(&self, actor: &Actor, input: EditBackend) -> Result<BackendView, AdminError> {
+        let by = actor.operates("backend changed")?;
         let form = Form::check(&input.name, &input.url, &input.token)?;
         let sealed = self.seal_token(&input.id, form.token.as_ref())?;
-        self.mutate("backend changed", |state| {
+        self.mutate(by, |state| {
             let row = state.backend(&input.id)?;
             form.check_fits(&self.0, state, Some(row))?;
             let keeps = sealed.is_none() && !input.clear_token && row.sealed_token.is_some();
@@ -144,16 +146,21 @@ impl Control {
 
     pub async fn set_backend_enabled(
         &self,
-        _actor: &Actor,
+        actor: &Actor,
         input: SetBackendEnabled,
     ) -> Result<BackendView, AdminError> {
-        let view = self.switch_backend(&input.id, input.enabled).await?;
+        let view = self.switch_backend(actor, &input.id, input.enabled).await?;
         if input.enabled { self.look_at(&input.id).await } else { Ok(view) }
     }
 
     /// Switches it without reaching it.
-    pub(crate) async fn switch_backend(&self, id: &BackendId, enabled: bool) -> Result<BackendView, AdminError> {
-        self.mutate("backend switched", |state| {
+    pub(crate) async fn switch_backend(
+        &self,
+        actor: &Actor,
+        id: &BackendId,
+        enabled: bool,
+    ) -> Result<BackendView, AdminError> {
+        self.mutate(actor.operates("backend switched")?, |state| {
             let row = state.backend(id)?;
             let changed = (row.enabled != enabled).then(|| BackendRow { enabled, ..row.clone() });
             Ok((changed.map(Op::PutBackend).into_iter().collect(), ()))
@@ -162,8 +169,8 @@ impl Control {
         self.backend_view(id)
     }
 
-    pub async fn remove_backend(&self, _actor: &Actor, input: BackendRef) -> Result<(), AdminError> {
-        self.mutate("backend removed", |state| {
+    pub async fn remove_backend(&self, actor: &Actor, input: BackendRef) -> Result<(), AdminError> {
+        self.mutate(actor.operates("backend removed")?, |state| {
             state.backend(&input.id)?;
             Ok((vec![Op::DeleteBackend(input.id.clone())], ()))
         })

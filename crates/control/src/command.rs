@@ -123,21 +123,22 @@ impl Control {
         let actor = Actor::command_line()?;
         match command {
             Command::AdminCreate { name, password } => {
-                self.create_admin(&name, &Zeroizing::new(password)).await?;
+                self.create_admin(&actor, &name, &Zeroizing::new(password)).await?;
                 Ok(Reply::Done)
             }
             Command::AdminResetPassword { name, password } => {
-                self.reset_password(&name, &Zeroizing::new(password)).await?;
+                self.reset_password(&actor, &name, &Zeroizing::new(password)).await?;
                 Ok(Reply::Done)
             }
             Command::BackendAdd { name, url, token } => {
-                let id = self.store_backend(&AddBackend { name, url, token: token.unwrap_or_default() }).await?;
+                let id =
+                    self.store_backend(&actor, &AddBackend { name, url, token: token.unwrap_or_default() }).await?;
                 Ok(Reply::Backends(vec![self.backend_view(&id)?]))
             }
             Command::BackendList => Ok(Reply::Backends(self.backends(&actor))),
             Command::BackendSetEnabled { backend, enabled } => {
                 let id = self.backend_called(&backend)?;
-                Ok(Reply::Backends(vec![self.switch_backend(&id, enabled).await?]))
+                Ok(Reply::Backends(vec![self.switch_backend(&actor, &id, enabled).await?]))
             }
             Command::BackendRemove { backend } => {
                 let id = self.backend_called(&backend)?;
@@ -150,7 +151,7 @@ impl Control {
             }
             Command::UserPolicy { user, clear, edit } => {
                 let id = self.user_called(&user)?;
-                Ok(Reply::Users(vec![self.edit_user_policy(&id, |before| edited(&edit, clear, before)).await?]))
+                Ok(Reply::Users(vec![self.edit_user_policy(&actor, &id, |before| edited(&edit, clear, before)).await?]))
             }
             Command::UserList => Ok(Reply::Users(self.users(&actor))),
             Command::UserSetEnabled { user, enabled } => {
@@ -171,7 +172,7 @@ impl Control {
             }
             Command::KeyPolicy { key, clear, edit } => {
                 let id = key_id(&key)?;
-                Ok(Reply::Keys(vec![self.edit_key_policy(&id, |before| edited(&edit, clear, before)).await?]))
+                Ok(Reply::Keys(vec![self.edit_key_policy(&actor, &id, |before| edited(&edit, clear, before)).await?]))
             }
             Command::KeyList { user } => Ok(Reply::Keys(self.keys(user.as_deref())?)),
             Command::KeySetEnabled { key, enabled } => {
@@ -184,7 +185,7 @@ impl Control {
                 Ok(Reply::Keys(vec![self.set_key_status(&actor, input).await?]))
             }
             Command::SettingsReset { all } => {
-                self.reset_settings(all).await?;
+                self.reset_settings(&actor, all).await?;
                 Ok(Reply::Done)
             }
             Command::KeyLimit { key, requests, minutes } => {

@@ -287,7 +287,7 @@ impl Control {
         client: &Client,
         input: SaveNetwork,
     ) -> Result<NetworkView, AdminError> {
-        self.mutate("network settings saved", |state| {
+        self.mutate(actor.owns("network settings saved")?, |state| {
             Ok((plan(state, &self.0.environment.network, &input, client.address)?, ()))
         })
         .await?;
@@ -295,8 +295,8 @@ impl Control {
     }
 
     /// Forgets saved settings, so that environment and defaults count again: those of the Network page, or all.
-    pub(crate) async fn reset_settings(&self, all: bool) -> Result<(), AdminError> {
-        self.mutate("settings reset", |state| {
+    pub(crate) async fn reset_settings(&self, actor: &Actor, all: bool) -> Result<(), AdminError> {
+        self.mutate(actor.owns("settings reset")?, |state| {
             let names = state.rows.settings.iter().map(|(name, _)| name);
             let gone = names.filter(|name| if all { !name.starts_with(MARK) } else { name.starts_with(PREFIX) });
             Ok((gone.cloned().map(Op::DeleteSetting).collect(), ()))

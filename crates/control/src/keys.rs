@@ -10,7 +10,7 @@ use domain::{
 use store::row::{KeyRow, Op};
 use zeroize::Zeroizing;
 
-use crate::{Actor, Control, clock::Now, fault, name, policy, secrets::random, state::State};
+use crate::{Actor, Control, by::By, clock::Now, fault, name, policy, secrets::random, state::State};
 
 /// How often another id is drawn when one is taken. With 71 bits, twice is already a sign of a broken source.
 const DRAWS: usize = 4;
@@ -23,7 +23,8 @@ pub(crate) fn revoked(key: &KeyRow) -> KeyRow {
 }
 
 impl Control {
-    pub async fn create_key(&self, _actor: &Actor, input: CreateKey) -> Result<CreatedKey, AdminError> {
+    pub async fn create_key(&self, actor: &Actor, input: CreateKey) -> Result<CreatedKey, AdminError> {
+        let by = actor.operates("key created")?;
         let mut fields: Vec<FieldError> = Vec::new();
         let name = name::check("name", &input.name).map_err(|fault| fields.push(fault));
         let limit = RateLimit::from_fields(&input.requests, &input.minutes).map_err(|faults| fields.extend(faults));
@@ -33,7 +34,7 @@ impl Control {
         };
         let secret = random::key_secret()?;
         let (token, row) = self
-            .mutate("key created", |state| {
+            .mutate(by, |state| {
                 let user = state.user(&input.user_id)?;
                 let mut living = state.keys_of(&user.id).filter(|key| key.status != KeyStatus::Revoked);
                 if living.any(|key| name::same(&key.name, &name)) {
@@ -58,34 +59,36 @@ impl Control {
         Ok(CreatedKey { token: token.to_string(), view: self.key_view(&self.state(), &row) })
     }
 
-    pub async fn set_key_limit(&self, _actor: &Actor, input: SetKeyLimit) -> Result<KeyView, AdminError> {
+    pub async fn set_key_limit(&self, actor: &Actor, input: SetKeyLimit) -> Result<KeyView, AdminError> {
+        let by = actor.operates("key limit changed")?;
         let limit =
             RateLimit::from_fields(&input.requests, &input.minutes).map_err(|fields| AdminError::Invalid { fields })?;
-        self.change_key("key limit changed", &input.id, |key| Ok(KeyRow { limit, ..key.clone() })).await
+        self.change_key(by, &input.id, |key| Ok(KeyRow { limit, ..key.clone() })).await
     }
 
     /// Replaces the whole policy; it is in force when this returns.
-    pub async fn set_key_policy(&self, _actor: &Actor, input: SetKeyPolicy) -> Result<KeyView, AdminError> {
+    pub async fn set_key_policy(&self, actor: &Actor, input: SetKeyPolicy) -> Result<KeyView, AdminError> {
         let (id, input) = input.into_parts();
-        self.edit_key_policy(&id, |_| input.clone()).await
+        self.edit_key_policy(actor, &id, |_| input.clone()).await
     }
 
     /// The same, from what is there.
     pub(crate) async fn edit_key_policy(
         &self,
+        actor: &Actor,
         id: &KeyId,
         edit: impl Fn(&Policy) -> PolicyInput + Send + Sync,
     ) -> Result<KeyView, AdminError> {
-        self.change_key("key policy changed", id, |key| {
+        self.change_key(actor.operates("key policy changed")?, id, |key| {
             let policy = policy::read(&edit(&key.policy), &key.policy, Now::read().wall)?;
             Ok(KeyRow { policy, ..key.clone() })
         })
         .await
     }
 
-    pub async fn set_key_status(&self, _actor: &Actor, input: SetKeyStatus) -> Result<KeyView, AdminError> {
+    pub async fn set_key_status(&self, actor: &Actor, input: SetKeyStatus) -> Result<KeyView, AdminError> {
         let status = input.status;
-        self.change_key("key status changed", &input.id, |key| {
+        self.change_key(actor.operates("key status changed")?, &input.id, |key| {
             Ok(if status == KeyStatus::Revoked { revoked(key) } else { KeyRow { status, ..key.clone() } })
         })
         .await
@@ -94,11 +97,11 @@ impl Control {
     /// Changes a key that is not revoked. Revoking is final, so asking for it again is no fault and changes nothing.
     async fn change_key(
         &self,
-        what: &'static str,
+        by: By,
         id: &KeyId,
         change: impl Fn(&KeyRow) -> Result<KeyRow, AdminError> + Send,
     ) -> Result<KeyView, AdminError> {
-        self.mutate(what, |state| {
+        self.mutate(by, |state| {
             let key = state.key(id)?;
             let changed = change(key)?;
             if changed == *key {

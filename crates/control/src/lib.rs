@@ -4,7 +4,9 @@
 pub mod command;
 
 mod attempts;
+mod audit;
 mod backends;
+mod by;
 mod check;
 mod clock;
 mod doors;
@@ -39,7 +41,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use domain::{error::AdminError, id::AdminId, setup::ActorView};
+use domain::{admin::Role, error::AdminError, id::AdminId, setup::ActorView};
 use gateway::Gateway;
 use store::Store;
 use tokio::sync::Mutex;
@@ -112,6 +114,8 @@ pub struct Client {
 pub struct Actor {
     view: ActorView,
     token_hash: [u8; 32],
+    /// Where the request came from; `None` on the command line.
+    address: Option<IpAddr>,
 }
 
 impl Actor {
@@ -127,7 +131,8 @@ impl Actor {
     /// Whoever may open the socket or the data folder; it has no session and no account.
     fn command_line() -> Result<Self, AdminError> {
         let id = AdminId::new("commandline0").map_err(|error| fault::internal("an id was malformed", &error))?;
-        Ok(Self { view: ActorView { id, name: "command line".into() }, token_hash: [0; 32] })
+        let view = ActorView { id, name: "command line".into(), role: Role::Owner };
+        Ok(Self { view, token_hash: [0; 32], address: None })
     }
 }
 

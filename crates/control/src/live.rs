@@ -12,7 +12,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Actor, Control, clock::Now, lock::lock, settings};
+use crate::{Actor, Control, by::By, clock::Now, lock::lock, settings};
 
 /// A status is sampled at most this often.
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
@@ -129,7 +129,7 @@ impl Control {
             return;
         }
         let result = self
-            .mutate("sessions written", |state| {
+            .mutate(By::nobody("sessions written"), |state| {
                 let rows = &state.rows.sessions;
                 let stored = |hash: &[u8; 32]| rows.iter().any(|row| row.token_hash == *hash);
                 let gone = lapsed.iter().filter(|hash| stored(hash)).map(|hash| store::row::Op::DeleteSession(*hash));

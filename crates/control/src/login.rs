@@ -1,7 +1,10 @@
 //! Signing in and out: the lock-out, the password, the session. Every refusal has the same text, so that it tells
 //! nothing about which accounts exist or which are locked.
 
+use std::net::IpAddr;
+
 use domain::{
+    admin::Role,
     error::AdminError,
     setup::{ActorView, Login},
 };
@@ -9,7 +12,9 @@ use store::row::{AdminRow, Op, SessionRow};
 use zeroize::Zeroizing;
 
 use crate::{
-    Actor, Client, Control, NewSession, check,
+    Actor, Client, Control, NewSession,
+    by::By,
+    check,
     clock::Now,
     fault, name,
     password::Verdict,
@@ -34,11 +39,17 @@ fn sessions_changed(at: u64) -> Op {
     Op::PutSetting(SESSIONS_CHANGED.into(), at.to_string())
 }
 
+fn actor(row: &AdminRow, token_hash: [u8; 32], address: IpAddr) -> Actor {
+    let view = ActorView { id: row.id.clone(), name: row.name.clone(), role: row.role };
+    Actor { view, token_hash, address: Some(address) }
+}
+
 /// A session that is not stored yet.
 pub(crate) struct Draft {
     token: String,
     pub row: SessionRow,
-    name: String,
+    admin: AdminRow,
+    address: IpAddr,
 }
 
 impl Draft {
@@ -52,7 +63,7 @@ impl Draft {
             address: client.address.to_canonical().to_string(),
             user_agent: client.user_agent.chars().filter(|letter| !letter.is_control()).take(USER_AGENT).collect(),
         };
-        Ok(Self { token, row, name: admin.name.clone() })
+        Ok(Self { token, row, admin: admin.clone(), address: client.address })
     }
 
     /// Writes that begin it and end those that are too many.
@@ -62,8 +73,7 @@ impl Draft {
     }
 
     pub fn begin(self) -> NewSession {
-        let view = ActorView { id: self.row.admin, name: self.name };
-        NewSession { token: self.token, actor: Actor { view, token_hash: self.row.token_hash } }
+        NewSession { token: self.token, actor: actor(&self.admin, self.row.token_hash, self.address) }
     }
 }
 
@@ -104,7 +114,7 @@ impl Control {
         let now = Now::read();
         let draft = Draft::new(admin, client, now)?;
         let begun = self
-            .mutate("signed in", |state| {
+            .mutate(By::newcomer("signed in", &admin.name, client), |state| {
                 // The password may have been reset since it was looked at.
                 let known = state
                     .admin(&admin.id)
@@ -134,11 +144,12 @@ impl Control {
     }
 
     /// The actor behind a session cookie; touches its idle time.
-    pub fn authenticate(&self, cookie: &str) -> Option<Actor> {
+    pub fn authenticate(&self, cookie: &str, client: &Client) -> Option<Actor> {
         let token_hash = token_hash(cookie);
         let id = self.0.sessions.touch(&token_hash, Now::read())?;
-        let name = self.state().admin(&id)?.name.clone();
-        Some(Actor { view: ActorView { id, name }, token_hash })
+        let state = self.state();
+        let row = state.admin(&id).filter(|row| row.enabled)?;
+        Some(actor(row, token_hash, client.address))
     }
 
     /// The session is still valid; an open event stream asks every few seconds.
@@ -151,7 +162,7 @@ impl Control {
         let hash = actor.token_hash;
         self.take_flash(actor);
         let result = self
-            .mutate("signed out", |state| {
+            .mutate(actor.own_account("signed out"), |state| {
                 let stored = state.rows.sessions.iter().any(|row| row.token_hash == hash);
                 let ops = [Op::DeleteSession(hash), sessions_changed(Now::read().wall)];
                 Ok((if stored { ops.into() } else { Vec::new() }, ()))
@@ -165,9 +176,10 @@ impl Control {
     }
 
     /// Creates one more administrator, from the command line.
-    pub(crate) async fn create_admin(&self, name: &str, password: &str) -> Result<(), AdminError> {
+    pub(crate) async fn create_admin(&self, actor: &Actor, name: &str, password: &str) -> Result<(), AdminError> {
+        let by = actor.owns("administrator created")?;
         let row = self.new_admin("name", name, "password", password).await?;
-        self.mutate("administrator created", |state| {
+        self.mutate(by, |state| {
             if state.rows.admins.iter().any(|known| name::same(&known.name, &row.name)) {
                 return Err(fault::conflict("an administrator of this name exists"));
             }
@@ -177,10 +189,11 @@ impl Control {
     }
 
     /// Sets a new password and ends all sessions of that administrator.
-    pub(crate) async fn reset_password(&self, name: &str, password: &str) -> Result<(), AdminError> {
+    pub(crate) async fn reset_password(&self, actor: &Actor, name: &str, password: &str) -> Result<(), AdminError> {
+        let by = actor.owns("password reset")?;
         let hash = self.new_admin("name", name, "password", password).await?.password_hash;
         let id = self
-            .mutate("password reset", |state| {
+            .mutate(by, |state| {
                 let known = name::find(state.rows.admins.iter(), name, |row| &row.name);
                 let row = known.ok_or_else(|| fault::not_found("administrator"))?;
                 let sessions = state.rows.sessions.iter().filter(|session| session.admin == row.id);
@@ -205,6 +218,7 @@ impl Control {
         let name = check::account(name_field, name, password_field, password)
             .map_err(|fields| AdminError::Invalid { fields })?;
         let password_hash = self.0.hasher.hash(password).await?;
-        Ok(AdminRow { id: random::id()?, name, password_hash, created_at: Now::read().wall })
+        let (id, created_at) = (random::id()?, Now::read().wall);
+        Ok(AdminRow { id, name, password_hash, role: Role::Owner, enabled: true, totp: None, created_at })
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     Control, ControlConfig, Inner, OpenError,
     attempts::Attempts,
     backends::{leads_to, place},
+    by::By,
     clock::Now,
     doors::InForce,
     flash::Flash,
@@ -84,7 +85,7 @@ impl Control {
             _ => None,
         };
         let result = self
-            .mutate("environment taken over", |state| {
+            .mutate(By::gateway("environment taken over"), |state| {
                 let mut ops = new_backends(state, &self.0.ollama_servers)?;
                 if state.setting(CHECK).is_none() {
                     ops.push(Op::PutSetting(CHECK.into(), self.0.secrets.check_value().into()));

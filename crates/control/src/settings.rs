@@ -319,7 +319,7 @@ impl Control {
 
     /// All or nothing; faults name their fields.
     pub async fn save_settings(&self, actor: &Actor, input: SaveSettings) -> Result<SettingsView, AdminError> {
-        self.mutate("settings saved", |state| {
+        self.mutate(actor.owns("settings saved")?, |state| {
             let ops = plan(state, &self.0.environment, self.0.secrets.sealer(), &input)?;
             Ok((ops, ()))
         })

@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 use crate::{
     Actor, Client, Control, NewSession, SetupSession,
     backends::place,
+    by::By,
     clock::Now,
     fault,
     lock::lock,
@@ -153,7 +154,7 @@ impl Control {
         let admin = self.new_admin("name", &input.name, "password", &password).await?;
         let draft = Draft::new(&admin, client, Now::read())?;
         let origin = origin.and_then(|text| origins::parse(text).ok()).filter(|origin| !origins::is_loopback(origin));
-        self.mutate("first administrator created", |state| {
+        self.mutate(By::newcomer("first administrator created", &admin.name, client), |state| {
             if !state.rows.admins.is_empty() {
                 return Err(fault::conflict("an administrator exists already: sign in instead"));
             }
@@ -200,7 +201,7 @@ impl Control {
         if !fields.is_empty() {
             return Err(AdminError::Invalid { fields });
         }
-        let user_id = self.user_named(&input.user).await?;
+        let user_id = self.user_named(actor, &input.user).await?;
         let key = CreateKey {
             user_id,
             name: input.key,

@@ -13,7 +13,7 @@ use store::{
 };
 use tokio::sync::OwnedMutexGuard;
 
-use crate::{Control, Inner, clock::Now, fault, snapshot};
+use crate::{Control, Inner, audit, by::By, clock::Now, fault, snapshot};
 
 /// How often a write is computed anew because another gateway changed the shared database first.
 const TRIES: usize = 8;
@@ -69,6 +69,8 @@ impl State {
                 Op::PutKey(row) => put(&mut rows.keys, row, |left, right| left.id == right.id),
                 Op::PutSetting(name, value) => put(&mut rows.settings, (name, value), |left, right| left.0 == right.0),
                 Op::DeleteSetting(name) => rows.settings.retain(|(known, _)| *known != name),
+                // Not held in memory.
+                Op::Audit(_) => {}
             }
         }
         Self { rows }
@@ -135,16 +137,16 @@ impl Inner {
 
 impl Control {
     /// The one write path. `compute` sees the present state and may run more than once; what it refuses changes
-    /// nothing. `what` is for the log.
+    /// nothing. The audit log's row is in the same transaction.
     pub(crate) async fn mutate<T>(
         &self,
-        what: &'static str,
+        by: By,
         mut compute: impl FnMut(&State) -> Result<(Vec<Op>, T), AdminError>,
     ) -> Result<T, AdminError> {
         let mut held = Arc::clone(&self.0.write).lock_owned().await;
         for _ in 0..TRIES {
             let state = self.state();
-            let (ops, value) = match compute(&state) {
+            let (mut ops, value) = match compute(&state) {
                 Ok(computed) => computed,
                 // What is missing or in the way may be so only here: another gateway may have changed it.
                 Err(_) if self.is_behind(&state).await => {
@@ -159,11 +161,12 @@ impl Control {
             if let Some(why) = self.0.store.read_only() {
                 return Err(fault::read_only(&why));
             }
+            ops.extend(audit::row(&by, &state, &ops)?);
             let (guard, result) = self.commit_whole(held, state.rows.revision, ops).await?;
             held = guard;
             match result {
                 Ok(()) => {
-                    tracing::info!(what, revision = self.state().rows.revision, "configuration changed");
+                    tracing::info!(what = by.what, revision = self.state().rows.revision, "configuration changed");
                     return Ok(value);
                 }
                 Err(StoreError::Stale) => {}

@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     Actor, Control,
+    by::By,
     clock::Now,
     lock::lock,
     secrets::seal::{Place, Sealer},
@@ -111,33 +112,35 @@ impl Control {
     }
 
     /// Saves an uploaded pair; connections made from now on speak TLS with it.
-    pub async fn save_pair(&self, _actor: &Actor, input: SavePair) -> Result<(), AdminError> {
+    pub async fn save_pair(&self, actor: &Actor, input: SavePair) -> Result<(), AdminError> {
+        let by = actor.owns("TLS certificate saved")?;
         let pair = PemPair { certificate: input.certificate, key: Zeroizing::new(input.private_key) };
-        self.store_pair("TLS certificate saved", pair).await
+        self.store_pair(by, pair).await
     }
 
     /// Makes a pair for a LAN and saves it.
-    pub async fn make_pair(&self, _actor: &Actor, input: MakePair) -> Result<(), AdminError> {
+    pub async fn make_pair(&self, actor: &Actor, input: MakePair) -> Result<(), AdminError> {
+        let by = actor.owns("TLS certificate made")?;
         let made = pair::make(&input.names, Now::read().wall);
         let made = made.map_err(|fault| AdminError::Invalid { fields: vec![fault] })?;
-        self.store_pair("TLS certificate made", made).await
+        self.store_pair(by, made).await
     }
 
     /// Forgets the saved pair: the files' pair counts again, or plain HTTP.
-    pub async fn remove_pair(&self, _actor: &Actor) -> Result<(), AdminError> {
-        self.mutate("TLS certificate removed", |state| {
+    pub async fn remove_pair(&self, actor: &Actor) -> Result<(), AdminError> {
+        self.mutate(actor.owns("TLS certificate removed")?, |state| {
             let stored = [CERTIFICATE, KEY].into_iter().filter(|name| state.setting(name).is_some());
             Ok((stored.map(|name| Op::DeleteSetting(name.into())).collect(), ()))
         })
         .await
     }
 
-    async fn store_pair(&self, what: &'static str, pem: PemPair) -> Result<(), AdminError> {
+    async fn store_pair(&self, by: By, pem: PemPair) -> Result<(), AdminError> {
         let invalid = |fault| AdminError::Invalid { fields: vec![fault] };
         let pair = Pair::read(pem.certificate.as_bytes(), pem.key.as_bytes()).map_err(invalid)?;
         pair.check_time(Now::read().wall).map_err(invalid)?;
         let sealed = STANDARD.encode(self.0.secrets.sealer().seal(&Place::setting(KEY), &pem.key)?);
-        self.mutate(what, |_| {
+        self.mutate(by, |_| {
             let certificate = Op::PutSetting(CERTIFICATE.into(), pem.certificate.clone());
             Ok((vec![certificate, Op::PutSetting(KEY.into(), sealed.clone())], ()))
         })

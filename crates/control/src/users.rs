@@ -42,13 +42,14 @@ impl Control {
         Ok(UserDetail { user: self.user_view(&state, row), keys, standings })
     }
 
-    pub async fn add_user(&self, _actor: &Actor, input: AddUser) -> Result<UserView, AdminError> {
+    pub async fn add_user(&self, actor: &Actor, input: AddUser) -> Result<UserView, AdminError> {
+        let by = actor.operates("user added")?;
         let mut fields = Vec::new();
         let name = name::check("name", &input.name).map_err(|fault| fields.push(fault));
         let policy = Policy::from_input(&input.policy, Now::read().wall).map_err(|faults| fields.extend(faults));
         let (Ok(name), Ok(policy)) = (name, policy) else { return Err(AdminError::Invalid { fields }) };
         let row = new_row(name, policy)?;
-        self.mutate("user added", |state| {
+        self.mutate(by, |state| {
             if state.users().any(|known| name::same(&known.name, &row.name)) {
                 return Err(AdminError::invalid("name", "another user has this name"));
             }
@@ -59,10 +60,10 @@ impl Control {
     }
 
     /// The user of this name, made where there is none.
-    pub(crate) async fn user_named(&self, text: &str) -> Result<UserId, AdminError> {
+    pub(crate) async fn user_named(&self, actor: &Actor, text: &str) -> Result<UserId, AdminError> {
         let name = name::check("user", text).map_err(|fault| AdminError::Invalid { fields: vec![fault] })?;
         let row = new_row(name, Policy::default())?;
-        self.mutate("user added", |state| {
+        self.mutate(actor.operates("user added")?, |state| {
             let users: Vec<_> = state.users().collect();
             match name::find(users.into_iter(), &row.name, |known| &known.name) {
                 Some(known) => Ok((Vec::new(), known.id.clone())),
@@ -72,8 +73,8 @@ impl Control {
         .await
     }
 
-    pub async fn set_user_enabled(&self, _actor: &Actor, input: SetUserEnabled) -> Result<UserView, AdminError> {
-        self.mutate("user switched", |state| {
+    pub async fn set_user_enabled(&self, actor: &Actor, input: SetUserEnabled) -> Result<UserView, AdminError> {
+        self.mutate(actor.operates("user switched")?, |state| {
             let row = state.user(&input.id)?;
             let changed = (row.enabled != input.enabled).then(|| UserRow { enabled: input.enabled, ..row.clone() });
             Ok((changed.map(Op::PutUser).into_iter().collect(), ()))
@@ -84,18 +85,19 @@ impl Control {
     }
 
     /// Replaces the whole policy; it is in force when this returns.
-    pub async fn set_user_policy(&self, _actor: &Actor, input: SetUserPolicy) -> Result<UserView, AdminError> {
+    pub async fn set_user_policy(&self, actor: &Actor, input: SetUserPolicy) -> Result<UserView, AdminError> {
         let (id, input) = input.into_parts();
-        self.edit_user_policy(&id, |_| input.clone()).await
+        self.edit_user_policy(actor, &id, |_| input.clone()).await
     }
 
     /// The same, from what is there.
     pub(crate) async fn edit_user_policy(
         &self,
+        actor: &Actor,
         id: &UserId,
         edit: impl Fn(&Policy) -> PolicyInput + Send + Sync,
     ) -> Result<UserView, AdminError> {
-        self.mutate("user policy changed", |state| {
+        self.mutate(actor.operates("user policy changed")?, |state| {
             let row = state.user(id)?;
             let policy = policy::read(&edit(&row.policy), &row.policy, Now::read().wall)?;
             let changed = (policy != row.policy).then(|| UserRow { policy, ..row.clone() });
@@ -107,8 +109,8 @@ impl Control {
     }
 
     /// Revokes all its keys; the usage is kept.
-    pub async fn remove_user(&self, _actor: &Actor, input: UserRef) -> Result<(), AdminError> {
-        self.mutate("user removed", |state| {
+    pub async fn remove_user(&self, actor: &Actor, input: UserRef) -> Result<(), AdminError> {
+        self.mutate(actor.operates("user removed")?, |state| {
             let row = state.user(&input.id)?;
             let removed = UserRow { removed_at: Some(Now::read().wall), ..row.clone() };
             let keys = state.keys_of(&row.id).filter(|key| key.status != KeyStatus::Revoked);

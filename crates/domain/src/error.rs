@@ -28,6 +28,9 @@ pub enum AdminError {
     LoginRefused { message: String },
     #[error("{message}")]
     Forbidden { message: String },
+    /// A dangerous change, and the password was last given too long ago: give it again, then repeat the change.
+    #[error("give your password again to go on")]
+    NeedsPassword,
     /// The input has faults, each beside a field.
     #[error("{}", join(fields))]
     Invalid { fields: Vec<FieldError> },
@@ -67,7 +70,7 @@ impl AdminError {
     pub fn status(&self) -> u16 {
         match self {
             Self::Unauthenticated | Self::LoginRefused { .. } => 401,
-            Self::Forbidden { .. } => 403,
+            Self::Forbidden { .. } | Self::NeedsPassword => 403,
             Self::Invalid { .. } => 400,
             Self::NotFound { .. } => 404,
             Self::Conflict { .. } => 409,

@@ -3,6 +3,8 @@
 //! or know a framework.
 
 pub mod address;
+pub mod admin;
+pub mod audit;
 pub mod backend;
 pub mod dashboard;
 pub mod endpoint;

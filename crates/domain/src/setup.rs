@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{backend::ProbeReport, id::AdminId, key::CreatedKey};
+use crate::{admin::Role, backend::ProbeReport, id::AdminId, key::CreatedKey};
 
 /// The administrator behind a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActorView {
     pub id: AdminId,
     pub name: String,
+    pub role: Role,
 }
 
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ use surrealdb::types::{SurrealValue, Value, Variables};
 
 use crate::{
     StoreError,
+    audit::{self, AuditRecord},
     engine::Handle,
     record::{AdminRecord, BackendRecord, KeyRecord, SessionRecord, SettingRecord, UserRecord, to_hex},
     row::Op,
@@ -42,14 +43,15 @@ pub(crate) async fn check_allowed(handle: &Handle) -> Result<(), StoreError> {
 #[derive(SurrealValue)]
 struct Write {
     table: String,
-    key: String,
+    key: Value,
     row: Option<Value>,
 }
 
 /// Returns the revision after the commit.
 pub(crate) async fn run(handle: &Handle, expected: u64, ops: Vec<Op>) -> Result<u64, StoreError> {
-    // Sessions come and go with every sign-in; nothing the gateway's snapshot holds depends on them.
-    let counts = ops.iter().any(|op| !matches!(op, Op::PutSession(_) | Op::DeleteSession(_)));
+    // Sessions come and go with every sign-in, and the audit log only tells: nothing the gateway's snapshot holds depends
+    // on them.
+    let counts = ops.iter().any(|op| !matches!(op, Op::PutSession(_) | Op::DeleteSession(_) | Op::Audit(_)));
     let next = if counts { expected + 1 } else { expected };
     let mut parameters = Variables::new();
     parameters.insert("expected", expected);
@@ -70,13 +72,18 @@ fn write(op: Op) -> Write {
         Op::PutKey(row) => put("key", row.id.clone().into(), KeyRecord::from(row)),
         Op::PutSetting(name, text) => put("setting", name, SettingRecord { text }),
         Op::DeleteSetting(name) => delete("setting", name),
+        Op::Audit(entry) => Write {
+            table: "audit".to_owned(),
+            key: audit::key(&entry),
+            row: Some(AuditRecord::from(entry).into_value()),
+        },
     }
 }
 
 fn put(table: &str, key: String, row: impl SurrealValue) -> Write {
-    Write { table: table.to_owned(), key, row: Some(row.into_value()) }
+    Write { table: table.to_owned(), key: key.into_value(), row: Some(row.into_value()) }
 }
 
 fn delete(table: &str, key: String) -> Write {
-    Write { table: table.to_owned(), key, row: None }
+    Write { table: table.to_owned(), key: key.into_value(), row: None }
 }

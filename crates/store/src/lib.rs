@@ -3,6 +3,7 @@
 //! [`row::Op`]s.
 
 mod address;
+mod audit;
 mod commit;
 mod engine;
 pub mod error;
@@ -22,7 +23,11 @@ use std::{
     sync::{Arc, PoisonError},
 };
 
-use domain::{id::KeyId, usage::UsageRecord};
+use domain::{
+    audit::{AuditEntry, AuditQuery},
+    id::KeyId,
+    usage::UsageRecord,
+};
 use tokio::sync::{Mutex, RwLock, RwLockReadGuard};
 
 pub use address::{StoreConfig, check_address};
@@ -202,6 +207,19 @@ impl Store {
         let _turn = self.0.writes.lock().await;
         self.writable()?;
         self.noting_full(commit::run(&handle, expected, ops).await)
+    }
+
+    /// Adds rows that belong to no change to the audit log. Rows that are there already stay as they are.
+    pub async fn append_audit(&self, entries: Vec<AuditEntry>) -> Result<(), StoreError> {
+        let handle = self.handle().await?;
+        let _turn = self.0.writes.lock().await;
+        self.writable()?;
+        self.noting_full(audit::append(&handle, entries).await)
+    }
+
+    /// The audit log, newest first. `limit` bounds what is returned, not what is looked through.
+    pub async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, StoreError> {
+        audit::read(&*self.handle().await?, query).await
     }
 
     /// Appends records as one segment and adds them to the roll-ups, in one transaction. The segment's name comes from

@@ -18,8 +18,11 @@ macro_rules! step {
 }
 
 /// The steps, oldest first; step n makes schema n. A released step is never changed: add the next one.
-const STEPS: &[Step] =
-    &[Step { text: step!("migrations/0001_start.surql") }, Step { text: step!("migrations/0002_policies.surql") }];
+const STEPS: &[Step] = &[
+    Step { text: step!("migrations/0001_start.surql") },
+    Step { text: step!("migrations/0002_policies.surql") },
+    Step { text: step!("migrations/0003_doors.surql") },
+];
 
 /// The schema this program works with.
 pub(crate) const SCHEMA: u64 = STEPS.len() as u64;

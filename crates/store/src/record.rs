@@ -1,6 +1,7 @@
 //! Rows as SurrealDB holds them, and the way to and from the plain structs of [`crate::row`].
 
 use domain::{
+    admin::Role,
     id::{AdminId, BackendId, KeyId, UserId},
     key::KeyStatus,
     limit::RateLimit,
@@ -10,14 +11,24 @@ use surrealdb::types::{Bytes, SurrealValue};
 
 use crate::{
     StoreError,
-    row::{AdminRow, BackendRow, KeyRow, SessionRow, State, UserRow},
+    row::{AdminRow, BackendRow, KeyRow, SessionRow, State, TotpRow, UserRow},
 };
 
 #[derive(SurrealValue)]
 pub(crate) struct AdminRecord {
     name: String,
     password_hash: String,
+    role: String,
+    enabled: bool,
+    totp: Option<TotpRecord>,
     created_at: u64,
+}
+
+#[derive(SurrealValue)]
+struct TotpRecord {
+    sealed: Bytes,
+    last_step: u64,
+    recovery: Vec<String>,
 }
 
 #[derive(SurrealValue)]
@@ -87,7 +98,18 @@ pub(crate) struct StateRecord {
 
 impl From<AdminRow> for AdminRecord {
     fn from(row: AdminRow) -> Self {
-        Self { name: row.name, password_hash: row.password_hash, created_at: row.created_at }
+        Self {
+            name: row.name,
+            password_hash: row.password_hash,
+            role: row.role.as_str().to_owned(),
+            enabled: row.enabled,
+            totp: row.totp.map(|totp| TotpRecord {
+                sealed: Bytes::from(totp.sealed),
+                last_step: totp.last_step,
+                recovery: totp.recovery.iter().map(to_hex).collect(),
+            }),
+            created_at: row.created_at,
+        }
     }
 }
 
@@ -156,6 +178,17 @@ impl TryFrom<StateRecord> for State {
                     id: AdminId::new(key).ok()?,
                     name: row.name,
                     password_hash: row.password_hash,
+                    // A role that cannot be read must not become another.
+                    role: row.role.parse::<Role>().ok()?,
+                    enabled: row.enabled,
+                    totp: match row.totp {
+                        Some(totp) => Some(TotpRow {
+                            sealed: totp.sealed.to_vec(),
+                            last_step: totp.last_step,
+                            recovery: totp.recovery.iter().map(|digest| from_hex(digest)).collect::<Option<_>>()?,
+                        }),
+                        None => None,
+                    },
                     created_at: row.created_at,
                 })
             })?,

@@ -1,6 +1,8 @@
 //! What is stored, as plain structs. How it looks inside the database is the business of the sibling modules.
 
 use domain::{
+    admin::Role,
+    audit::AuditEntry,
     endpoint::Endpoint,
     id::{AdminId, BackendId, KeyId, UserId},
     key::KeyStatus,
@@ -16,8 +18,24 @@ pub struct AdminRow {
     pub name: String,
     /// PHC string of argon2id.
     pub password_hash: String,
+    pub role: Role,
+    /// A disabled one cannot sign in.
+    pub enabled: bool,
+    /// The second factor, where there is one.
+    pub totp: Option<TotpRow>,
     /// Unix milliseconds, as all times here.
     pub created_at: u64,
+}
+
+/// An administrator's second factor.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TotpRow {
+    /// The shared secret, sealed by `control`.
+    pub sealed: Vec<u8>,
+    /// Number of the last 30-second step a code was taken for: no code counts twice.
+    pub last_step: u64,
+    /// Digests of the recovery codes that are left.
+    pub recovery: Vec<[u8; 32]>,
 }
 
 /// A session, found by the SHA-256 of its token.
@@ -93,6 +111,8 @@ pub enum Op {
     PutKey(KeyRow),
     PutSetting(String, String),
     DeleteSetting(String),
+    /// A row of the audit log, in the same transaction as what it tells of.
+    Audit(AuditEntry),
 }
 
 /// One minute's sums.

@@ -104,7 +104,7 @@ async fn a_saved_list_is_in_force_when_the_save_is_answered_and_a_reset_takes_it
     let view = bench.control.save_network(&actor, &client, input).await.unwrap();
     assert_eq!((view.denied_ips.value.as_str(), view.your_address.as_str()), ("10.9.9.0/24", OWN));
     assert!(!bench.control.doors().api.admits(denied));
-    bench.control.reset_settings(false).await.unwrap();
+    bench.control.reset_settings(&actor, false).await.unwrap();
     assert!(bench.control.doors().api.admits(denied));
     assert!(bench.control.has_administrator());
 }

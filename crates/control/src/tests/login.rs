@@ -1,5 +1,6 @@
 //! Signing in: the lock-out, sessions and what ends them.
 
+use crate::by::By;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -13,13 +14,13 @@ async fn the_right_password_opens_a_session_and_logout_ends_it() {
     let bench = bench().await;
     bench.admin().await;
     let session = bench.control.login(guess(" ROOT ", PASSWORD), &client("127.0.0.1")).await.unwrap();
-    let actor = bench.control.authenticate(&session.token).unwrap();
+    let actor = bench.control.authenticate(&session.token, &client("127.0.0.1")).unwrap();
     assert_eq!((actor.view().name.as_str(), actor.session()), ("root", session.actor.session()));
     assert!(bench.control.is_live(&actor));
     bench.control.logout(&actor).await.unwrap();
-    assert!(bench.control.authenticate(&session.token).is_none());
+    assert!(bench.control.authenticate(&session.token, &client("127.0.0.1")).is_none());
     assert!(!bench.control.is_live(&actor));
-    assert!(bench.control.authenticate("").is_none());
+    assert!(bench.control.authenticate("", &client("127.0.0.1")).is_none());
 }
 
 #[tokio::test]
@@ -81,7 +82,7 @@ async fn a_sixth_session_ends_the_oldest() {
         until(async || Now::read().wall > made).await;
         bench.control.login(guess("root", PASSWORD), &client("127.0.0.1")).await.unwrap();
     }
-    assert!(bench.control.authenticate(&first.token).is_none());
+    assert!(bench.control.authenticate(&first.token, &client("127.0.0.1")).is_none());
     assert_eq!(bench.control.state().rows.sessions.len(), 5);
 }
 
@@ -94,7 +95,7 @@ async fn a_reset_password_ends_all_sessions_and_the_lock() {
     }
     let reset = Command::AdminResetPassword { name: "root".into(), password: "another fine phrase".into() };
     bench.control.execute(reset).await.unwrap();
-    assert!(bench.control.authenticate(&session.token).is_none());
+    assert!(bench.control.authenticate(&session.token, &client("127.0.0.1")).is_none());
     assert!(bench.control.login(guess("root", "another fine phrase"), &client("10.0.0.9")).await.is_ok());
     assert!(bench.control.login(guess("root", PASSWORD), &client("10.0.0.9")).await.is_err());
     let unknown = Command::AdminResetPassword { name: "nobody".into(), password: "another fine phrase".into() };
@@ -113,7 +114,7 @@ async fn a_weak_hash_is_renewed_at_login() {
         let row = AdminRow { password_hash: password_hash.clone(), ..state.rows.admins[0].clone() };
         Ok((vec![Op::PutAdmin(row)], ()))
     };
-    bench.control.mutate("test", put).await.unwrap();
+    bench.control.mutate(By::nobody("test"), put).await.unwrap();
     bench.control.login(guess("root", PASSWORD), &client("127.0.0.1")).await.unwrap();
     assert!(bench.control.state().rows.admins[0].password_hash.contains("m=65536,t=3,p=1"));
     assert!(bench.control.login(guess("root", PASSWORD), &client("127.0.0.1")).await.is_ok());
@@ -124,7 +125,7 @@ async fn lapsed_sessions_lose_their_row() {
     let bench = bench().await;
     let session = bench.new_admin().await;
     bench.control.write_sessions(later(Duration::from_secs(31 * 60)), false).await;
-    assert!(bench.control.authenticate(&session.token).is_none());
+    assert!(bench.control.authenticate(&session.token, &client("127.0.0.1")).is_none());
     assert!(bench.control.0.store.load().await.unwrap().sessions.is_empty());
 }
 

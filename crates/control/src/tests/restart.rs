@@ -45,7 +45,7 @@ async fn everything_is_there_after_a_restart() {
     assert_eq!(after.keys[&kept.view.id].hash, Some(bench.control.0.secrets.hash_key(&kept.token)));
     assert_eq!(after.keys[&gone.view.id].status, KeyStatus::Revoked);
     assert_eq!(after.backends[0].token.as_ref().unwrap().0, "geheim");
-    let actor = bench.control.authenticate(&session.token).unwrap();
+    let actor = bench.control.authenticate(&session.token, &client("127.0.0.1")).unwrap();
     let users = bench.control.users(&actor);
     assert_eq!((users[0].requests, users[0].keys), (1, 1));
     assert_eq!(bench.control.0.usage.last_hour(Now::read().wall).iter().map(|point| point.requests).sum::<u64>(), 1);
@@ -102,14 +102,14 @@ async fn gateways_on_one_database_follow_each_other() {
     let session = one.new_admin().await;
     // The other one's revision is old now: its write is computed anew on what is there.
     let user = two.user(&session.actor, "ada").await;
-    assert!(two.control.authenticate(&session.token).is_some());
+    assert!(two.control.authenticate(&session.token, &client("127.0.0.1")).is_some());
     let key: KeyId = one.key(&session.actor, &user, "laptop").await.view.id;
     assert!(!two.gateway.snapshot().keys.contains_key(&key));
     two.control.follow_store().await;
     assert!(two.gateway.snapshot().keys.contains_key(&key));
     one.control.logout(&session.actor).await.unwrap();
     two.control.follow_store().await;
-    assert!(two.control.authenticate(&session.token).is_none());
+    assert!(two.control.authenticate(&session.token, &client("127.0.0.1")).is_none());
 }
 
 #[tokio::test]
@@ -123,7 +123,10 @@ async fn a_gateway_ends_no_session_that_lives_on_another() {
     let session = one.new_admin().await;
     let hash = session.actor.session();
     two.control.follow_store().await;
-    assert!(two.control.authenticate(&session.token).is_some(), "a session begins on the others without a revision");
+    assert!(
+        two.control.authenticate(&session.token, &client("127.0.0.1")).is_some(),
+        "a session begins on the others without a revision"
+    );
 
     let start = Now::read();
     assert!(one.control.0.sessions.touch(&hash, start.plus(MINUTE * 29)).is_some());

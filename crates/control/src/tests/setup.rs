@@ -1,5 +1,6 @@
 //! The first run.
 
+use crate::by::By;
 use domain::setup::{CreateFirstKey, SetupStep};
 use testkit::FakeOllama;
 
@@ -141,7 +142,7 @@ async fn a_backend_whose_token_cannot_be_opened_does_not_hide_the_others() {
         let row = store::row::BackendRow { sealed_token: Some(vec![1; 40]), ..row.clone() };
         Ok((vec![store::row::Op::PutBackend(row)], ()))
     };
-    bench.control.mutate("a token spoilt", spoil).await.unwrap();
+    bench.control.mutate(By::nobody("a token spoilt"), spoil).await.unwrap();
     let found = bench.control.find_backends(&actor).await.unwrap().reports;
     let urls: Vec<&str> = found.iter().map(|report| report.url.as_str()).collect();
     assert_eq!(urls, [ollama.base().trim_end_matches('/'), "http://127.0.0.1:11434"]);

@@ -1,6 +1,9 @@
 //! Rows and folders the tests share.
 
-use domain::id::{AdminId, BackendId, KeyId, UserId};
+use domain::{
+    admin::Role,
+    id::{AdminId, BackendId, KeyId, UserId},
+};
 use store::{
     Store, StoreConfig,
     row::{AdminRow, BackendRow, KeyRow, SessionRow, UserRow},
@@ -24,6 +27,9 @@ pub fn admin(n: u64) -> AdminRow {
         id: AdminId::new(&id(n)).unwrap(),
         name: format!("admin{n}"),
         password_hash: "$argon2id$x".to_owned(),
+        role: Role::Owner,
+        enabled: true,
+        totp: None,
         created_at: 1_000 + n,
     }
 }
