@@ -1,6 +1,9 @@
 //! The server functions, one file a noun. Each reads who asks, calls one use case of `control` and answers; rules and
 //! validation belong to `control`. Reads are GET, everything that changes something is POST.
 
+pub mod account;
+pub mod administrators;
+pub mod audit;
 pub mod backends;
 pub mod help;
 pub mod keys;

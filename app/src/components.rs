@@ -1,6 +1,7 @@
 //! Parts that pages are made of. They know neither `api` nor pages: what they show comes in as properties.
 
 pub mod action;
+pub mod allowed;
 pub mod area;
 pub mod backend_facts;
 pub mod badge;
@@ -16,6 +17,7 @@ pub mod form;
 pub mod icon;
 pub mod listing;
 pub mod page;
+pub mod reentry;
 pub mod refresh;
 pub mod rows;
 pub mod shown_key;

@@ -53,6 +53,35 @@ pub fn ago(at: u64, now: u64) -> String {
     format!("{} ago", plural(count, noun))
 }
 
+/// A browser's description of itself in a few words: `Firefox on Linux`. What is not known is shown as it came, cut.
+pub fn browser(agent: &str) -> String {
+    let find =
+        |names: &[(&str, &'static str)]| names.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| *name);
+    let name = find(&[
+        ("Edg/", "Edge"),
+        ("OPR/", "Opera"),
+        ("Firefox/", "Firefox"),
+        ("HeadlessChrome/", "Chrome"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+        ("curl/", "curl"),
+    ]);
+    let system = find(&[
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Windows", "Windows"),
+        ("Mac OS X", "macOS"),
+        ("Linux", "Linux"),
+    ]);
+    match (name, system) {
+        (Some(name), Some(system)) => format!("{name} on {system}"),
+        (Some(name), None) => name.to_owned(),
+        (None, _) if agent.trim().is_empty() => "Unknown browser".to_owned(),
+        (None, _) => visible(&agent.chars().take(40).collect::<String>()),
+    }
+}
+
 /// Unix milliseconds as `2026-11-22 07:05 UTC`.
 pub fn date_time(at: u64) -> String {
     let minutes = at / 60_000;
@@ -171,5 +200,19 @@ mod tests {
         assert_eq!(sentence("is taken"), "Is taken.");
         assert_eq!(sentence("is it running?"), "Is it running?");
         assert_eq!(sentence(""), "");
+    }
+
+    #[test]
+    fn browsers_are_named_in_a_few_words() {
+        let chrome =
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36";
+        assert_eq!(browser(chrome), "Chrome on Linux");
+        assert_eq!(
+            browser("Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 Firefox/140.0"),
+            "Firefox on Windows"
+        );
+        assert_eq!(browser("curl/8.5.0"), "curl");
+        assert_eq!(browser(""), "Unknown browser");
+        assert_eq!(browser(&"x\u{202e}".repeat(99)).chars().filter(|letter| *letter == 'x').count(), 20);
     }
 }

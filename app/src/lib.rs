@@ -29,8 +29,20 @@ use leptos_router::{
 use crate::{
     answer::ForgetAnswer,
     pages::{
-        backends::BackendsPage, dashboard::DashboardPage, help::HelpPage, layout::Layout, login::LoginPage,
-        network::NetworkPage, not_found::NotFoundPage, settings::SettingsPage, setup::SetupPage, user::UserPage,
+        account::AccountPage,
+        administrators::AdministratorsPage,
+        audit::AuditPage,
+        backends::BackendsPage,
+        confirm::ConfirmPage,
+        dashboard::DashboardPage,
+        help::HelpPage,
+        layout::Layout,
+        login::{CodePage, LoginPage},
+        network::NetworkPage,
+        not_found::NotFoundPage,
+        settings::SettingsPage,
+        setup::SetupPage,
+        user::UserPage,
         users::UsersPage,
     },
     session::SessionWatch,
@@ -52,6 +64,8 @@ pub struct Assets {
 pub fn App() -> impl IntoView {
     provide_meta_context();
     answer::provide();
+    visit::provide();
+    components::reentry::provide();
     view! {
         <Title formatter=|title: String| format::document_title(&title)/>
         <Router>
@@ -59,12 +73,17 @@ pub fn App() -> impl IntoView {
             <ForgetAnswer/>
             <Routes fallback=NotFoundPage>
                 <Route path=path!("/admin/login") view=LoginPage ssr=SsrMode::Async/>
+                <Route path=path!("/admin/login/code") view=CodePage ssr=SsrMode::Async/>
                 <Route path=path!("/admin/setup") view=SetupPage ssr=SsrMode::Async/>
                 <ParentRoute path=path!("/admin") view=Layout ssr=SsrMode::Async>
                     <Route path=path!("") view=DashboardPage ssr=SsrMode::Async/>
                     <Route path=path!("backends") view=BackendsPage ssr=SsrMode::Async/>
                     <Route path=path!("users") view=UsersPage ssr=SsrMode::Async/>
                     <Route path=path!("users/:id") view=UserPage ssr=SsrMode::Async/>
+                    <Route path=path!("audit") view=AuditPage ssr=SsrMode::Async/>
+                    <Route path=path!("administrators") view=AdministratorsPage ssr=SsrMode::Async/>
+                    <Route path=path!("account") view=AccountPage ssr=SsrMode::Async/>
+                    <Route path=path!("confirm") view=ConfirmPage ssr=SsrMode::Async/>
                     <Route path=path!("network") view=NetworkPage ssr=SsrMode::Async/>
                     <Route path=path!("settings") view=SettingsPage ssr=SsrMode::Async/>
                     <Route path=path!("help") view=HelpPage ssr=SsrMode::Async/>

@@ -1,6 +1,10 @@
 //! One module a page. Pages call `api`, never `control`.
 
+pub mod account;
+pub mod administrators;
+pub mod audit;
 pub mod backends;
+pub mod confirm;
 pub mod dashboard;
 pub mod help;
 pub mod layout;

@@ -53,6 +53,16 @@ pub fn login_path(next: &str) -> String {
     }
 }
 
+/// Address of the page that asks for the code of a second factor, before `next`.
+pub fn code_path(next: &str) -> String {
+    login_path(next).replacen("/admin/login", "/admin/login/code", 1)
+}
+
+/// Address of the page that asks for the password again, before `next`.
+pub fn confirm_path(next: &str) -> String {
+    format!("/admin/confirm?next={}", encode_query_value(safe_next(next)))
+}
+
 /// `next` if it is a page of this app to go to after signing in, else the dashboard. Anything that a browser could take
 /// for another origin, or that is no page, is refused.
 pub fn safe_next(next: &str) -> &str {
@@ -119,5 +129,7 @@ mod tests {
     fn the_way_back_is_one_query_value() {
         assert_eq!(login_path("/admin/users?a=1&b=2"), "/admin/login?next=/admin/users%3Fa%3D1%26b%3D2");
         assert_eq!(login_path("/admin"), "/admin/login");
+        assert_eq!(code_path("/admin/users"), "/admin/login/code?next=/admin/users");
+        assert_eq!(confirm_path("https://evil.example"), "/admin/confirm?next=/admin");
     }
 }

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::{
-    assets, live,
+    assets, audit_export, live,
     middleware::{self, guard::Guard},
     reply,
 };
@@ -49,8 +49,9 @@ impl AdminPlane {
             }
             None => Router::new().fallback(without_assets),
         };
+        let export = Router::new().route("/admin/audit/export", get(audit_export::export)).with_state(control.clone());
         let live = Router::new().route("/admin/live", get(live::live)).with_state(live::Live { control, stopping });
-        Ok(Self { runtime, router: middleware::around(live.merge(pages), guard) })
+        Ok(Self { runtime, router: middleware::around(live.merge(export).merge(pages), guard) })
     }
 
     /// Answers one request. What was begun is finished even if the caller goes away: half an admin action is worse than

@@ -3,6 +3,7 @@
 
 mod files;
 mod open;
+mod restore;
 mod runtimes;
 
 use std::{sync::Arc, time::Duration};
@@ -28,6 +29,7 @@ use crate::{
 use files::{DataDirLock, make_data_dir};
 use open::open;
 pub use open::{StartError, offline};
+pub use restore::{Stopped, offline_backup};
 
 /// Usage records that may wait for the writer.
 const USAGE_CAPACITY: usize = 65_536;

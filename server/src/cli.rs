@@ -3,10 +3,15 @@
 //! has to be changed; 1, what was asked could not be done.
 
 mod arguments;
+mod audit;
+mod backup;
 mod output;
+mod passphrase;
 mod password;
 mod policy;
 mod remote;
+mod restore;
+mod secrets;
 
 use std::{
     fmt,
@@ -35,6 +40,8 @@ pub enum Failure {
     Usage(String),
     /// It could not be done; one line that says what to do.
     Other(String),
+    /// Whoever read what is printed has seen enough.
+    ReaderWentAway,
 }
 
 impl Failure {
@@ -50,7 +57,12 @@ impl Failure {
 impl From<AdminError> for Failure {
     fn from(error: AdminError) -> Self {
         match error {
-            AdminError::Invalid { .. } => Self::usage(error),
+            AdminError::Invalid { mut fields } => {
+                for fault in &mut fields {
+                    fault.field = policy::option_of(&fault.field);
+                }
+                Self::usage(AdminError::Invalid { fields })
+            }
             _ => Self::new(error),
         }
     }
@@ -82,6 +94,9 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
     match arguments.verb.unwrap_or(Verb::Serve) {
         Verb::Serve => application::serve(Config::load()?).map_err(Failure::new),
         Verb::Check => check(arguments.json),
+        Verb::Audit(audit) => audit.run(&Config::load()?, arguments.json),
+        Verb::Backup(backup) => backup.run(arguments.json),
+        Verb::Restore(restore) => restore.run(arguments.json),
         Verb::Ask(ask) => {
             let config = Config::load()?;
             show(remote::ask(&config, ask.into_command()?)?, arguments.json)
@@ -128,5 +143,6 @@ fn report(failure: &Failure) -> ExitCode {
             let _ = writeln!(stderr, "ollama-fortress: {message}");
             ExitCode::FAILURE
         }
+        Failure::ReaderWentAway => ExitCode::SUCCESS,
     }
 }

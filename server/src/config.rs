@@ -54,6 +54,8 @@ pub struct Config {
     /// A SurrealDB address.
     pub database: String,
     pub secret_key: Option<String>,
+    /// The one before it, until everything is sealed anew.
+    pub secret_key_previous: Option<String>,
     pub admin: Option<(String, String)>,
     pub ollama_servers: Vec<Url>,
     pub environment: EnvironmentSettings,
@@ -95,6 +97,7 @@ impl Config {
         ControlConfig {
             data_dir: self.data_dir.clone(),
             secret_key: self.secret_key.clone(),
+            secret_key_previous: self.secret_key_previous.clone(),
             admin: self.admin.clone(),
             ollama_servers: self.ollama_servers.clone(),
             listens: self.listens(),

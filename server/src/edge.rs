@@ -17,7 +17,7 @@ use std::{
 use control::{Client, Control};
 use futures_util::FutureExt;
 use gateway::{Body, Gateway};
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use hyper::body::Incoming;
 
 use crate::{accept::places::Places, admin_plane::AdminPlane, assets, proxies::TrustedProxies, reply, tls::TlsDoor};
@@ -25,6 +25,9 @@ use cors::Cors;
 use route::Route;
 
 pub use route::Planes;
+
+/// Seconds.
+const DAY: u64 = 86_400;
 
 /// Whether new work is welcome. Set once the first snapshot is in force, unset when the process begins to stop.
 #[derive(Clone, Default)]
@@ -73,7 +76,14 @@ impl Edge {
     /// Answers one request.
     pub async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         let uri = request.uri().clone();
-        contain(&self.gateway, &uri, self.dispatch(request, peer)).await
+        let days = self.control.doors().hsts_days.filter(|_| self.is_https(request.headers(), peer));
+        let mut response = contain(&self.gateway, &uri, self.dispatch(request, peer)).await;
+        if let Some(value) =
+            days.and_then(|days| HeaderValue::try_from(format!("max-age={}", u64::from(days) * DAY)).ok())
+        {
+            response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, value);
+        }
+        response
     }
 
     /// The answer to a head that the HTTP library could not read; `status` is its verdict.
@@ -139,6 +149,10 @@ impl Edge {
             return None;
         }
         tracing::debug!(%address, path = request.uri().path(), "an address that the lists keep out");
+        if matches!(route, Route::Admin) {
+            let reason = "an address that the lists keep out of the admin pages";
+            self.control.note_stranger(address, request.uri().path(), reason);
+        }
         let sentence = format!("requests from {address} are not accepted here");
         Some(reply::closing(match route {
             Route::Gateway => self.gateway.refuse(request.uri().path(), StatusCode::FORBIDDEN, &sentence),
@@ -174,8 +188,13 @@ impl Edge {
         Client {
             address: self.proxies.client(peer, headers).ip(),
             user_agent: user_agent.unwrap_or_default().chars().take(200).collect(),
-            https: self.transport == Transport::Tls || self.proxies.https(peer, headers),
+            https: self.is_https(headers, peer),
         }
+    }
+
+    /// The caller's own side of the connection is TLS.
+    fn is_https(&self, headers: &HeaderMap, peer: SocketAddr) -> bool {
+        self.transport == Transport::Tls || self.proxies.https(peer, headers)
     }
 }
 

@@ -5,6 +5,7 @@ mod accept;
 mod admin_plane;
 mod application;
 mod assets;
+mod audit_export;
 mod cli;
 mod config;
 mod edge;

@@ -23,7 +23,7 @@ pub async fn save_settings(input: Private<SaveSettings>) -> Result<SettingsView,
 #[server(name = TestRedis, prefix = "/admin/fn", endpoint = "settings/redis")]
 pub async fn test_redis() -> Result<RedisState, AppError> {
     let (control, actor) = crate::ssr::signed_in()?;
-    Ok(control.test_redis(&actor).await)
+    Ok(control.test_redis(&actor).await?)
 }
 
 /// How it is with Redis now, for the frame of all pages.

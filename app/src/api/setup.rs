@@ -42,7 +42,7 @@ pub async fn create_first_admin(input: Private<CreateFirstAdmin>) -> Result<(), 
         AdminError::Conflict { .. } => went_on(),
         error => error.into(),
     })?;
-    request.open_session(&session.token);
+    request.open_session(&session);
     request.close_setup();
     Ok(())
 }
@@ -81,7 +81,7 @@ pub async fn use_backend(input: Private<ProbeAddress>) -> Result<(), AppError> {
                     .edit_backend(&actor, EditBackend { id, name, url, token: input.token, clear_token: false })
                     .await?;
             }
-            control.keep_backends(&actor);
+            control.keep_backends(&actor)?;
         }
     }
     Ok(())

@@ -3,7 +3,7 @@
 use leptos::{prelude::*, server_fn::ServerFn};
 use serde::de::DeserializeOwned;
 
-use super::refresh::Refresh;
+use super::{reentry, refresh::Refresh};
 use crate::{answer, error::AppError};
 
 /// The action of a form that is on its page once. It begins with what a plain form of `S` was answered.
@@ -24,6 +24,7 @@ where
     let action = ServerAction::new();
     // Always: what Leptos takes from the address is not ours.
     action.value().set(answer::first::<S>(own));
+    reentry::watch(action);
     action
 }
 

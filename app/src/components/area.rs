@@ -12,8 +12,11 @@ pub fn Area(
     name: &'static str,
     #[prop(into)] id: String,
     #[prop(into)] value: String,
-    hint: &'static str,
+    #[prop(into)] hint: String,
     #[prop(into)] fault: Signal<Option<String>>,
+    /// Lines it shows without scrolling.
+    #[prop(default = 3)]
+    rows: usize,
 ) -> impl IntoView {
     let note = format!("{id}-note");
     view! {
@@ -24,7 +27,7 @@ pub fn Area(
                 class:textarea-error=move || fault.get().is_some()
                 id=id
                 name=input_name(name)
-                rows="3"
+                rows=rows.to_string()
                 autocapitalize="none"
                 autocomplete="off"
                 spellcheck="false"

@@ -1,8 +1,10 @@
 //! Faults: beside a field, above a form, or in place of what could not be read.
 
+use domain::error::AdminError;
 use leptos::{ev::SubmitEvent, prelude::*, server_fn::ServerFn};
+use leptos_router::hooks::use_location;
 
-use crate::{error::AppError, format::sentence};
+use crate::{error::AppError, format::sentence, session::confirm_path};
 
 /// The fault of the last answer that belongs beside `field`.
 pub fn field_fault<S>(action: ServerAction<S>, field: &'static str) -> Signal<Option<String>>
@@ -30,18 +32,36 @@ where
     let shown = move || {
         value.with(|value| {
             let error = value.as_ref()?.as_ref().err()?;
-            error.beside_no_field(fields).map(|text| (text, error.may_pass()))
+            error.beside_no_field(fields).map(|text| (text, error.may_pass(), error.0 == AdminError::NeedsPassword))
         })
     };
     view! {
         {move || {
-            shown().map(|(text, may_pass)| {
+            shown().map(|(text, may_pass, needs_password)| {
+                if needs_password {
+                    return view! { <PasswordNeeded /> }.into_any();
+                }
                 let again = may_pass.then(|| view! { <button type="submit" form=form class="btn btn-sm">"Try again"</button> });
-                view! { <div role="alert" class="alert alert-error alert-soft my-2"><span class="break-words">{sentence(&text)}</span>{again}</div> }
+                view! { <div role="alert" class="alert alert-error alert-soft my-2"><span class="break-words">{sentence(&text)}</span>{again}</div> }.into_any()
             })
         }}
     }
     .into_any()
+}
+
+/// Where scripts do not ask: the page that does, and what to do after it.
+#[component]
+fn PasswordNeeded() -> impl IntoView {
+    let here = use_location().pathname.get_untracked();
+    view! {
+        <div role="alert" class="alert alert-warning alert-soft my-2">
+            <span>
+                "This change needs your password, given within the last ten minutes. "
+                <a class="link" href=confirm_path(&here)>"Give it now"</a>
+                ". If you have just given it, send this form once more."
+            </span>
+        </div>
+    }
 }
 
 /// In place of what could not be read: why, and a way to try again. Without JavaScript that loads the page again.

@@ -41,6 +41,20 @@ pub fn FormCard(id: &'static str, title: &'static str, children: Children) -> im
     .into_any()
 }
 
+/// A titled frame around some fields of a long form.
+#[component]
+pub fn Section(title: &'static str, #[prop(optional, into)] note: Option<String>, children: Children) -> impl IntoView {
+    view! {
+        <fieldset class="card card-border border-base-300 bg-base-100 p-6">
+            <legend class="sr-only">{title}</legend>
+            <p class="mb-3 font-semibold" aria-hidden="true">{title}</p>
+            {note.map(|note| view! { <p class="mb-3 max-w-prose text-sm">{note}</p> })}
+            <div class="grid gap-4 md:grid-cols-2">{children()}</div>
+        </fieldset>
+    }
+    .into_any()
+}
+
 /// What the form of `switch` holds: enables what is disabled and disables what is enabled.
 #[component]
 pub fn SwitchFields<S>(

@@ -5,10 +5,13 @@ use leptos::prelude::*;
 /// What an icon stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Icon {
+    Account,
+    Administrators,
     Dashboard,
     Backends,
     Users,
     Network,
+    Audit,
     Settings,
     Help,
     Menu,
@@ -22,7 +25,10 @@ impl Icon {
             Self::Users => {
                 "M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zm-6 9a6 6 0 0 1 12 0M16 4.5a3.5 3.5 0 0 1 0 6.5m2 3a6 6 0 0 1 3 6"
             }
+            Self::Administrators => "M8 14a4 4 0 1 1 3.900-5H21v3h-2v3h-3v-3h-4.100A4 4 0 0 1 8 14zm0-4h.01",
+            Self::Account => "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zm-8 8.500a8 8 0 0 1 16 0",
             Self::Network => "M12 3 5 6v5c0 4.5 3 8 7 10 4-2 7-5.500 7-10V6l-7-3zm-3 9 2 2 4-4",
+            Self::Audit => "M7 3h8l4 4v14H7V3zm8 0v4h4M10 12h6M10 16h6",
             Self::Settings => "M4 7h9m4 0h3M4 17h3m4 0h9M15 4.5v5M9 14.5v5",
             Self::Help => {
                 "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM9.5 9.5a2.5 2.5 0 1 1 3.6 2.2c-.8.4-1.1.9-1.1 1.8M12 16.5h.01"

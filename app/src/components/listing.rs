@@ -1,6 +1,6 @@
 //! Data that comes from the server: a placeholder while it comes, its fault, a text in place of nothing, or itself.
 
-use leptos::prelude::*;
+use leptos::{either::EitherOf3, prelude::*, server_fn::ServerFn};
 
 use super::{fault::LoadFault, page::Empty, refresh::Refresh};
 use crate::error::AppError;
@@ -32,6 +32,43 @@ where
             <div class:hidden=move || !is_shown()>{children(items)}</div>
         </Transition>
     }
+}
+
+/// A form over what is stored. It is made anew with every reading, so that a password that was typed is not sent again
+/// with the next save; a save with faults reads nothing and leaves it, and what was typed, as it is.
+#[component]
+pub fn FormAnew<T>(
+    stored: Resource<Result<T, AppError>>,
+    refresh: Refresh,
+    form: impl Fn(T) -> AnyView + Copy + Send + Sync + 'static,
+) -> impl IntoView
+where
+    T: Clone + Send + Sync + 'static,
+{
+    view! {
+        <Transition fallback=Loading>
+            {move || match stored.get() {
+                None => EitherOf3::A(()),
+                Some(Ok(stored)) => EitherOf3::B(view! {
+                    <For each=move || [(untrack(|| refresh.count()), stored.clone())] key=|(count, _)| *count let((_, stored))>
+                        {form(stored)}
+                    </For>
+                }),
+                Some(Err(error)) => EitherOf3::C(view! { <LoadFault fault=error.to_string() retry=move || refresh.again() /> }),
+            }}
+        </Transition>
+    }
+}
+
+/// Says that the last save took place, until something is wrong with the next.
+#[component]
+pub fn Saved<S>(save: ServerAction<S>, text: &'static str) -> impl IntoView
+where
+    S: ServerFn<Error = AppError> + Clone + Send + Sync + 'static,
+    S::Output: Clone + Send + Sync + 'static,
+{
+    let saved = move || save.value().with(|value| matches!(value, Some(Ok(_))));
+    view! { <p role="status" class="mt-3 text-sm">{move || saved().then_some(text)}</p> }
 }
 
 /// Holds the place of what is being read.

@@ -4,13 +4,14 @@ mod add;
 mod card;
 mod edit;
 
-use domain::backend::BackendView;
+use domain::{admin::Role, backend::BackendView};
 use leptos::prelude::*;
 
 use self::{add::AddBackendForm, card::BackendCard};
 use crate::{
     api::backends::list_backends,
     components::{
+        allowed::{NeedsRole, may},
         listing::Listing,
         page::PageHeader,
         refresh::{Behind, Refresh},
@@ -25,6 +26,7 @@ pub fn BackendsPage() -> impl IntoView {
     view! {
         <PageHeader title="Backends" />
         <Behind refresh />
+        <NeedsRole role=Role::Operator to="change backends" />
         <div class="flex flex-col gap-6">
             <Listing list=backends refresh empty="No backend yet. Add the address of an Ollama below; its models appear by themselves." let:backends>
                 <ul role="list" class="flex flex-col gap-3">
@@ -34,7 +36,7 @@ pub fn BackendsPage() -> impl IntoView {
                     />
                 </ul>
             </Listing>
-            <AddBackendForm refresh />
+            {may(Role::Operator).then(|| view! { <AddBackendForm refresh /> })}
         </div>
     }
 }

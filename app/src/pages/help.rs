@@ -1,5 +1,6 @@
 //! Page: Help & Credits. Every example holds this gateway's own address, a model it has and the values in force.
 
+mod backup;
 mod calls;
 mod credits;
 mod keys;
@@ -47,6 +48,7 @@ fn Sections(facts: HelpFacts) -> impl IntoView {
             <port::ClosePort/>
             <network::Network/>
             <redis::Redis/>
+            <backup::Backup/>
             <credits::Credits version/>
         </div>
     }

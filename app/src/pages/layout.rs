@@ -1,6 +1,7 @@
 //! The frame of all pages behind the sign-in: navigation at the side, in a drawer on phones. The drawer is a checkbox,
 //! so that it opens without JavaScript.
 
+use domain::setup::ActorView;
 use leptos::{ev::MouseEvent, html, prelude::*};
 use leptos_router::{
     components::{A, Outlet},
@@ -8,25 +9,34 @@ use leptos_router::{
 };
 use wasm_bindgen::JsCast;
 
-use super::redis_state::{RedisNews, RedisState};
+use super::{
+    confirm::ConfirmDialog,
+    redis_state::{RedisNews, RedisState},
+};
 use crate::{
     api::session::{SignOut, current_session},
     components::{
         action::action,
         banner::PlainTextBanner,
-        fault::FormFault,
+        fault::{FormFault, LoadFault},
         focus::focus_soon,
         icon::{Icon, IconView},
+        listing::Loading,
         theme_toggle::ThemeToggle,
     },
+    error::AppError,
+    visit,
 };
 
-const PAGES: [(&str, &str, Icon); 6] = [
+const PAGES: [(&str, &str, Icon); 9] = [
     ("/admin", "Dashboard", Icon::Dashboard),
     ("/admin/backends", "Backends", Icon::Backends),
     ("/admin/users", "Users", Icon::Users),
+    ("/admin/administrators", "Administrators", Icon::Administrators),
     ("/admin/network", "Network", Icon::Network),
+    ("/admin/audit", "Audit", Icon::Audit),
     ("/admin/settings", "Settings", Icon::Settings),
+    ("/admin/account", "Your account", Icon::Account),
     ("/admin/help", "Help & Credits", Icon::Help),
 ];
 
@@ -34,6 +44,8 @@ const PAGES: [(&str, &str, Icon); 6] = [
 const WIDE: &str = "(min-width: 1024px)";
 /// Id of the drawer.
 const DRAWER: &str = "drawer";
+
+type Session = Resource<Result<ActorView, AppError>>;
 
 /// Navigation around the page of the route. After a navigation the drawer closes and the focus goes to the new page.
 #[component]
@@ -60,6 +72,16 @@ pub fn Layout() -> impl IntoView {
         }
     };
     let open = drawer.open;
+    let session = Resource::new(|| (), |()| current_session());
+    let known = visit::knows_role();
+    let known = Memo::new(move |_| known.get());
+    // After signing in without another document the role is learnt here, and forgotten with the session.
+    Effect::new(move |_| {
+        if let Some(Ok(actor)) = session.get() {
+            visit::set_role(Some(actor.role));
+        }
+    });
+    on_cleanup(|| visit::set_role(None));
     view! {
         <a href="#content" class="btn btn-primary fixed top-2 left-2 z-50 not-focus:sr-only" on:click=skip>"Skip to the content"</a>
         <div class="drawer lg:drawer-open">
@@ -71,7 +93,7 @@ pub fn Layout() -> impl IntoView {
             // Before the content, so that the keyboard meets the navigation first.
             <div class="drawer-side z-20" id=DRAWER>
                 <label for="navigation" class="drawer-overlay" title="Close the navigation"></label>
-                <Sidebar drawer news/>
+                <Sidebar drawer news session/>
             </div>
             <div class="drawer-content flex min-h-screen flex-col bg-base-200" inert=open>
                 <PlainTextBanner/>
@@ -86,8 +108,11 @@ pub fn Layout() -> impl IntoView {
                     </button>
                     <span class="font-semibold">"Ollama Proxy Fortress"</span>
                 </div>
-                <main id="content" node_ref=main tabindex="-1" class="mx-auto w-full max-w-6xl grow px-4 py-6 outline-none lg:px-8 lg:py-8"><Outlet/></main>
+                <main id="content" node_ref=main tabindex="-1" class="mx-auto w-full max-w-6xl grow px-4 py-6 outline-none lg:px-8 lg:py-8">
+                    {move || if known.get() { view! { <Outlet/> }.into_any() } else { view! { <Waiting session/> }.into_any() }}
+                </main>
             </div>
+            <ConfirmDialog/>
         </div>
     }
 }
@@ -151,7 +176,7 @@ fn is_wide() -> bool {
 }
 
 #[component]
-fn Sidebar(drawer: Drawer, news: RedisNews) -> impl IntoView {
+fn Sidebar(drawer: Drawer, news: RedisNews, session: Session) -> impl IntoView {
     let links = PAGES
         .into_iter()
         .map(|(href, name, icon)| {
@@ -166,15 +191,23 @@ fn Sidebar(drawer: Drawer, news: RedisNews) -> impl IntoView {
                 "Close the navigation"
             </button>
             <RedisState news/>
-            <Account/>
+            <Account session/>
         </aside>
+    }
+}
+
+/// Until it is known who signed in.
+#[component]
+fn Waiting(session: Session) -> impl IntoView {
+    move || match session.get() {
+        Some(Err(error)) => view! { <LoadFault fault=error.to_string() retry=move || session.refetch() /> }.into_any(),
+        _ => view! { <Loading/> }.into_any(),
     }
 }
 
 /// Who is signed in, and the way out.
 #[component]
-fn Account() -> impl IntoView {
-    let session = Resource::new(|| (), |()| current_session());
+fn Account(session: Session) -> impl IntoView {
     let action = action::<SignOut>();
     view! {
         <div class="border-t border-base-300 pt-3">

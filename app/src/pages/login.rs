@@ -1,8 +1,11 @@
 //! Page: sign in. Before the first administrator exists it says how to get the set-up link instead.
 
+mod code;
+
 use domain::setup::SetupStep;
 use leptos::{either::Either, prelude::*};
 
+pub use self::code::CodePage;
 use crate::{
     api::{session::SignIn, setup::setup_state},
     components::{
@@ -53,7 +56,7 @@ fn LoginForm() -> impl IntoView {
 #[component]
 pub fn NeedsSetup() -> impl IntoView {
     view! {
-        <p>"This gateway has no administrator yet. When it started, it printed a set-up link on its terminal and in its log. Open that link: it works once and for one hour."</p>
+        <p>"This gateway has no administrator yet. When it started, it printed a set-up link on its standard output: the terminal it was started in, or the journal of what started it. Open that link: it works once and for one hour."</p>
         <p class="text-sm text-muted">
             "Lost it? Restart the gateway for a new one, or run " <code>"ollama-fortress admin create"</code> " on the gateway's machine."
         </p>

@@ -3,34 +3,28 @@
 mod list;
 mod tls;
 
-use domain::network::NetworkView;
-use leptos::{either::EitherOf3, prelude::*};
+use domain::{
+    admin::Role,
+    network::{NetworkView, SaveNetwork},
+};
+use leptos::prelude::*;
 
-use self::list::{ListSetting, Section};
+use self::list::{ListSetting, NumberSetting};
 use crate::{
     answer::typed_in,
     api::network::{StoreNetwork, get_network},
     components::{
         action::{SubmitButton, action, on_success},
-        fault::{FormFault, LoadFault, field_fault},
+        allowed::{Locked, NeedsRole, may},
+        fault::{FormFault, field_fault},
         field::{Hidden, input_name},
-        listing::Loading,
+        form::Section,
+        listing::{FormAnew, Saved},
         page::PageHeader,
         refresh::Refresh,
     },
     format::sentence,
 };
-
-/// Every field that shows its own fault.
-const FIELDS: &[&str] = &[
-    "allowed_ips",
-    "denied_ips",
-    "admin_allowed_ips",
-    "admin_denied_ips",
-    "cors_origins",
-    "backend_networks",
-    "confirm",
-];
 
 #[component]
 pub fn NetworkPage() -> impl IntoView {
@@ -41,23 +35,11 @@ pub fn NetworkPage() -> impl IntoView {
     let network = Resource::new(move || refresh.count(), |_| get_network());
     view! {
         <PageHeader title="Network" />
-        <Transition fallback=Loading>
-            {move || match network.get() {
-                None => EitherOf3::A(()),
-                Some(Ok(network)) => EitherOf3::B(view! { <NetworkForm network save /> }),
-                Some(Err(error)) => EitherOf3::C(view! { <LoadFault fault=error.to_string() retry=move || refresh.again() /> }),
-            }}
-        </Transition>
-        <Saved save />
+        <NeedsRole role=Role::Owner to="change who may come in" />
+        <FormAnew stored=network refresh form=move |network| view! { <NetworkForm network save /> }.into_any() />
+        <Saved save text="Network settings saved. They are in force now." />
         <tls::Tls />
     }
-}
-
-/// Says that the last save took place, until something is wrong with the next.
-#[component]
-fn Saved(save: ServerAction<StoreNetwork>) -> impl IntoView {
-    let saved = move || save.value().with(|value| matches!(value, Some(Ok(_))));
-    view! { <p role="status" class="mt-3 text-sm">{move || saved().then_some("Network settings saved. They are in force now.")}</p> }
 }
 
 /// Made anew from what is in force after every save; a save with faults leaves it, and what was typed, as it is.
@@ -70,9 +52,9 @@ fn NetworkForm(network: NetworkView, save: ServerAction<StoreNetwork>) -> impl I
     );
     view! {
         <ActionForm action=save>
-            <div class="flex flex-col gap-6">
+            <Locked role=Role::Owner><div class="flex flex-col gap-6">
                 <Hidden name="version" value={typed_in::<StoreNetwork>(&[], "version", &network.version)} />
-                <FormFault action=save fields=FIELDS />
+                <FormFault action=save fields=&SaveNetwork::FIELDS />
                 <p class="max-w-prose text-sm text-muted">
                     "One address or network a line: 192.0.2.7, 10.0.0.0/8, 2001:db8::/32. Denied wins over allowed; without allowed ones everybody may come. The lists count before any key or password, and at once. The word none is an empty list in place of one from the environment."
                 </p>
@@ -97,11 +79,15 @@ fn NetworkForm(network: NetworkView, save: ServerAction<StoreNetwork>) -> impl I
                         hint="Looked at whenever a connection to a backend is made. Empty: anywhere but link-local, multicast and metadata addresses, which no backend may have."
                     />
                 </Section>
+                <Section title="Only over TLS (HSTS)">
+                    <NumberSetting
+                        save label="Days that browsers keep to https" name="hsts_days" value=network.hsts_days
+                        hint="Told to browsers that come over TLS, and only then: for so many days they refuse http:// at this host name, on every port, even after TLS was turned off here. Empty: nothing is told. 0 takes back what was told before. Begin with 1."
+                    />
+                </Section>
                 <LockOut save />
-                <div>
-                    <SubmitButton label="Save network settings" pending=save.pending() />
-                </div>
-            </div>
+                {may(Role::Owner).then(|| view! { <div><SubmitButton label="Save network settings" pending=save.pending() /></div> })}
+            </div></Locked>
         </ActionForm>
     }
     .into_any()

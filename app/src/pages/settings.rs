@@ -4,12 +4,15 @@ mod endpoints;
 mod fields;
 mod redis;
 
-use domain::settings::SettingsView;
-use leptos::{either::EitherOf3, prelude::*};
+use domain::{
+    admin::Role,
+    settings::{SaveSettings, SettingsView},
+};
+use leptos::prelude::*;
 
 use self::{
     endpoints::EndpointProtection,
-    fields::{DefaultLimit, FIELDS, NumberSetting, TextSetting},
+    fields::{DefaultLimit, NumberSetting, TextSetting},
     redis::{REDIS_TEST, RedisSetting, RedisTestForm},
 };
 use crate::{
@@ -17,9 +20,11 @@ use crate::{
     api::settings::{StoreSettings, TestRedis, get_settings},
     components::{
         action::{SubmitButton, action, on_success},
-        fault::{FormFault, LoadFault},
+        allowed::{Locked, NeedsRole, may},
+        fault::FormFault,
         field::Hidden,
-        listing::Loading,
+        form::Section,
+        listing::{FormAnew, Saved},
         page::PageHeader,
         refresh::Refresh,
     },
@@ -35,28 +40,11 @@ pub fn SettingsPage() -> impl IntoView {
     let settings = Resource::new(move || refresh.count(), |_| get_settings());
     view! {
         <PageHeader title="Settings" />
-        <Transition fallback=Loading>
-            {move || match settings.get() {
-                None => EitherOf3::A(()),
-                // New fields with every reading: a password that was typed must not be sent again with the next save.
-                Some(Ok(settings)) => EitherOf3::B(view! {
-                    <For each=move || [(untrack(|| refresh.count()), settings.clone())] key=|(count, _)| *count let((_, settings))>
-                        <SettingsForm settings save test />
-                    </For>
-                }),
-                Some(Err(error)) => EitherOf3::C(view! { <LoadFault fault=error.to_string() retry=move || refresh.again() /> }),
-            }}
-        </Transition>
+        <NeedsRole role=Role::Owner to="change settings" />
+        <FormAnew stored=settings refresh form=move |settings| view! { <SettingsForm settings save test /> }.into_any() />
         <RedisTestForm test id=REDIS_TEST />
-        <Saved save />
+        <Saved save text="Settings saved. They are in force now." />
     }
-}
-
-/// Says that the last save took place, until something is wrong with the next.
-#[component]
-fn Saved(save: ServerAction<StoreSettings>) -> impl IntoView {
-    let saved = move || save.value().with(|value| matches!(value, Some(Ok(_))));
-    view! { <p role="status" class="mt-3 text-sm">{move || saved().then_some("Settings saved. They are in force now.")}</p> }
 }
 
 /// Made anew from what is in force after every save; a save with faults leaves it, and what was typed, as it is.
@@ -68,14 +56,14 @@ fn SettingsForm(
 ) -> impl IntoView {
     view! {
         <ActionForm action=save>
-            <div class="flex flex-col gap-6">
+            <Locked role=Role::Owner><div class="flex flex-col gap-6">
                 <Hidden name="version" value={typed_in::<StoreSettings>(&[], "version", &settings.version)} />
-                <FormFault action=save fields=FIELDS />
+                <FormFault action=save fields=&SaveSettings::FIELDS />
                 <Section title="Default limit">
                     <DefaultLimit save limit=settings.default_limit />
                 </Section>
                 <Section title="Redis">
-                    <RedisSetting save test url=settings.redis_url has_password=settings.redis_has_password />
+                    <RedisSetting save test url=settings.redis_url ca=settings.redis_ca has_password=settings.redis_has_password />
                     <NumberSetting
                         save label="Gateways that share the limits" name="replicas" value=settings.replicas
                         hint="While Redis cannot be reached each admits its part of every limit. 1: each admits the whole limit."
@@ -105,28 +93,18 @@ fn SettingsForm(
                         save label="Largest request body (MB)" name="max_body_mb" value=settings.max_body_mb
                         hint="Pictures travel inside requests. 1 MB is 1,000,000 bytes."
                     />
+                    <NumberSetting
+                        save label="Memory for request bodies (MB)" name="body_memory_mb" value=settings.body_memory_mb
+                        hint="All bodies being received or sent on take no more together; a request that does not fit is answered 503 and may come again. At least twice the largest body."
+                    />
                     <TextSetting
                         save label="Public URL" name="public_url" value=settings.public_url placeholder="https://gateway.example.com"
                         hint="Origins these pages may be used from, separated by commas. Empty: whatever address the browser uses."
                     />
                 </Section>
-                <div>
-                    <SubmitButton label="Save settings" pending=save.pending() />
-                </div>
-            </div>
+                {may(Role::Owner).then(|| view! { <div><SubmitButton label="Save settings" pending=save.pending() /></div> })}
+            </div></Locked>
         </ActionForm>
-    }
-    .into_any()
-}
-
-#[component]
-fn Section(title: &'static str, children: Children) -> impl IntoView {
-    view! {
-        <fieldset class="card card-border border-base-300 bg-base-100 p-6">
-            <legend class="sr-only">{title}</legend>
-            <p class="mb-3 font-semibold" aria-hidden="true">{title}</p>
-            <div class="grid gap-4 md:grid-cols-2">{children()}</div>
-        </fieldset>
     }
     .into_any()
 }

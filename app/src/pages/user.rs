@@ -6,6 +6,7 @@ mod policy;
 mod standing;
 
 use domain::{
+    admin::Role,
     error::AdminError,
     id::UserId,
     key::{KeyStanding, KeyView},
@@ -27,6 +28,7 @@ use super::users::SwitchUserForm;
 use crate::{
     api::users::get_user,
     components::{
+        allowed::{NeedsRole, may},
         badge::EnabledBadge,
         fault::LoadFault,
         listing::Loading,
@@ -110,9 +112,10 @@ fn Detail(first: UserDetail, detail: Signal<Option<UserDetail>>, refresh: Refres
     let of_user = Signal::derive(move || standings.with(|all| all.first().map(|one| one.standing.user.clone())));
     view! {
         <PageHeader title=name>
-            <SwitchUserForm user=user.into() refresh />
+            {may(Role::Operator).then(|| view! { <SwitchUserForm user=user.into() refresh /> })}
         </PageHeader>
         <Behind refresh />
+        <NeedsRole role=Role::Operator to="change users and keys" />
         <p class="mb-6 flex flex-wrap items-center gap-x-4 gap-y-2 text-sm text-muted">
             <EnabledBadge enabled=Signal::derive(move || user.with(|user| user.enabled)) />
             <span>"Added " <Timestamp at=created_at /></span>
@@ -123,10 +126,10 @@ fn Detail(first: UserDetail, detail: Signal<Option<UserDetail>>, refresh: Refres
         <div class="mb-6 flex flex-col gap-3">
             <PolicySummary policy=Signal::derive(move || user.with(|user| user.policy.clone())) />
             <UserMeters standing=of_user />
-            <UserPolicyForm user_id=id.clone() user refresh />
+            {may(Role::Operator).then(|| view! { <UserPolicyForm user_id=id.clone() user refresh /> })}
         </div>
         <div class="flex flex-col gap-6">
-            <CreateKeyForm user_id=id refresh />
+            {may(Role::Operator).then(|| view! { <CreateKeyForm user_id=id.clone() refresh /> })}
             <KeyList keys standings refresh />
         </div>
     }

@@ -4,7 +4,7 @@ mod row;
 
 pub(super) use self::row::SwitchUserForm;
 
-use domain::user::UserView;
+use domain::{admin::Role, user::UserView};
 use leptos::prelude::*;
 
 use self::row::UserRow;
@@ -13,6 +13,7 @@ use crate::{
     api::users::{CreateUser, list_users},
     components::{
         action::{SubmitButton, action},
+        allowed::{NeedsRole, may},
         fault::{FormFault, field_fault},
         field::Field,
         form::{FormCard, emptied_after},
@@ -30,11 +31,12 @@ pub fn UsersPage() -> impl IntoView {
     view! {
         <PageHeader title="Users" />
         <Behind refresh />
+        <NeedsRole role=Role::Operator to="change users and keys" />
         <div class="flex flex-col gap-6">
             <Listing list=users refresh empty="No user yet. Add one below, then open it to create its first key." let:users>
                 <UserTable users refresh />
             </Listing>
-            <AddUserForm refresh />
+            {may(Role::Operator).then(|| view! { <AddUserForm refresh /> })}
         </div>
     }
 }
@@ -51,7 +53,7 @@ fn UserTable(users: Signal<Vec<UserView>>, refresh: Refresh) -> impl IntoView {
                         <th scope="col" class="max-md:hidden">"Keys"</th>
                         <th scope="col" class="max-md:hidden">"Last used"</th>
                         <th scope="col" class="max-md:hidden">"Requests"</th>
-                        <th scope="col">"Actions"</th>
+                        {may(Role::Operator).then(|| view! { <th scope="col">"Actions"</th> })}
                     </tr>
                 </thead>
                 <tbody>

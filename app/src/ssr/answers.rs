@@ -13,14 +13,18 @@ use axum::{
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Redirect, Response},
 };
+use domain::{error::AdminError, network::SaveNetwork, policy::PolicyInput, settings::SaveSettings};
 use leptos::{nonce::Nonce, server_fn::error::SERVER_FN_ERROR_HEADER};
 use url::Url;
 
 use super::cookie;
-use crate::{answer::Answer, error::AppError};
+use crate::{answer::Answer, error::AppError, session::confirm_path};
 
 /// Names the answer that waits for its page.
-pub(super) const COOKIE: &str = "op_answer";
+const COOKIE: &str = "op_answer";
+/// The same for the page that asks for the password again, while the answer of the form that needs it still waits.
+const CONFIRM_COOKIE: &str = "op_confirm_answer";
+const CONFIRM_PAGE: &str = "/admin/confirm";
 /// How long an answer waits.
 const VALID: Duration = Duration::from_secs(300);
 /// Answers that wait at most; the oldest go.
@@ -34,55 +38,17 @@ const MAX_TYPED: usize = 1024;
 const SHOWN: [&str; 4] =
     ["/admin/fn/backends/test", "/admin/fn/settings/redis", "/admin/fn/settings/save", "/admin/fn/network/save"];
 
-/// Fields that come back as they were typed. None of them is a secret.
-const KEPT: [&str; 46] = [
-    "id",
-    "user_id",
-    "version",
-    "status",
-    "enabled",
-    "name",
-    "url",
-    "user",
-    "key",
-    "requests",
-    "minutes",
-    "redis_url",
-    "redis_host",
-    "redis_port",
-    "redis_user",
-    "redis_database",
-    "redis_tls",
-    "replicas",
-    "catalogue_interval_s",
-    "connect_timeout_s",
-    "first_byte_timeout_s",
-    "stall_timeout_s",
-    "max_body_mb",
-    "public_url",
-    "allowed_ips",
-    "denied_ips",
-    "admin_allowed_ips",
-    "admin_denied_ips",
-    "cors_origins",
-    "backend_networks",
-    "names",
-    "concurrent",
-    "tokens_per_minute",
-    "tokens_per_day",
-    "tokens_per_month",
-    "gpu_seconds_per_day",
-    "expires_at",
-    "models",
-    "management",
-    "num_ctx",
-    "num_predict",
-    "keep_alive_s",
-    "networks",
-    "class_inference",
-    "class_catalogue",
-    "class_management",
-];
+/// Fields of small forms that come back as they were typed. None of them is a secret.
+const KEPT: [&str; 11] =
+    ["id", "user_id", "version", "status", "enabled", "role", "name", "url", "user", "key", "names"];
+
+/// Whether a field comes back as it was typed; a field that nobody listed does not.
+fn is_kept(field: &str) -> bool {
+    let large = [&SaveSettings::FIELDS[..], &SaveNetwork::FIELDS, &PolicyInput::FIELDS];
+    let unkept = [&SaveSettings::UNKEPT[..], &SaveNetwork::UNKEPT];
+    let within = |lists: &[&[&str]]| lists.iter().any(|list| list.contains(&field));
+    KEPT.contains(&field) || within(&large) && !within(&unkept)
+}
 
 struct Waiting {
     id: String,
@@ -116,7 +82,7 @@ impl Answers {
 
     /// The answer that the browser's cookie names.
     pub fn take_for(&self, headers: &HeaderMap, page: &str) -> Option<Answer> {
-        self.take(cookie::read(headers, COOKIE)?, page, Instant::now())
+        self.take(cookie::read(headers, cookie_of(page))?, page, Instant::now())
     }
 
     /// Leads from the answer of a server function to the page, which shows what there is to show.
@@ -143,14 +109,26 @@ impl Answers {
         };
         if let Some(outcome) = outcome {
             let page = to.split('?').next().unwrap_or_default().to_owned();
+            // What was typed waits while the password is asked for.
+            if outcome == Err(AppError(AdminError::NeedsPassword))
+                && let Ok(confirm) = HeaderValue::from_str(&confirm_path(&to))
+            {
+                led.headers_mut().insert(header::LOCATION, confirm);
+            }
+            let waits_for = page.clone();
             let answer = Answer { function: form.function.clone(), page, outcome, typed: form.typed.clone() };
             let id = self.put(answer, Instant::now());
-            if let Some(cookie) = cookie::set(COOKIE, &id) {
+            if let Some(cookie) = cookie::set(cookie_of(&waits_for), &id) {
                 led.headers_mut().append(header::SET_COOKIE, cookie);
             }
         }
         led
     }
+}
+
+/// The cookie that names the answer for a page.
+pub(super) fn cookie_of(page: &str) -> &'static str {
+    if page == CONFIRM_PAGE { CONFIRM_COOKIE } else { COOKIE }
 }
 
 /// A plain form as it came.
@@ -166,7 +144,7 @@ impl Form {
             let field = field.strip_prefix("input[")?.strip_suffix(']')?.to_owned();
             // Addresses may hold a password before the `@`.
             let secret = field.ends_with("url") && text.contains('@');
-            let kept = KEPT.contains(&field.as_str()) && !secret && text.len() <= MAX_TYPED;
+            let kept = is_kept(&field) && !secret && text.len() <= MAX_TYPED;
             kept.then(|| (field, text.into_owned()))
         });
         Self { function: function.to_owned(), typed: typed.collect() }
@@ -205,8 +183,6 @@ fn is_error(pair: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use domain::error::AdminError;
-
     use super::*;
 
     fn answer(page: &str) -> Answer {
@@ -240,10 +216,11 @@ mod tests {
     #[test]
     fn secrets_do_not_come_back() {
         let body =
-            b"input[name]=a&input[password]=p&input[token]=t&input[redis_url]=redis://:p@h&input[url]=http://h&x=1";
+            b"input[name]=a&input[password]=p&input[token]=t&input[redis_url]=redis://:p@h&input[url]=http://h&x=1\
+            &input[redis_password]=p&input[confirm]=yes&input[private_key]=p&input[num_ctx]=1&input[hsts_days]=1";
         let form = Form::new("/admin/fn/x", url::form_urlencoded::parse(body));
         let kept: Vec<&str> = form.typed.keys().map(String::as_str).collect();
-        assert_eq!(kept, ["name", "url"]);
+        assert_eq!(kept, ["hsts_days", "name", "num_ctx", "url"]);
     }
 
     #[test]

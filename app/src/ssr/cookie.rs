@@ -28,6 +28,11 @@ pub(super) fn set_for_links(name: &str, value: &str) -> Option<HeaderValue> {
     line(name, value, "Lax", "")
 }
 
+/// Like [`set`], but the browser keeps it for so many seconds.
+pub(super) fn set_for(name: &str, value: &str, seconds: u32) -> Option<HeaderValue> {
+    line(name, value, "Strict", &format!("; Max-Age={seconds}"))
+}
+
 /// A `Set-Cookie` value that removes the cookie.
 pub(super) fn clear(name: &str) -> Option<HeaderValue> {
     line(name, "", "Strict", "; Max-Age=0")
@@ -62,6 +67,8 @@ mod tests {
         assert_eq!(host.to_str().unwrap(), "__Host-op_session=v; HttpOnly; SameSite=Strict; Path=/; Secure");
         let link = set_for_links("op_setup", "v").unwrap();
         assert_eq!(link.to_str().unwrap(), "op_setup=v; HttpOnly; SameSite=Lax; Path=/admin");
+        let kept = set_for("__Host-op_device", "v", 60).unwrap();
+        assert_eq!(kept.to_str().unwrap(), "__Host-op_device=v; HttpOnly; SameSite=Strict; Path=/; Secure; Max-Age=60");
         assert!(set("op_session", "a\r\nb").is_none());
     }
 }

@@ -12,7 +12,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
-use control::Client;
+use control::{Actor, Client, Control};
 use domain::error::AdminError;
 use leptos::server_fn::error::SERVER_FN_ERROR_HEADER;
 
@@ -31,10 +31,10 @@ pub const SESSION_COOKIE_TLS: &str = "__Host-op_session";
 pub(super) const SETUP_COOKIE: &str = "op_setup";
 
 /// Server functions that work without a session. Everything else under `/admin/fn` is refused.
-pub(super) const OPEN_FUNCTIONS: [&str; 3] =
-    ["/admin/fn/session/login", "/admin/fn/setup/state", "/admin/fn/setup/admin"];
+pub(super) const OPEN_FUNCTIONS: [&str; 4] =
+    ["/admin/fn/session/login", "/admin/fn/session/code", "/admin/fn/setup/state", "/admin/fn/setup/admin"];
 /// Pages that work without a session.
-const OPEN_PAGES: [&str; 2] = ["/admin/login", "/admin/setup"];
+const OPEN_PAGES: [&str; 3] = ["/admin/login", "/admin/login/code", "/admin/setup"];
 /// When a caller who met the hashing queue full may come back, in seconds.
 const COME_BACK: HeaderValue = HeaderValue::from_static("2");
 /// Below it are the server functions.
@@ -70,24 +70,57 @@ pub(super) async fn gate(State(gate): State<Gate>, request: Request, next: Next)
             request.extensions_mut().insert(answer);
         }
         let mut response = next.run(request).await;
-        if shown && let Some(cookie) = cookie::clear(answers::COOKIE) {
+        if shown && let Some(cookie) = cookie::clear(answers::cookie_of(&path)) {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
         return no_store(response);
     }
+    let caller = Caller::of(&gate.app.control, &request);
     let (request, form) = match read(request).await {
         Ok(read) => read,
-        Err(response) => return no_store(*response),
+        Err(response) => {
+            caller.note(&AdminError::invalid("input", "was not understood"));
+            return no_store(*response);
+        }
     };
     let mut response = next.run(request).await;
+    let mut error = None;
+    if response.headers().contains_key(SERVER_FN_ERROR_HEADER) {
+        (response, error) = error_in(response).await;
+        error.iter().for_each(|error| caller.note(&error.0));
+    }
     if let Some(form) = form.filter(|_| response.headers().contains_key(header::LOCATION)) {
         return no_store(gate.answers.lead(&form, response).await);
     }
-    if response.status() == StatusCode::INTERNAL_SERVER_ERROR && response.headers().contains_key(SERVER_FN_ERROR_HEADER)
-    {
-        response = with_status(response).await;
+    if let Some(error) = error.filter(|_| response.status() == StatusCode::INTERNAL_SERVER_ERROR) {
+        set_status(&mut response, &error);
     }
     no_store(response)
+}
+
+/// Who calls a server function, for the audit log, which tells of what is refused.
+struct Caller {
+    control: Control,
+    actor: Option<Actor>,
+    address: IpAddr,
+    path: String,
+    reads: bool,
+}
+
+impl Caller {
+    fn of(control: &Control, request: &Request) -> Self {
+        Self {
+            control: control.clone(),
+            actor: request.extensions().get::<Actor>().cloned(),
+            address: client_of(request.extensions()).address,
+            path: request.uri().path().to_owned(),
+            reads: matches!(*request.method(), Method::GET | Method::HEAD),
+        }
+    }
+
+    fn note(&self, error: &AdminError) {
+        self.control.note_refused_call(self.actor.as_ref(), self.address, &self.path, self.reads, error);
+    }
 }
 
 /// The request of a server function with nothing in it that the function does not know, and what is to be remembered of
@@ -128,17 +161,18 @@ fn admit(state: &AppState, mut request: Request) -> Result<Request, Box<Response
         && request.method() == Method::GET
         && let Some(token) = setup_token(request.uri().query().unwrap_or_default())
     {
-        return Err(Box::new(redeem(state, token)));
+        return Err(Box::new(redeem(state, token, client.address)));
     }
-    let actor = session_token(request.headers(), client.https)
-        .and_then(|token| state.control.authenticate(token, &client));
+    let actor =
+        session_token(request.headers(), client.https).and_then(|token| state.control.authenticate(token, &client));
     if let Some(actor) = actor {
-        if path == "/admin/login" {
+        if ["/admin/login", "/admin/login/code"].contains(&path.as_str()) {
             return Err(Box::new(found("/admin")));
         }
         request.extensions_mut().insert(actor);
     } else if path.starts_with(FUNCTIONS) {
         if !OPEN_FUNCTIONS.contains(&path.as_str()) {
+            state.control.note_stranger(client.address, &path, "not signed in");
             return Err(Box::new(refuse(request.headers())));
         }
     } else if !OPEN_PAGES.contains(&path.as_str()) {
@@ -172,7 +206,7 @@ fn refuse(headers: &HeaderMap) -> Response {
 }
 
 /// Trades the link's token for a cookie and leads to a clean address, so that the token stays in no history.
-fn redeem(state: &AppState, token: &str) -> Response {
+fn redeem(state: &AppState, token: &str, address: IpAddr) -> Response {
     match state.control.redeem_setup_token(token) {
         Ok(value) => {
             let mut response = found("/admin/setup");
@@ -181,7 +215,10 @@ fn redeem(state: &AppState, token: &str) -> Response {
             }
             response
         }
-        Err(_) => found("/admin/setup?link=invalid"),
+        Err(error) => {
+            state.control.note_refused_call(None, address, "/admin/setup", false, &error);
+            found("/admin/setup?link=invalid")
+        }
     }
 }
 
@@ -195,17 +232,20 @@ fn found(to: &str) -> Response {
     Redirect::to(to).into_response()
 }
 
-/// Puts the status of the error inside on the answer of a server function.
-async fn with_status(response: Response) -> Response {
-    let (mut parts, body) = response.into_parts();
+/// The answer of a server function, and the error in it.
+async fn error_in(response: Response) -> (Response, Option<AppError>) {
+    let (parts, body) = response.into_parts();
     let bytes = to_bytes(body, MAX_ERROR).await.unwrap_or_else(|_| Bytes::new());
-    if let Ok(error) = serde_json::from_slice::<AppError>(&bytes) {
-        parts.status = StatusCode::from_u16(error.0.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let error = serde_json::from_slice(&bytes).ok();
+    (Response::from_parts(parts, Body::from(bytes)), error)
+}
+
+/// Puts the status of its error on the answer of a server function.
+fn set_status(response: &mut Response, error: &AppError) {
+    *response.status_mut() = StatusCode::from_u16(error.0.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, COME_BACK);
     }
-    if parts.status == StatusCode::SERVICE_UNAVAILABLE {
-        parts.headers.insert(header::RETRY_AFTER, COME_BACK);
-    }
-    Response::from_parts(parts, Body::from(bytes))
 }
 
 /// Pages carry nonces and data of one session: nothing of the app may be kept.

@@ -1,8 +1,8 @@
 //! One request of the app as server functions and pages see it.
 
 use axum::http::{HeaderName, HeaderValue, header, request::Parts};
-use control::{Actor, Client, Control, SetupSession};
-use domain::{error::AdminError, host::is_loopback, key::CreatedKey};
+use control::{Actor, Client, Control, NewSession, SetupSession};
+use domain::{admin::RecoveryCodes, error::AdminError, host::is_loopback, key::CreatedKey};
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 use leptos_router::location::RequestUrl;
@@ -17,6 +17,10 @@ use crate::{
     session::safe_next,
     visit::{Theme, Visit},
 };
+
+/// How long browsers keep the cookie of a known device, and that of a sign-in that waits for its code.
+const DEVICE_SECONDS: u32 = 90 * 24 * 3600;
+const TICKET_SECONDS: u32 = 300;
 
 /// The request being answered. Read it before the first `await`.
 pub struct Request {
@@ -75,9 +79,42 @@ impl Request {
         safe_next(next.as_deref().unwrap_or_default()).to_owned()
     }
 
-    pub fn open_session(&self, token: &str) {
+    /// Gives the browser its session, and makes it a known device.
+    pub fn open_session(&self, session: &NewSession) {
         let name = if self.client().https { SESSION_COOKIE_TLS } else { SESSION_COOKIE };
-        self.append_cookie(cookie::set(name, token));
+        self.append_cookie(cookie::set(name, &session.token));
+        self.know_device(&session.device);
+    }
+
+    /// The cookie of an earlier sign-in of this browser.
+    pub fn device(&self) -> Option<String> {
+        cookie::read(&self.parts.headers, self.device_cookie()).map(str::to_owned)
+    }
+
+    /// It outlives sessions: a lock-out by somebody else's guesses does not concern this browser.
+    pub fn know_device(&self, value: &str) {
+        self.append_cookie(cookie::set_for(self.device_cookie(), value, DEVICE_SECONDS));
+    }
+
+    fn device_cookie(&self) -> &'static str {
+        if self.client().https { "__Host-op_device" } else { "op_device" }
+    }
+
+    /// What stands for a sign-in that waits for its code.
+    pub fn ticket(&self) -> Option<String> {
+        cookie::read(&self.parts.headers, self.ticket_cookie()).map(str::to_owned)
+    }
+
+    pub fn keep_ticket(&self, ticket: &str) {
+        self.append_cookie(cookie::set_for(self.ticket_cookie(), ticket, TICKET_SECONDS));
+    }
+
+    pub fn close_ticket(&self) {
+        self.append_cookie(cookie::clear(self.ticket_cookie()));
+    }
+
+    fn ticket_cookie(&self) -> &'static str {
+        if self.client().https { "__Host-op_ticket" } else { "op_ticket" }
     }
 
     /// Removes the cookie and what the browser keeps beside it. Browsers heed the second only on a secure connection.
@@ -100,15 +137,30 @@ impl Request {
         leptos_axum::redirect(&format!("{page}?created=1"));
     }
 
+    /// The same for the recovery codes of a new second factor.
+    pub fn show_codes_on(&self, page: &str, actor: &Actor, codes: &RecoveryCodes) {
+        self.state.control.put_codes(actor, codes.clone());
+        leptos_axum::redirect(&format!("{page}?created=1"));
+    }
+
     /// What the page has to know of this visit before it is drawn.
     pub(super) fn visit(&self) -> Visit {
         let query = self.parts.uri.query().unwrap_or_default();
         let created = query.split('&').any(|pair| pair == "created=1");
-        let key = created.then(|| self.actor().ok()).flatten().and_then(|actor| self.state.control.take_flash(&actor));
+        let (actor, control) = (self.actor().ok(), &self.state.control);
+        let shown = actor.as_ref().filter(|_| created);
+        let key = shown.and_then(|actor| control.take_flash(actor));
+        let codes = shown.and_then(|actor| control.take_codes(actor));
+        let own_page = self.parts.uri.path() == "/admin/account";
+        let factor =
+            actor.as_ref().filter(|_| own_page).and_then(|actor| control.second_factor_setup(actor, &self.host()));
         Visit {
             unencrypted: !self.client().https && !is_loopback(&self.host()),
             theme: Theme::from_cookie(cookie::read(&self.parts.headers, Theme::COOKIE)),
             key,
+            factor,
+            codes,
+            role: actor.map(|actor| actor.view().role),
             answer: self.parts.extensions.get::<Answer>().cloned(),
         }
     }

@@ -5,13 +5,13 @@ use leptos_meta::MetaTags;
 
 use crate::{App, Assets, visit::Visit};
 
-/// The whole document. A page that shows a key once is not hydrated: the key then is in this HTML and nowhere else.
+/// The whole document. A page that shows a secret once is not hydrated: it then is in this HTML and nowhere else.
 pub(super) fn shell(assets: Assets) -> impl IntoView {
     let visit = use_context::<Visit>().unwrap_or_default();
     let answer = visit.answer.as_ref().and_then(|answer| serde_json::to_string(answer).ok());
     let Assets { js, wasm, css, chart_js, reload_js } = assets;
     let reload = reload_js.map(|src| view! { <script defer src=src nonce=use_nonce()></script> });
-    let hydrate = visit.key.is_none().then(|| {
+    let hydrate = (!visit.shows_secret()).then(|| {
         let start = format!(
             "import init, {{ hydrate }} from {js:?}; init({{ module_or_path: {wasm:?} }}).then(() => hydrate());"
         );
@@ -23,7 +23,7 @@ pub(super) fn shell(assets: Assets) -> impl IntoView {
     });
     view! {
         <!DOCTYPE html>
-        <html lang="en" data-theme=visit.theme.name() data-unencrypted=visit.unencrypted.then_some("true") data-answer=answer>
+        <html lang="en" data-theme=visit.theme.name() data-unencrypted=visit.unencrypted.then_some("true") data-answer=answer data-role=visit.role.map(|role| role.as_str())>
             <head>
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>

@@ -9,7 +9,10 @@ use super::gate::OPEN_FUNCTIONS;
 use crate::App;
 
 /// Server functions that answer GET. They must change nothing: GET passes the origin check.
-const READS: [&str; 12] = [
+const READS: [&str; 15] = [
+    "/admin/fn/account/get",
+    "/admin/fn/administrators/list",
+    "/admin/fn/audit/list",
     "/admin/fn/backends/list",
     "/admin/fn/help/facts",
     "/admin/fn/live/now",
@@ -50,9 +53,14 @@ async fn the_pages_are_these() {
         leptos_axum::generate_route_list(App).iter().map(|route| route.path().to_owned()).collect();
     let expected = [
         "/admin",
+        "/admin/audit",
+        "/admin/account",
+        "/admin/administrators",
         "/admin/backends",
+        "/admin/confirm",
         "/admin/help",
         "/admin/login",
+        "/admin/login/code",
         "/admin/network",
         "/admin/settings",
         "/admin/setup",
@@ -60,4 +68,12 @@ async fn the_pages_are_these() {
         "/admin/users/{id}",
     ];
     assert_eq!(pages, expected.into_iter().map(str::to_owned).collect());
+}
+
+/// What an action is called in the audit log is written down for every function that could be refused.
+#[test]
+fn everything_that_changes_something_has_words_for_the_audit_log() {
+    for (path, method) in server_fn_paths() {
+        assert_eq!(control::audit_words(path).is_some(), method == Method::POST, "{path}");
+    }
 }

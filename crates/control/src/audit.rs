@@ -1,10 +1,28 @@
-//! What the audit log says of a change: the rows it writes, before and after, without anything secret.
+//! The audit log: what it says of a change (`changes`, `members`), what was refused (`refusals`), the words for both
+//! (`actions`), reading it and writing it out. Nothing here lets a secret in, and nothing changes a row.
 
-use domain::audit::{AuditChange, AuditEntry, AuditOutcome};
+pub(crate) mod actions;
+mod changes;
+mod export;
+mod members;
+mod read;
+mod refusals;
+
+use domain::audit::{AuditEntry, AuditOutcome};
+use domain::error::AdminError;
 use store::row::Op;
 
+pub(crate) use self::refusals::Pending;
+pub use self::{
+    actions::of_function,
+    export::{CSV_HEAD, csv_line, json_line},
+};
 use crate::{by::By, clock::Now, secrets::random, state::State};
-use domain::error::AdminError;
+
+/// Where the log is written out.
+pub const EXPORT_PATH: &str = "/admin/audit/export";
+/// The words for writing it out.
+pub(crate) const EXPORTED: &str = "audit log exported";
 
 /// The row for a change that is about to be made; `None` for housekeeping.
 pub(crate) fn row(by: &By, state: &State, ops: &[Op]) -> Result<Option<Op>, AdminError> {
@@ -17,10 +35,6 @@ pub(crate) fn row(by: &By, state: &State, ops: &[Op]) -> Result<Option<Op>, Admi
         outcome: AuditOutcome::Done,
         reason: None,
         count: 1,
-        changes: changes(state, ops),
+        changes: changes::changes(state, ops),
     })))
-}
-
-fn changes(_state: &State, _ops: &[Op]) -> Vec<AuditChange> {
-    Vec::new()
 }

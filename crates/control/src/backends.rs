@@ -111,12 +111,13 @@ impl Control {
         let by = actor.operates("backend added")?;
         let form = Form::check(&input.name, &input.url, &input.token)?;
         let id: BackendId = random::id()?;
-        let sealed_token = self.seal_token(&id, form.token.as_ref())?;
-        let (name, url) = (form.name.clone(), shown(&form.url));
-        let row = BackendRow { id: id.clone(), name, url, enabled: true, sealed_token, created_at: Now::read().wall };
         self.mutate(by, |state| {
             form.check_fits(&self.0, state, None)?;
-            Ok((vec![Op::PutBackend(row.clone())], ()))
+            // Sealed here and not before: the key may change until the write's turn comes.
+            let sealed_token = self.seal_token(&id, form.token.as_ref())?;
+            let (name, url, created_at) = (form.name.clone(), shown(&form.url), Now::read().wall);
+            let row = BackendRow { id: id.clone(), name, url, enabled: true, sealed_token, created_at };
+            Ok((vec![Op::PutBackend(row)], ()))
         })
         .await?;
         self.0.setup.backend_chosen();
@@ -126,9 +127,9 @@ impl Control {
     pub async fn edit_backend(&self, actor: &Actor, input: EditBackend) -> Result<BackendView, AdminError> {
         let by = actor.operates("backend changed")?;
         let form = Form::check(&input.name, &input.url, &input.token)?;
-        let sealed = self.seal_token(&input.id, form.token.as_ref())?;
         self.mutate(by, |state| {
             let row = state.backend(&input.id)?;
+            let sealed = self.seal_token(&input.id, form.token.as_ref())?;
             form.check_fits(&self.0, state, Some(row))?;
             let keeps = sealed.is_none() && !input.clear_token && row.sealed_token.is_some();
             // A stored token goes to the server it was given for and to no other.
@@ -136,7 +137,7 @@ impl Control {
                 let message = "the address is another server's: give the token again, or remove it";
                 return Err(AdminError::invalid("token", message));
             }
-            let sealed_token = if keeps { row.sealed_token.clone() } else { sealed.clone() };
+            let sealed_token = if keeps { row.sealed_token.clone() } else { sealed };
             let (name, url) = (form.name.clone(), shown(&form.url));
             Ok((vec![Op::PutBackend(BackendRow { name, url, sealed_token, ..row.clone() })], ()))
         })
@@ -178,11 +179,13 @@ impl Control {
     }
 
     /// Looks at a stored backend now, with its stored token.
-    pub async fn test_backend(&self, _actor: &Actor, input: BackendRef) -> Result<ProbeReport, AdminError> {
+    pub async fn test_backend(&self, actor: &Actor, input: BackendRef) -> Result<ProbeReport, AdminError> {
+        actor.operates("backend tried")?;
         let state = self.state();
         let row = state.backend(&input.id)?;
         let token = self.backend_token(row)?;
         let url = Url::parse(&row.url).map_err(|error| fault::internal("a stored address cannot be read", &error))?;
+        self.note_done(actor, "backend tried");
         let result = self.0.gateway.probe(&url, token.as_ref()).await;
         if row.enabled {
             // What the test found should show in the list too.
@@ -192,11 +195,13 @@ impl Control {
     }
 
     /// Looks at an address that is not stored yet.
-    pub async fn probe_address(&self, _actor: &Actor, input: ProbeAddress) -> Result<ProbeReport, AdminError> {
+    pub async fn probe_address(&self, actor: &Actor, input: ProbeAddress) -> Result<ProbeReport, AdminError> {
+        actor.operates("address tried")?;
         let invalid = |fault| AdminError::Invalid { fields: vec![fault] };
         let url = check_url(&input.url).map_err(invalid)?;
         let token = check_token(&input.token).map_err(invalid)?;
         check_foreign(&self.0, &self.state(), &url).map_err(invalid)?;
+        self.note_done(actor, "address tried");
         let result = self.0.gateway.probe(&url, token.as_ref()).await;
         Ok(ProbeReport { url: shown(&url), result })
     }

@@ -4,6 +4,8 @@
 
 use domain::{admin::Role, audit::AuditActor, error::AdminError};
 
+use store::row::AdminRow;
+
 use crate::{Actor, Client};
 
 /// The author of a change and the words for it in log and audit.
@@ -25,10 +27,12 @@ impl By {
         Self { what, actor: None }
     }
 
-    /// Whoever holds the set-up link, or gives the right password: `name` is the account this makes or opens.
-    pub fn newcomer(what: &'static str, name: &str, client: &Client) -> Self {
+    /// Whoever holds the set-up link, or gives the right password: `admin` is the account this makes or opens.
+    pub fn of(what: &'static str, admin: &AdminRow, client: &Client) -> Self {
         let address = Some(client.address.to_canonical().to_string());
-        Self { what, actor: Some(AuditActor { name: name.to_owned(), id: None, role: None, address }) }
+        let actor =
+            AuditActor { name: admin.name.clone(), id: Some(admin.id.clone()), role: Some(admin.role), address };
+        Self { what, actor: Some(actor) }
     }
 }
 

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use domain::error::FieldError;
 use url::Url;
 
-use crate::{backends::place, name, password::check_password, redis::RedisAddress, settings::origins};
+use crate::{backends::place, name, password::check_password, redis, settings::origins};
 
 /// The trimmed name of an administrator, or all that is wrong with name and password, each under the field's name.
 pub(crate) fn account(
@@ -35,7 +35,12 @@ pub fn check_admin(user: &str, password: &str) -> Result<(), Vec<FieldError>> {
 
 /// `REDIS_URL`.
 pub fn check_redis_url(text: &str) -> Result<(), String> {
-    RedisAddress::parse(text).map(drop)
+    redis::RedisAddress::parse(text).map(drop)
+}
+
+/// What is in the file of `REDIS_CA`: certificates in PEM, in one spelling.
+pub fn check_redis_ca(text: &str) -> Result<String, String> {
+    redis::authority(text)
 }
 
 /// An address of `OLLAMA_SERVERS` for a gateway that listens at `listens` and is known as `public_url` says: it must not

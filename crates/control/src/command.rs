@@ -2,6 +2,8 @@
 //! cases as the pages: whoever may open the socket or the data folder is trusted with all of them.
 
 use domain::{
+    admin::{AddAdmin, AdminRef, AdminView, Role, SetAdminEnabled, SetAdminPassword, SetAdminRole},
+    audit::{AuditPage, ReadAudit},
     backend::{AddBackend, BackendRef, BackendView},
     error::AdminError,
     id::{BackendId, ID_LENGTH, KeyId, UserId},
@@ -10,9 +12,8 @@ use domain::{
     user::{AddUser, SetUserEnabled, UserRef, UserView},
 };
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
-use crate::{Actor, Control, fault, name};
+use crate::{Actor, Control, Rotation, RotationReport, audit::actions::of_command, backup::BackupSummary, fault, name};
 
 /// One request of the command line. Backends and users are named by name or id, keys by `op_<id>` or the bare id.
 #[derive(Clone, Serialize, Deserialize)]
@@ -21,6 +22,25 @@ pub enum Command {
     AdminCreate {
         name: String,
         password: String,
+        /// An owner, unless told.
+        #[serde(default)]
+        role: Option<Role>,
+    },
+    AdminList,
+    AdminSetRole {
+        name: String,
+        role: Role,
+    },
+    AdminSetEnabled {
+        name: String,
+        enabled: bool,
+    },
+    AdminRemove {
+        name: String,
+    },
+    /// Turns off a second factor that is lost.
+    AdminResetTotp {
+        name: String,
     },
     AdminResetPassword {
         name: String,
@@ -83,9 +103,25 @@ pub enum Command {
     KeyRevoke {
         key: String,
     },
+    /// Another key for what is sealed at rest.
+    SecretsRotate {
+        rotation: Rotation,
+    },
+    /// Answered with the file itself: [`Control::execute`] refuses it, [`Control::backup`] is the way.
+    Backup {
+        passphrase: String,
+        usage: bool,
+    },
     /// Forgets what was saved on the Network page, or everything saved in the admin pages' settings.
     SettingsReset {
         all: bool,
+    },
+    /// A page of the audit log. `export` says that all of it is written out, which is noted.
+    AuditRead {
+        filter: ReadAudit,
+        limit: u32,
+        #[serde(default)]
+        export: bool,
     },
     /// Both numbers, or neither to go back to the default limit.
     KeyLimit {
@@ -111,56 +147,89 @@ impl Command {
 #[serde(tag = "reply", content = "value", rename_all = "snake_case")]
 pub enum Reply {
     Done,
+    Admins(Vec<AdminView>),
     Backends(Vec<BackendView>),
     Users(Vec<UserView>),
     Keys(Vec<KeyView>),
     CreatedKey(Box<CreatedKey>),
+    Audit(AuditPage),
+    Rotated(RotationReport),
+    BackedUp(BackupSummary),
 }
 
 impl Control {
-    /// Carries out one command; it is in force when this returns.
+    /// Carries out one command; it is in force when this returns. What is refused is noted in the audit log.
     pub async fn execute(&self, command: Command) -> Result<Reply, AdminError> {
         let actor = Actor::command_line()?;
+        let action = of_command(&command);
+        let done = self.carry_out(&actor, command).await;
+        if let (Err(error), Some(action)) = (&done, action) {
+            self.note_refused(&actor, action, error);
+        }
+        done
+    }
+
+    async fn carry_out(&self, actor: &Actor, command: Command) -> Result<Reply, AdminError> {
         match command {
-            Command::AdminCreate { name, password } => {
-                self.create_admin(&actor, &name, &Zeroizing::new(password)).await?;
+            Command::AdminCreate { name, password, role } => {
+                let input = AddAdmin { name, password, role: role.unwrap_or(Role::Owner) };
+                self.add_administrator(actor, input).await?;
                 Ok(Reply::Done)
             }
             Command::AdminResetPassword { name, password } => {
-                self.reset_password(&actor, &name, &Zeroizing::new(password)).await?;
+                let id = self.administrator_called(&name)?;
+                self.set_administrator_password(actor, SetAdminPassword { id, password }).await?;
                 Ok(Reply::Done)
             }
+            Command::AdminList => Ok(Reply::Admins(self.administrators(actor))),
+            Command::AdminSetRole { name, role } => {
+                let id = self.administrator_called(&name)?;
+                Ok(Reply::Admins(vec![self.set_administrator_role(actor, SetAdminRole { id, role }).await?]))
+            }
+            Command::AdminSetEnabled { name, enabled } => {
+                let id = self.administrator_called(&name)?;
+                let input = SetAdminEnabled { id, enabled };
+                Ok(Reply::Admins(vec![self.set_administrator_enabled(actor, input).await?]))
+            }
+            Command::AdminRemove { name } => {
+                let id = self.administrator_called(&name)?;
+                self.remove_administrator(actor, AdminRef { id }).await?;
+                Ok(Reply::Done)
+            }
+            Command::AdminResetTotp { name } => {
+                let id = self.administrator_called(&name)?;
+                Ok(Reply::Admins(vec![self.reset_second_factor(actor, AdminRef { id }).await?]))
+            }
             Command::BackendAdd { name, url, token } => {
-                let id =
-                    self.store_backend(&actor, &AddBackend { name, url, token: token.unwrap_or_default() }).await?;
+                let id = self.store_backend(actor, &AddBackend { name, url, token: token.unwrap_or_default() }).await?;
                 Ok(Reply::Backends(vec![self.backend_view(&id)?]))
             }
-            Command::BackendList => Ok(Reply::Backends(self.backends(&actor))),
+            Command::BackendList => Ok(Reply::Backends(self.backends(actor))),
             Command::BackendSetEnabled { backend, enabled } => {
                 let id = self.backend_called(&backend)?;
-                Ok(Reply::Backends(vec![self.switch_backend(&actor, &id, enabled).await?]))
+                Ok(Reply::Backends(vec![self.switch_backend(actor, &id, enabled).await?]))
             }
             Command::BackendRemove { backend } => {
                 let id = self.backend_called(&backend)?;
-                self.remove_backend(&actor, BackendRef { id }).await?;
+                self.remove_backend(actor, BackendRef { id }).await?;
                 Ok(Reply::Done)
             }
             Command::UserAdd { name, policy } => {
                 let input = AddUser { name, policy: policy.apply(PolicyInput::default()) };
-                Ok(Reply::Users(vec![self.add_user(&actor, input).await?]))
+                Ok(Reply::Users(vec![self.add_user(actor, input).await?]))
             }
             Command::UserPolicy { user, clear, edit } => {
                 let id = self.user_called(&user)?;
-                Ok(Reply::Users(vec![self.edit_user_policy(&actor, &id, |before| edited(&edit, clear, before)).await?]))
+                Ok(Reply::Users(vec![self.edit_user_policy(actor, &id, |before| edited(&edit, clear, before)).await?]))
             }
-            Command::UserList => Ok(Reply::Users(self.users(&actor))),
+            Command::UserList => Ok(Reply::Users(self.users(actor))),
             Command::UserSetEnabled { user, enabled } => {
                 let id = self.user_called(&user)?;
-                Ok(Reply::Users(vec![self.set_user_enabled(&actor, SetUserEnabled { id, enabled }).await?]))
+                Ok(Reply::Users(vec![self.set_user_enabled(actor, SetUserEnabled { id, enabled }).await?]))
             }
             Command::UserRemove { user } => {
                 let id = self.user_called(&user)?;
-                self.remove_user(&actor, UserRef { id }).await?;
+                self.remove_user(actor, UserRef { id }).await?;
                 Ok(Reply::Done)
             }
             Command::KeyCreate { user, name, requests, minutes, policy } => {
@@ -168,29 +237,37 @@ impl Control {
                 let (requests, minutes) = (typed(requests), typed(minutes));
                 let policy = policy.apply(PolicyInput::default());
                 let input = CreateKey { user_id, name, requests, minutes, policy };
-                Ok(Reply::CreatedKey(Box::new(self.create_key(&actor, input).await?)))
+                Ok(Reply::CreatedKey(Box::new(self.create_key(actor, input).await?)))
             }
             Command::KeyPolicy { key, clear, edit } => {
                 let id = key_id(&key)?;
-                Ok(Reply::Keys(vec![self.edit_key_policy(&actor, &id, |before| edited(&edit, clear, before)).await?]))
+                Ok(Reply::Keys(vec![self.edit_key_policy(actor, &id, |before| edited(&edit, clear, before)).await?]))
             }
             Command::KeyList { user } => Ok(Reply::Keys(self.keys(user.as_deref())?)),
             Command::KeySetEnabled { key, enabled } => {
                 let status = if enabled { KeyStatus::Active } else { KeyStatus::Disabled };
                 let input = SetKeyStatus { id: key_id(&key)?, status };
-                Ok(Reply::Keys(vec![self.set_key_status(&actor, input).await?]))
+                Ok(Reply::Keys(vec![self.set_key_status(actor, input).await?]))
             }
             Command::KeyRevoke { key } => {
                 let input = SetKeyStatus { id: key_id(&key)?, status: KeyStatus::Revoked };
-                Ok(Reply::Keys(vec![self.set_key_status(&actor, input).await?]))
+                Ok(Reply::Keys(vec![self.set_key_status(actor, input).await?]))
             }
+            Command::SecretsRotate { rotation } => Ok(Reply::Rotated(self.rotate_secrets(actor, rotation).await?)),
+            Command::Backup { .. } => Err(fault::conflict("a backup is sent, not answered")),
             Command::SettingsReset { all } => {
-                self.reset_settings(&actor, all).await?;
+                self.reset_settings(actor, all).await?;
                 Ok(Reply::Done)
+            }
+            Command::AuditRead { filter, export: true, .. } => {
+                Ok(Reply::Audit(self.export_audit(actor, &filter).await?))
+            }
+            Command::AuditRead { filter, limit, export: false } => {
+                Ok(Reply::Audit(self.read_audit(&filter, limit as usize).await?))
             }
             Command::KeyLimit { key, requests, minutes } => {
                 let input = SetKeyLimit { id: key_id(&key)?, requests: typed(requests), minutes: typed(minutes) };
-                Ok(Reply::Keys(vec![self.set_key_limit(&actor, input).await?]))
+                Ok(Reply::Keys(vec![self.set_key_limit(actor, input).await?]))
             }
         }
     }

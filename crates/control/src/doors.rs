@@ -26,6 +26,8 @@ use crate::{
 pub(crate) const PREFIX: &str = "network.";
 /// Settings that are not settings but marks of the store; no reset takes them away.
 const MARK: &str = "mark.";
+/// Two years: what lists of browsers ask for.
+const MAX_HSTS_DAYS: u32 = 730;
 
 /// The lists as the environment gives them, each in one spelling; `None` where it is silent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,6 +38,7 @@ pub struct NetworkEnvironment {
     pub admin_denied_ips: Option<String>,
     pub cors_origins: Option<String>,
     pub backend_networks: Option<String>,
+    pub hsts_days: Option<String>,
 }
 
 /// What the listener obeys.
@@ -45,6 +48,8 @@ pub struct Doors {
     pub admin: AddressRules,
     /// Web origins whose scripts may call the API, spelled as browsers send them.
     pub cors: Vec<String>,
+    /// Days of `Strict-Transport-Security` on answers over TLS; `None` sends none.
+    pub hsts_days: Option<u32>,
 }
 
 /// The doors in force, and what the listener told about itself.
@@ -113,7 +118,14 @@ const BACKENDS: List = List {
     environment: |from| &from.backend_networks,
     typed: |input| &input.backend_networks,
 };
-const LISTS: [&List; 6] = [&ALLOWED, &DENIED, &ADMIN_ALLOWED, &ADMIN_DENIED, &CORS, &BACKENDS];
+/// No list, but a text as they are.
+const HSTS: List = List {
+    name: "hsts_days",
+    check: check_hsts_days,
+    environment: |from| &from.hsts_days,
+    typed: |input| &input.hsts_days,
+};
+const LISTS: [&List; 7] = [&ALLOWED, &DENIED, &ADMIN_ALLOWED, &ADMIN_DENIED, &CORS, &BACKENDS, &HSTS];
 
 impl List {
     fn setting(&self) -> String {
@@ -179,6 +191,12 @@ pub fn check_cors_origins(text: &str) -> Result<String, String> {
     Ok(found.join("\n"))
 }
 
+/// Days for which browsers keep to TLS.
+pub fn check_hsts_days(text: &str) -> Result<String, String> {
+    let days = text.trim().parse().ok().filter(|days: &u32| *days <= MAX_HSTS_DAYS);
+    days.map(|days| days.to_string()).ok_or_else(|| format!("must be a whole number of days from 0 to {MAX_HSTS_DAYS}"))
+}
+
 /// The origin of a browser extension or a desktop app's web view.
 fn extension(item: &str) -> Option<String> {
     let (scheme, name) = item.trim_end_matches('/').split_once("://")?;
@@ -187,15 +205,21 @@ fn extension(item: &str) -> Option<String> {
     (known && plain).then(|| format!("{scheme}://{name}"))
 }
 
+fn rules(state: &State, environment: &NetworkEnvironment, [allowed, denied]: [&List; 2]) -> AddressRules {
+    AddressRules { allowed: allowed.networks(state, environment), denied: denied.networks(state, environment) }
+}
+
+/// Who may call the API.
+pub(crate) fn api(state: &State, environment: &NetworkEnvironment) -> AddressRules {
+    rules(state, environment, [&ALLOWED, &DENIED])
+}
+
 fn doors(state: &State, environment: &NetworkEnvironment) -> Doors {
-    let rules = |allowed: &List, denied: &List| AddressRules {
-        allowed: allowed.networks(state, environment),
-        denied: denied.networks(state, environment),
-    };
     let cors = CORS.view(state, environment).value;
     Doors {
-        api: rules(&ALLOWED, &DENIED),
-        admin: rules(&ADMIN_ALLOWED, &ADMIN_DENIED),
+        api: api(state, environment),
+        admin: rules(state, environment, [&ADMIN_ALLOWED, &ADMIN_DENIED]),
+        hsts_days: HSTS.view(state, environment).value.parse().ok(),
         cors: cors.lines().filter(|line| *line != NONE).map(str::to_owned).collect(),
     }
 }
@@ -219,6 +243,7 @@ fn view(state: &State, environment: &NetworkEnvironment, own: IpAddr) -> Network
         admin_denied_ips: of(&ADMIN_DENIED),
         cors_origins: of(&CORS),
         backend_networks: of(&BACKENDS),
+        hsts_days: of(&HSTS),
         your_address: own.to_canonical().to_string(),
         version: digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect(),
     }
@@ -288,7 +313,11 @@ impl Control {
         input: SaveNetwork,
     ) -> Result<NetworkView, AdminError> {
         self.mutate(actor.owns("network settings saved")?, |state| {
-            Ok((plan(state, &self.0.environment.network, &input, client.address)?, ()))
+            let ops = plan(state, &self.0.environment.network, &input, client.address)?;
+            if !ops.is_empty() {
+                self.fresh(actor)?;
+            }
+            Ok((ops, ()))
         })
         .await?;
         Ok(self.network(actor, client))

@@ -2,23 +2,29 @@
 
 use std::{collections::HashMap, sync::Mutex, time::Duration};
 
-use domain::key::CreatedKey;
+use domain::{admin::RecoveryCodes, key::CreatedKey};
 use tokio::time::Instant;
 
 use crate::{Actor, Control, clock::Now, lock::lock};
 
 const VALID: Duration = Duration::from_secs(300);
 
-#[derive(Default)]
-pub(crate) struct Flash(Mutex<HashMap<[u8; 32], (CreatedKey, Instant)>>);
+/// By session.
+pub(crate) struct Flash<T>(Mutex<HashMap<[u8; 32], (T, Instant)>>);
 
-impl Flash {
-    fn put(&self, session: [u8; 32], key: CreatedKey, now: Instant) {
-        lock(&self.0).insert(session, (key, now + VALID));
+impl<T> Default for Flash<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T> Flash<T> {
+    fn put(&self, session: [u8; 32], value: T, now: Instant) {
+        lock(&self.0).insert(session, (value, now + VALID));
     }
 
-    fn take(&self, session: &[u8; 32], now: Instant) -> Option<CreatedKey> {
-        lock(&self.0).remove(session).filter(|(_, until)| now < *until).map(|(key, _)| key)
+    fn take(&self, session: &[u8; 32], now: Instant) -> Option<T> {
+        lock(&self.0).remove(session).filter(|(_, until)| now < *until).map(|(value, _)| value)
     }
 
     pub fn prune(&self, now: Instant) {
@@ -35,6 +41,15 @@ impl Control {
 
     pub fn take_flash(&self, actor: &Actor) -> Option<CreatedKey> {
         self.0.flash.take(&actor.token_hash, Now::read().instant)
+    }
+
+    /// The same for the recovery codes of a new second factor.
+    pub fn put_codes(&self, actor: &Actor, codes: RecoveryCodes) {
+        self.0.codes.put(actor.token_hash, codes, Now::read().instant);
+    }
+
+    pub fn take_codes(&self, actor: &Actor) -> Option<RecoveryCodes> {
+        self.0.codes.take(&actor.token_hash, Now::read().instant)
     }
 }
 

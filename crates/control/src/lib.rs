@@ -3,15 +3,20 @@
 
 pub mod command;
 
+mod account;
+mod admins;
 mod attempts;
 mod audit;
 mod backends;
+pub mod backup;
 mod by;
 mod check;
 mod clock;
+mod devices;
 mod doors;
 mod fault;
 mod flash;
+mod halfway;
 mod keys;
 mod live;
 mod lock;
@@ -21,6 +26,7 @@ mod open;
 mod password;
 mod policy;
 mod redis;
+pub mod restore;
 mod secrets;
 mod session;
 mod settings;
@@ -28,6 +34,8 @@ mod setup;
 mod snapshot;
 mod state;
 mod tls;
+mod tombstones;
+mod totp;
 mod usage;
 mod users;
 
@@ -48,10 +56,14 @@ use tokio::sync::Mutex;
 #[cfg(test)]
 use tokio_util::sync::CancellationToken;
 
-pub use check::{check_admin, check_foreign, check_public_url, check_redis_url, same_place};
-pub use doors::{Doors, NetworkEnvironment, check_cors_origins, check_networks};
+pub use audit::{CSV_HEAD, EXPORT_PATH as AUDIT_EXPORT_PATH, csv_line, json_line, of_function as audit_words};
+pub use check::{check_admin, check_foreign, check_public_url, check_redis_ca, check_redis_url, same_place};
+pub use doors::{Doors, NetworkEnvironment, check_cors_origins, check_hsts_days, check_networks};
 pub use password::check_password;
-pub use secrets::root::check_secret_key;
+pub use secrets::{
+    root::{check_named as check_secret, check_secret_key},
+    rotate::{Rotation, RotationReport},
+};
 pub use tls::check_pair;
 
 /// What `server` read from environment and files; already validated.
@@ -60,6 +72,8 @@ pub struct ControlConfig {
     pub data_dir: PathBuf,
     /// `SECRET_KEY`; `None` makes a random one in the data folder.
     pub secret_key: Option<String>,
+    /// `SECRET_KEY_PREVIOUS`, until the database is sealed with `SECRET_KEY`.
+    pub secret_key_previous: Option<String>,
     /// `ADMIN_USER` and `ADMIN_PASSWORD`, where both are set.
     pub admin: Option<(String, String)>,
     /// `OLLAMA_SERVERS`.
@@ -78,7 +92,10 @@ pub struct EnvironmentSettings {
     pub redis_url: Option<String>,
     /// `REPLICAS`.
     pub replicas: Option<u32>,
+    /// Certificates in PEM that `REDIS_CA` leads to, as [`check_redis_ca`] gives them.
+    pub redis_ca: Option<String>,
     pub max_body_mb: Option<u32>,
+    pub body_memory_mb: Option<u32>,
     pub public_url: Option<String>,
     /// What the Network page begins with.
     pub network: NetworkEnvironment,
@@ -93,6 +110,7 @@ impl std::fmt::Debug for EnvironmentSettings {
             .field("redis_url", &self.redis_url.as_ref().map(|_| "(hidden)"))
             .field("replicas", &self.replicas)
             .field("max_body_mb", &self.max_body_mb)
+            .field("body_memory_mb", &self.body_memory_mb)
             .field("public_url", &self.public_url)
             .field("network", &self.network)
             .finish()
@@ -139,7 +157,18 @@ impl Actor {
 /// A session that was just opened. `token` goes into the cookie and nowhere else.
 pub struct NewSession {
     pub token: String,
+    /// The value of the cookie that makes the device known.
+    pub device: String,
     pub actor: Actor,
+}
+
+/// What name and password lead to.
+pub enum SignedIn {
+    In(NewSession),
+    /// The account has a second factor. `ticket` goes into a cookie and nowhere else, and is no session.
+    NeedsCode {
+        ticket: String,
+    },
 }
 
 /// Right to create the first administrator, got by the set-up link.
@@ -153,7 +182,8 @@ pub struct Control(Arc<Inner>);
 struct Inner {
     store: Store,
     gateway: Gateway,
-    secrets: secrets::Secrets,
+    secrets: secrets::ring::Keyring,
+    tombstones: Arc<tombstones::Tombstones>,
     environment: EnvironmentSettings,
     /// `OLLAMA_SERVERS`, for the set-up page.
     ollama_servers: Vec<url::Url>,
@@ -168,7 +198,12 @@ struct Inner {
     attempts: attempts::Attempts,
     hasher: password::Hasher,
     setup: setup::SetupPasses,
-    flash: flash::Flash,
+    /// Rows of the audit log that are not written yet.
+    pending: audit::Pending,
+    flash: flash::Flash<domain::key::CreatedKey>,
+    codes: flash::Flash<domain::admin::RecoveryCodes>,
+    tickets: halfway::Tickets,
+    factor_setups: account::FactorSetups,
     doors: doors::InForce,
     pairs: tls::Pairs,
     usage: usage::Usage,

@@ -18,6 +18,8 @@ use crate::{Actor, Control, by::By, clock::Now, lock::lock, settings};
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 /// How often is asked whether a sample is due; finer than the samples, so that none comes a whole second late.
 const SAMPLE_TICK: Duration = Duration::from_millis(250);
+/// How often refusals are written to the audit log.
+const AUDIT_EVERY: Duration = Duration::from_secs(1);
 const FOLLOW_EVERY: Duration = Duration::from_secs(2);
 const TIDY_EVERY: Duration = Duration::from_secs(10);
 
@@ -81,7 +83,8 @@ impl Control {
     /// database's revision.
     pub async fn run_housekeeping(&self, stop: CancellationToken) {
         let mut changes = self.0.gateway.changes();
-        let [mut sample, mut follow, mut tidy] = [SAMPLE_TICK, FOLLOW_EVERY, TIDY_EVERY].map(|every| {
+        let every = [SAMPLE_TICK, AUDIT_EVERY, FOLLOW_EVERY, TIDY_EVERY];
+        let [mut sample, mut audit, mut follow, mut tidy] = every.map(|every| {
             let mut ticks = interval(every);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             ticks
@@ -91,6 +94,7 @@ impl Control {
                 () = stop.cancelled() => return,
                 _ = sample.tick() => self.sample_for_listeners(),
                 Ok(()) = changes.changed() => self.sample_for_listeners(),
+                _ = audit.tick() => self.write_refusals(Now::read(), false).await,
                 _ = follow.tick() => {
                     if self.0.store.is_remote() || self.0.doubtful.load(Ordering::Acquire) {
                         self.follow_store().await;
@@ -111,6 +115,8 @@ impl Control {
     pub(crate) async fn tidy(&self, now: Now) {
         self.0.attempts.prune(now.instant);
         self.0.flash.prune(now.instant);
+        self.0.codes.prune(now.instant);
+        self.0.tickets.prune(now.instant);
         self.write_sessions(now, false).await;
     }
 

@@ -1,30 +1,36 @@
-//! Signing in and out: the lock-out, the password, the session. Every refusal has the same text, so that it tells
-//! nothing about which accounts exist or which are locked.
+//! Signing in and out: the lock-out, the password, the second factor, the session. Every refusal has the same text, so
+//! that it tells nothing about which accounts exist or which are locked.
 
 use std::net::IpAddr;
 
 use domain::{
-    admin::Role,
+    admin::GiveCode,
     error::AdminError,
     setup::{ActorView, Login},
 };
-use store::row::{AdminRow, Op, SessionRow};
+use store::row::{AdminRow, Op, SessionRow, TotpRow};
 use zeroize::Zeroizing;
 
 use crate::{
-    Actor, Client, Control, NewSession,
+    Actor, Client, Control, NewSession, SignedIn,
+    attempts::Guesser,
     by::By,
-    check,
     clock::Now,
-    fault, name,
+    devices::{self, DeviceId},
+    halfway::{self, Halfway},
+    name,
     password::Verdict,
-    secrets::{random, token_hash},
+    secrets::{random, seal::Place, token_hash},
     session::{PER_ADMIN, surplus},
     state::State,
+    totp,
 };
 
 /// The one answer to every login that fails.
 const REFUSED: &str = "name or password is wrong, or there were too many attempts: try again in a few minutes";
+/// The same for the second step.
+const CODE_REFUSED: &str = "the code is wrong or was used already, or there were too many attempts";
+const BEGIN_AGAIN: &str = "this sign-in has lapsed or there were too many attempts: begin again";
 /// Written with every session that begins or is ended: session rows alone do not count the revision up, which is what
 /// other gateways on the same database look at.
 const SESSIONS_CHANGED: &str = "mark.sessions_changed";
@@ -35,7 +41,11 @@ fn refused() -> AdminError {
     AdminError::LoginRefused { message: REFUSED.into() }
 }
 
-fn sessions_changed(at: u64) -> Op {
+fn code_refused() -> AdminError {
+    AdminError::LoginRefused { message: CODE_REFUSED.into() }
+}
+
+pub(crate) fn sessions_changed(at: u64) -> Op {
     Op::PutSetting(SESSIONS_CHANGED.into(), at.to_string())
 }
 
@@ -50,6 +60,7 @@ pub(crate) struct Draft {
     pub row: SessionRow,
     admin: AdminRow,
     address: IpAddr,
+    now: Now,
 }
 
 impl Draft {
@@ -63,7 +74,7 @@ impl Draft {
             address: client.address.to_canonical().to_string(),
             user_agent: client.user_agent.chars().filter(|letter| !letter.is_control()).take(USER_AGENT).collect(),
         };
-        Ok(Self { token, row, admin: admin.clone(), address: client.address })
+        Ok(Self { token, row, admin: admin.clone(), address: client.address, now })
     }
 
     /// Writes that begin it and end those that are too many.
@@ -71,21 +82,57 @@ impl Draft {
         let ended = surplus(&state.rows.sessions, &self.row.admin).into_iter().map(Op::DeleteSession);
         ended.chain([Op::PutSession(self.row.clone()), sessions_changed(self.row.created_at)]).collect()
     }
+}
 
-    pub fn begin(self) -> NewSession {
-        NewSession { token: self.token, actor: actor(&self.admin, self.row.token_hash, self.address) }
+/// How the second factor was given.
+#[derive(Clone, Copy)]
+enum Factor {
+    Step(u64),
+    Recovery([u8; 32]),
+}
+
+impl Factor {
+    /// The row after this use; `None` where it does not count.
+    fn used(self, totp: &TotpRow) -> Option<TotpRow> {
+        let mut totp = totp.clone();
+        match self {
+            Self::Step(step) if step > totp.last_step => totp.last_step = step,
+            Self::Recovery(digest) => {
+                let at = totp.recovery.iter().position(|known| *known == digest)?;
+                totp.recovery.remove(at);
+            }
+            Self::Step(_) => return None,
+        }
+        Some(totp)
     }
 }
 
+/// Everything that a session begins with.
+struct Proof {
+    admin: AdminRow,
+    renewed: Option<String>,
+    device: Option<DeviceId>,
+    factor: Option<Factor>,
+}
+
 impl Control {
-    pub async fn login(&self, input: Login, client: &Client) -> Result<NewSession, AdminError> {
+    /// The first step: name and password. `device` is the cookie of an earlier sign-in. Where the account has a second
+    /// factor there is no session yet, but a ticket for [`Control::sign_in_code`].
+    pub async fn sign_in(&self, input: Login, client: &Client, device: Option<&str>) -> Result<SignedIn, AdminError> {
         let password = Zeroizing::new(input.password);
-        let Some(reservation) = self.reserve_try(&input.name, client.address).await else {
-            tracing::warn!(address = %client.address, "a login was refused: too many attempts");
-            return Err(refused());
-        };
         let state = self.state();
         let admin = name::find(state.rows.admins.iter(), &input.name, |row| &row.name);
+        let known = |cookie: &str| devices::recognise(&self.0.secrets.now(), admin, cookie, Now::read().wall);
+        let device = device.and_then(known);
+        let guesser = match device {
+            Some(id) => Guesser::Device(id),
+            None => Guesser::Stranger { account: input.name.clone(), address: client.address },
+        };
+        let Some(reservation) = self.reserve_try(&guesser).await else {
+            tracing::warn!(address = %client.address, "a login was refused: too many attempts");
+            self.refused_sign_in(&input.name, client, "too many attempts");
+            return Err(refused());
+        };
         let verdict = match self.0.hasher.verify(&password, admin.map(|row| row.password_hash.as_str())).await {
             Ok(verdict) => verdict,
             Err(error) => {
@@ -93,54 +140,136 @@ impl Control {
                 return Err(error);
             }
         };
-        let (Some(admin), true) = (admin, verdict != Verdict::Wrong) else {
+        let (Some(admin), true) = (admin.filter(|row| row.enabled), verdict != Verdict::Wrong) else {
             tracing::warn!(address = %client.address, "a login failed");
+            self.refused_sign_in(&input.name, client, "wrong name or password");
             return Err(refused());
         };
-        self.try_succeeded(reservation).await;
         let renewed = match verdict {
             Verdict::RightButWeak => self.0.hasher.hash(&password).await.ok(),
             _ => None,
         };
-        self.begin_session(admin, renewed, client).await
+        if admin.totp.is_some() {
+            let ticket = random::token()?;
+            let halfway = Halfway {
+                admin: admin.id.clone(),
+                password_hash: admin.password_hash.clone(),
+                renewed,
+                guesser,
+                device,
+                reservation: Some(reservation),
+            };
+            self.0.tickets.put(&ticket, halfway, halfway::until(Now::read().instant));
+            return Ok(SignedIn::NeedsCode { ticket });
+        }
+        self.try_succeeded(reservation).await;
+        let proof = Proof { admin: admin.clone(), renewed, device, factor: None };
+        self.begin_session(proof, client).await.map(SignedIn::In)
     }
 
-    async fn begin_session(
+    /// The second step: a code of the app or a recovery code, for the sign-in that `ticket` stands for. A wrong code is
+    /// a failed try like a wrong password.
+    pub async fn sign_in_code(
         &self,
-        admin: &AdminRow,
-        renewed: Option<String>,
+        ticket: Option<&str>,
+        input: GiveCode,
         client: &Client,
     ) -> Result<NewSession, AdminError> {
+        let begin_again = || AdminError::LoginRefused { message: BEGIN_AGAIN.into() };
+        let code = Zeroizing::new(input.code);
         let now = Now::read();
-        let draft = Draft::new(admin, client, now)?;
+        let taken = ticket.and_then(|ticket| Some((ticket, self.0.tickets.take(ticket, now.instant)?)));
+        let Some((ticket, (mut halfway, until))) = taken else { return Err(begin_again()) };
+        let reservation = match halfway.reservation.take() {
+            Some(reservation) => reservation,
+            None => self.reserve_try(&halfway.guesser).await.ok_or_else(begin_again)?,
+        };
+        let state = self.state();
+        let admin = state.admin(&halfway.admin).filter(|row| row.enabled && row.password_hash == halfway.password_hash);
+        let Some(admin) = admin else { return Err(begin_again()) };
+        let begun = match admin.totp.as_ref().and_then(|totp| self.factor(admin, totp, &code, now)) {
+            Some(factor) => {
+                let (renewed, device) = (halfway.renewed.clone(), halfway.device);
+                let proof = Proof { admin: admin.clone(), renewed, device, factor: Some(factor) };
+                self.begin_session(proof, client).await
+            }
+            None => Err(code_refused()),
+        };
+        match begun {
+            Ok(session) => {
+                self.try_succeeded(reservation).await;
+                Ok(session)
+            }
+            Err(AdminError::LoginRefused { .. }) => {
+                tracing::warn!(address = %client.address, "a login failed at its second factor");
+                self.refused_sign_in(&admin.name, client, "the code was wrong or used");
+                self.0.tickets.put(ticket, halfway, until);
+                Err(code_refused())
+            }
+            Err(error) => {
+                self.release_try(reservation).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// What a code is of the second factor of `admin`; `None` where it is nothing or was used.
+    fn factor(&self, admin: &AdminRow, totp: &TotpRow, code: &str, now: Now) -> Option<Factor> {
+        let Some(digits) = totp::digits(code) else {
+            let digest = totp::recovery_digest(&admin.id, code)?;
+            return totp.recovery.contains(&digest).then_some(Factor::Recovery(digest));
+        };
+        let secret = self.0.secrets.sealer().open(&Place::admin_totp(&admin.id), &totp.sealed)?;
+        let step = totp::check(&secret, &digits, now.wall, totp.last_step)?;
+        self.0.tickets.use_step(&admin.id, step).then_some(Factor::Step(step))
+    }
+
+    async fn begin_session(&self, proof: Proof, client: &Client) -> Result<NewSession, AdminError> {
+        let Proof { admin, renewed, device, factor } = proof;
+        let now = Now::read();
+        let draft = Draft::new(&admin, client, now)?;
+        let admin_of = |state: &State| {
+            // The password may have been reset since it was looked at, and the second factor set up or used.
+            let known = state.admin(&admin.id).filter(|row| row.enabled && row.password_hash == admin.password_hash)?;
+            let totp = match (&known.totp, factor) {
+                (None, None) => None,
+                (Some(totp), Some(factor)) => Some(factor.used(totp)?),
+                _ => return None,
+            };
+            let password_hash = renewed.clone().unwrap_or_else(|| known.password_hash.clone());
+            Some(AdminRow { password_hash, totp, signed_in_at: Some(now.wall), ..known.clone() })
+        };
         let begun = self
-            .mutate(By::newcomer("signed in", &admin.name, client), |state| {
-                // The password may have been reset since it was looked at.
-                let known = state
-                    .admin(&admin.id)
-                    .filter(|row| row.password_hash == admin.password_hash)
-                    .ok_or_else(refused)?;
+            .mutate(By::of("signed in", &admin, client), |state| {
+                let row = admin_of(state).ok_or_else(refused)?;
                 let mut ops = draft.ops(state);
-                if let Some(password_hash) = renewed.clone() {
-                    ops.push(Op::PutAdmin(AdminRow { password_hash, ..known.clone() }));
-                }
-                Ok((ops, surplus(&state.rows.sessions, &admin.id).len()))
+                ops.push(Op::PutAdmin(row.clone()));
+                Ok((ops, (row, surplus(&state.rows.sessions, &admin.id).len())))
             })
             .await;
-        let ended = match begun {
-            Ok(ended) => ended,
-            // An operator must be able to look at a gateway whose disk is full.
-            Err(AdminError::ReadOnly { .. }) => self.0.sessions.begin_in_memory(draft.row.clone(), now),
+        let (row, ended) = match begun {
+            Ok(begun) => begun,
+            // An operator must be able to look at a gateway whose disk is full. A recovery code could not be crossed out.
+            Err(AdminError::ReadOnly { .. }) if !matches!(factor, Some(Factor::Recovery(_))) => {
+                (admin, self.0.sessions.begin_in_memory(draft.row.clone(), now))
+            }
             Err(error) => return Err(error),
         };
         if ended > 0 {
             tracing::warn!(
-                admin = %admin.name,
+                admin = %row.name,
                 address = %client.address,
                 "signing in ended the oldest session: an administrator has at most {PER_ADMIN} at once"
             );
         }
-        Ok(draft.begin())
+        self.begin(Draft { admin: row, ..draft }, device)
+    }
+
+    /// A session that is stored now. The device is known from here on.
+    pub(crate) fn begin(&self, draft: Draft, device: Option<DeviceId>) -> Result<NewSession, AdminError> {
+        self.0.sessions.password_given(&draft.row.token_hash, draft.now);
+        let device = devices::issue(&self.0.secrets.now(), &draft.admin, device, draft.now.wall)?;
+        Ok(NewSession { token: draft.token, device, actor: actor(&draft.admin, draft.row.token_hash, draft.address) })
     }
 
     /// The actor behind a session cookie; touches its idle time.
@@ -161,64 +290,28 @@ impl Control {
     pub async fn logout(&self, actor: &Actor) -> Result<(), AdminError> {
         let hash = actor.token_hash;
         self.take_flash(actor);
-        let result = self
-            .mutate(actor.own_account("signed out"), |state| {
-                let stored = state.rows.sessions.iter().any(|row| row.token_hash == hash);
-                let ops = [Op::DeleteSession(hash), sessions_changed(Now::read().wall)];
-                Ok((if stored { ops.into() } else { Vec::new() }, ()))
-            })
-            .await;
-        self.0.sessions.end(|row| row.token_hash == hash);
+        self.take_codes(actor);
+        self.forget_factor_setup(actor);
+        self.end_sessions_of(actor.own_account("signed out"), |row| row.token_hash == hash).await
+    }
+
+    /// Ends sessions at once, whether or not their rows can be deleted now.
+    pub(crate) async fn end_sessions_of(&self, by: By, which: impl Fn(&SessionRow) -> bool) -> Result<(), AdminError> {
+        let result = self.mutate(by, |state| Ok((ended(state, &which), ()))).await;
+        self.0.sessions.end(which);
         match result {
             Err(AdminError::ReadOnly { .. }) => Ok(()),
             result => result,
         }
     }
+}
 
-    /// Creates one more administrator, from the command line.
-    pub(crate) async fn create_admin(&self, actor: &Actor, name: &str, password: &str) -> Result<(), AdminError> {
-        let by = actor.owns("administrator created")?;
-        let row = self.new_admin("name", name, "password", password).await?;
-        self.mutate(by, |state| {
-            if state.rows.admins.iter().any(|known| name::same(&known.name, &row.name)) {
-                return Err(fault::conflict("an administrator of this name exists"));
-            }
-            Ok((vec![Op::PutAdmin(row.clone())], ()))
-        })
-        .await
+/// Writes that end sessions; none where there is none.
+pub(crate) fn ended(state: &State, which: impl Fn(&SessionRow) -> bool) -> Vec<Op> {
+    let rows = state.rows.sessions.iter().filter(|row| which(row));
+    let mut ops: Vec<Op> = rows.map(|row| Op::DeleteSession(row.token_hash)).collect();
+    if !ops.is_empty() {
+        ops.push(sessions_changed(Now::read().wall));
     }
-
-    /// Sets a new password and ends all sessions of that administrator.
-    pub(crate) async fn reset_password(&self, actor: &Actor, name: &str, password: &str) -> Result<(), AdminError> {
-        let by = actor.owns("password reset")?;
-        let hash = self.new_admin("name", name, "password", password).await?.password_hash;
-        let id = self
-            .mutate(by, |state| {
-                let known = name::find(state.rows.admins.iter(), name, |row| &row.name);
-                let row = known.ok_or_else(|| fault::not_found("administrator"))?;
-                let sessions = state.rows.sessions.iter().filter(|session| session.admin == row.id);
-                let mut ops: Vec<Op> = sessions.map(|session| Op::DeleteSession(session.token_hash)).collect();
-                ops.push(Op::PutAdmin(AdminRow { password_hash: hash.clone(), ..row.clone() }));
-                Ok((ops, row.id.clone()))
-            })
-            .await?;
-        self.0.sessions.end(|row| row.admin == id);
-        self.forget_tries(name).await;
-        Ok(())
-    }
-
-    /// A checked and hashed administrator that is not stored yet. Faults name the fields as the caller calls them.
-    pub(crate) async fn new_admin(
-        &self,
-        name_field: &str,
-        name: &str,
-        password_field: &str,
-        password: &str,
-    ) -> Result<AdminRow, AdminError> {
-        let name = check::account(name_field, name, password_field, password)
-            .map_err(|fields| AdminError::Invalid { fields })?;
-        let password_hash = self.0.hasher.hash(password).await?;
-        let (id, created_at) = (random::id()?, Now::read().wall);
-        Ok(AdminRow { id, name, password_hash, role: Role::Owner, enabled: true, totp: None, created_at })
-    }
+    ops
 }

@@ -4,35 +4,40 @@
 use std::sync::{Arc, atomic::AtomicBool};
 
 use arc_swap::ArcSwap;
-use domain::error::AdminError;
+use domain::{error::AdminError, id::KeyId};
 use gateway::Gateway;
 use store::{
     Store,
-    row::{AdminRow, BackendRow, Op},
+    row::{AdminRow, BackendRow, KeyRow, Op},
 };
 use url::Url;
 
 use crate::{
     Control, ControlConfig, Inner, OpenError,
+    account::FactorSetups,
     attempts::Attempts,
+    audit::Pending,
     backends::{leads_to, place},
     by::By,
     clock::Now,
     doors::InForce,
     flash::Flash,
+    halfway::Tickets,
     live::Feed,
     name,
     password::Hasher,
-    secrets::{Secrets, random, root::Root},
+    secrets::{
+        CHECK, random,
+        ring::{Keyring, STRANGER},
+    },
     session::Sessions,
     setup::{SetupPasses, shown},
     state::State,
     tls::Pairs,
+    tombstones::{Tombstones, revoked_in},
     usage::Usage,
 };
 
-/// Where the value is kept that tells whether the secret fits.
-const CHECK: &str = "mark.secret_check";
 /// Marks an address of `OLLAMA_SERVERS` that was taken over once, so that removing its backend lasts.
 const TAKEN_OVER: &str = "mark.ollama_server.";
 
@@ -40,16 +45,18 @@ impl Control {
     /// Loads everything, makes the key file, creates the environment's admin and backends where they are new, and
     /// publishes the first snapshot.
     pub async fn open(config: ControlConfig, store: Store, gateway: Gateway) -> Result<Self, OpenError> {
-        let state = State { rows: store.load().await? };
-        let root = Root::find(config.secret_key.as_deref(), &config.data_dir, state.setting(CHECK).is_none())?;
-        let secrets = Secrets::derive(&root);
-        check_secret(&state, &secrets)?;
+        let mut state = State { rows: store.load().await? };
+        let secrets = Keyring::find(&config, &state)?;
+        let tombstones = Tombstones::read(&config.data_dir)?;
+        // A database from a backup may not know yet that they were revoked.
+        let risen = tombstones.lay(&mut state);
         let usage = Usage::load(&store, Now::read().wall).await?;
         let ollama_servers = servers(&config.ollama_servers)?;
         let inner = Inner {
             store,
             gateway,
             secrets,
+            tombstones: Arc::new(tombstones),
             environment: config.environment,
             ollama_servers,
             listens: config.listens,
@@ -60,7 +67,11 @@ impl Control {
             attempts: Attempts::default(),
             hasher: Hasher::new(),
             setup: SetupPasses::default(),
+            pending: Pending::default(),
             flash: Flash::default(),
+            codes: Flash::default(),
+            tickets: Tickets::default(),
+            factor_setups: FactorSetups::default(),
             doors: InForce::default(),
             pairs: Pairs::default(),
             usage,
@@ -73,8 +84,22 @@ impl Control {
             tracing::warn!(%why, "the store cannot be written; serving what is in it");
             return Ok(control);
         }
+        control.keep_revoked(risen).await?;
         control.take_over_environment(config.admin).await?;
         Ok(control)
+    }
+
+    /// Revokes again what was revoked before a backup was restored, and writes down what is revoked.
+    async fn keep_revoked(&self, risen: Vec<KeyRow>) -> Result<(), OpenError> {
+        let revoked: Vec<KeyId> = self.state().rows.keys.iter().filter_map(revoked_in).collect();
+        self.0.bury(revoked).await;
+        if risen.is_empty() {
+            return Ok(());
+        }
+        tracing::warn!(keys = risen.len(), "keys of the database were revoked before: they stay revoked");
+        let ops: Vec<Op> = risen.into_iter().map(Op::PutKey).collect();
+        let by = By::gateway("revoked keys stay revoked");
+        self.mutate(by, |_| Ok((ops.clone(), ()))).await.map_err(other)
     }
 
     async fn take_over_environment(&self, admin: Option<(String, String)>) -> Result<(), OpenError> {
@@ -88,7 +113,7 @@ impl Control {
             .mutate(By::gateway("environment taken over"), |state| {
                 let mut ops = new_backends(state, &self.0.ollama_servers)?;
                 if state.setting(CHECK).is_none() {
-                    ops.push(Op::PutSetting(CHECK.into(), self.0.secrets.check_value().into()));
+                    ops.push(Op::PutSetting(CHECK.into(), self.0.secrets.now().check_value().into()));
                 }
                 if let Some(admin) = admin.clone().filter(|_| state.rows.admins.is_empty()) {
                     ops.push(Op::PutAdmin(AdminRow { ..admin }));
@@ -104,12 +129,13 @@ impl Control {
             other_result => other_result.map_err(other)?,
         }
         // Another gateway on a shared database may have made its mark first.
-        check_secret(&self.state(), &self.0.secrets)
+        if self.0.secrets.follow(&self.state()) { Ok(()) } else { Err(OpenError::Secret(STRANGER.into())) }
     }
 
     /// Writes what is still in memory and closes the store.
     pub async fn close(self) -> Result<(), store::StoreError> {
         self.write_sessions(Now::read(), true).await;
+        self.write_refusals(Now::read(), true).await;
         // Waits for a write that is under way; nothing writes afterwards.
         let _held = self.0.write.lock().await;
         self.0.store.clone().close().await
@@ -118,17 +144,6 @@ impl Control {
 
 fn other(error: AdminError) -> OpenError {
     OpenError::Other(error.to_string())
-}
-
-fn check_secret(state: &State, secrets: &Secrets) -> Result<(), OpenError> {
-    match state.setting(CHECK) {
-        Some(known) if known != secrets.check_value() => Err(OpenError::Secret(
-            "SECRET_KEY (or the key file in the data folder) is not the one this database was made with: nothing was \
-             changed; give the old one"
-                .into(),
-        )),
-        _ => Ok(()),
-    }
 }
 
 /// `OLLAMA_SERVERS` in the spelling of stored addresses, each once.

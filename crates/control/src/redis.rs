@@ -1,8 +1,10 @@
 //! The Redis address: its forms, and telling the gateway about it. Talking to Redis is the gateway's business.
 
-use domain::error::FieldError;
-use domain::settings::{RedisState, RedisStatus, SaveSettings};
-use gateway::RedisSettings;
+use domain::{
+    error::{AdminError, FieldError},
+    settings::{RedisState, RedisStatus, SaveSettings},
+};
+use gateway::{Authority, RedisSettings};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -76,10 +78,19 @@ impl RedisAddress {
         Url::parse(shown).is_ok_and(|other| place(&self.url) == place(&other))
     }
 
-    pub fn settings(&self) -> RedisSettings {
+    /// What the gateway takes; `authority` vouches for Redis over TLS, in place of those the machine trusts.
+    fn settings(&self, authority: Option<&str>) -> RedisSettings {
         let password = self.password.as_ref().map(|password| password.as_str().to_owned());
-        RedisSettings::new(self.url.clone(), password)
+        let mut settings = RedisSettings::new(self.url.clone(), password);
+        // Only what was parsed is stored; what another version stored and this one cannot read vouches for nobody.
+        settings.authority = authority.map(|pem| Authority::parse(pem).unwrap_or_default());
+        settings
     }
+}
+
+/// Certificates in PEM, in one spelling. The error does not repeat the text.
+pub(crate) fn authority(text: &str) -> Result<String, String> {
+    Authority::parse(text).map(|authority| authority.to_string())
 }
 
 pub(crate) fn is_on(checkbox: &str) -> bool {
@@ -117,22 +128,30 @@ fn decode(encoded: &str) -> Option<String> {
 impl Inner {
     /// Tells the gateway which Redis is configured; the same as before changes nothing.
     pub fn follow_redis(&self, state: &State) {
-        let address = settings::redis_address(state, &self.environment, self.secrets.sealer());
-        self.gateway.set_redis(address.map(|address| address.settings()));
+        self.gateway.set_redis(self.redis(state));
+    }
+
+    /// Which Redis is configured.
+    fn redis(&self, state: &State) -> Option<RedisSettings> {
+        let authority = settings::redis_authority(state, &self.environment);
+        let address = settings::redis_address(state, &self.environment, &self.secrets.sealer());
+        address.map(|address| address.settings(authority.as_deref()))
     }
 }
 
 impl Control {
     /// Tries the configured Redis with a connection of its own.
-    pub async fn test_redis(&self, _actor: &Actor) -> RedisState {
-        match settings::redis_address(&self.state(), &self.0.environment, self.0.secrets.sealer()) {
-            Some(address) => {
+    pub async fn test_redis(&self, actor: &Actor) -> Result<RedisState, AdminError> {
+        actor.owns("Redis tried")?;
+        self.note_done(actor, "Redis tried");
+        Ok(match self.0.redis(&self.state()) {
+            Some(settings) => {
                 // What is in use, or waits for its next try, does not wait any longer.
-                self.0.gateway.set_redis(Some(address.settings()));
-                address.settings().test().await
+                self.0.gateway.set_redis(Some(settings.clone()));
+                settings.test().await
             }
             None => RedisState::NotConfigured,
-        }
+        })
     }
 
     /// How it is with Redis now.
@@ -202,8 +221,8 @@ mod tests {
             (fields("cache", "", "", "256", ""), "redis_database"),
             (fields("cache", "", "", "x", ""), "redis_database"),
         ] {
-            let faults = RedisAddress::from_fields(&input).err().unwrap_or_else(|| panic!("{input:?}"));
-            assert_eq!(faults.iter().map(|fault| fault.field.as_str()).collect::<Vec<_>>(), [field], "{input:?}");
+            let faults = RedisAddress::from_fields(&input).err().unwrap_or_else(|| panic!("{field}"));
+            assert_eq!(faults.iter().map(|fault| fault.field.as_str()).collect::<Vec<_>>(), [field]);
         }
     }
 
@@ -244,13 +263,13 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_answers_says_its_version() {
         let address = fake("+OK\r\n").await;
-        assert_eq!(address.settings().test().await, RedisState::Reachable { version: "7.4.1".into() });
+        assert_eq!(address.settings(None).test().await, RedisState::Reachable { version: "7.4.1".into() });
     }
 
     #[tokio::test]
     async fn a_refused_login_is_said_without_the_password() {
         let address = fake("-WRONGPASS invalid username-password pair geheim\r\n").await;
-        let RedisState::Unreachable { detail } = address.settings().test().await else { panic!() };
+        let RedisState::Unreachable { detail } = address.settings(None).test().await else { panic!() };
         assert!(!detail.contains("geheim"), "{detail}");
     }
 
@@ -258,7 +277,7 @@ mod tests {
     async fn a_closed_port_is_called_refused() {
         let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
         let address = RedisAddress::parse(&format!("redis://127.0.0.1:{port}")).ok().unwrap();
-        let RedisState::Unreachable { detail } = address.settings().test().await else { panic!() };
+        let RedisState::Unreachable { detail } = address.settings(None).test().await else { panic!() };
         assert!(detail.contains("refused"), "{detail}");
     }
 
@@ -266,6 +285,6 @@ mod tests {
     async fn a_silent_server_is_given_up() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = RedisAddress::parse(&format!("redis://{}", listener.local_addr().unwrap())).ok().unwrap();
-        let RedisState::Unreachable { .. } = address.settings().test().await else { panic!() };
+        let RedisState::Unreachable { .. } = address.settings(None).test().await else { panic!() };
     }
 }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use domain::id::AdminId;
+use sha2::{Digest, Sha256};
 use store::row::SessionRow;
 use tokio::time::Instant;
 
@@ -17,6 +18,8 @@ use crate::{clock::Now, lock::lock};
 const IDLE: Duration = Duration::from_secs(30 * 60);
 /// A session ends this long after signing in.
 const ABSOLUTE: Duration = Duration::from_secs(12 * 3600);
+/// Dangerous changes are made within this time of giving the password.
+const FRESH: Duration = Duration::from_secs(10 * 60);
 /// Sessions of one administrator; the oldest ends when another begins.
 pub(crate) const PER_ADMIN: usize = 5;
 /// The last request is written at most this often.
@@ -31,6 +34,8 @@ struct Entry {
     last: Instant,
     /// `last_seen_at` as the database has it; `None` while it has no row, because it could not be written.
     written: Option<u64>,
+    /// When its password was last given. Not stored: after a restart it is asked for again.
+    password_at: Option<Instant>,
 }
 
 impl Entry {
@@ -71,6 +76,7 @@ impl Sessions {
                 first: now.instant,
                 last: now.instant,
                 written: Some(row.last_seen_at),
+                password_at: None,
             });
             if row.last_seen_at > entry.row.last_seen_at {
                 // Used through another gateway, as long ago as its row says.
@@ -88,7 +94,8 @@ impl Sessions {
         let rows: Vec<SessionRow> = table.entries.values().map(|entry| entry.row.clone()).collect();
         let ended = surplus(&rows, &row.admin);
         ended.iter().for_each(|hash| table.end(*hash));
-        table.entries.insert(row.token_hash, Entry { row, first: now.instant, last: now.instant, written: None });
+        let entry = Entry { first: now.instant, last: now.instant, written: None, password_at: None, row };
+        table.entries.insert(entry.row.token_hash, entry);
         ended.len()
     }
 
@@ -104,6 +111,28 @@ impl Sessions {
     /// Still valid; does not count as use.
     pub fn is_live(&self, hash: &Hash, now: Now) -> bool {
         lock(&self.0).entries.get(hash).is_some_and(|entry| entry.is_live(now))
+    }
+
+    /// The password was given in this session, with which it begins, or again.
+    pub fn password_given(&self, hash: &Hash, now: Now) {
+        if let Some(entry) = lock(&self.0).entries.get_mut(hash) {
+            entry.password_at = Some(now.instant);
+        }
+    }
+
+    /// The password was given so lately that dangerous changes may be made.
+    pub fn is_fresh(&self, hash: &Hash, now: Now) -> bool {
+        let given = lock(&self.0).entries.get(hash).and_then(|entry| entry.password_at);
+        given.is_some_and(|at| now.instant.duration_since(at) < FRESH)
+    }
+
+    /// Those of an administrator that are valid now, the last used first.
+    pub fn of(&self, admin: &AdminId, now: Now) -> Vec<SessionRow> {
+        let table = lock(&self.0);
+        let own = table.entries.values().filter(|entry| entry.row.admin == *admin && entry.is_live(now));
+        let mut rows: Vec<SessionRow> = own.map(|entry| entry.row.clone()).collect();
+        rows.sort_by_key(|row| (std::cmp::Reverse(row.last_seen_at), row.token_hash));
+        rows
     }
 
     /// Ends sessions here, whether or not their rows can be deleted.
@@ -149,6 +178,12 @@ impl Table {
     }
 }
 
+/// What a session is called on the pages: tells nothing about its token.
+pub(crate) fn public_id(hash: &Hash) -> String {
+    let digest = Sha256::new_with_prefix(b"session id").chain_update(hash).finalize();
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// The sessions of `admin` that must end so that one more fits, oldest first.
 pub(crate) fn surplus(rows: &[SessionRow], admin: &AdminId) -> Vec<Hash> {
     let mut own: Vec<&SessionRow> = rows.iter().filter(|row| row.admin == *admin).collect();
@@ -158,143 +193,5 @@ pub(crate) fn surplus(rows: &[SessionRow], admin: &AdminId) -> Vec<Hash> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn admin() -> AdminId {
-        AdminId::new("aaaaaaaaaaaa").unwrap()
-    }
-
-    fn row(number: u8, now: Now) -> SessionRow {
-        SessionRow {
-            token_hash: [number; 32],
-            admin: admin(),
-            created_at: now.wall,
-            last_seen_at: now.wall,
-            address: "127.0.0.1".into(),
-            user_agent: String::new(),
-        }
-    }
-
-    fn table(now: Now) -> Sessions {
-        let sessions = Sessions::default();
-        sessions.follow(&[row(1, now)], now);
-        sessions
-    }
-
-    const MINUTE: Duration = Duration::from_secs(60);
-
-    #[test]
-    fn a_session_ends_after_thirty_idle_minutes() {
-        let now = Now::read();
-        let sessions = table(now);
-        assert!(sessions.touch(&[1; 32], now.plus(MINUTE * 29)).is_some());
-        assert!(sessions.touch(&[1; 32], now.plus(MINUTE * 58)).is_some(), "use keeps it");
-        assert!(!sessions.is_live(&[1; 32], now.plus(MINUTE * 88)));
-        assert!(sessions.touch(&[1; 32], now.plus(MINUTE * 88)).is_none());
-    }
-
-    #[test]
-    fn a_session_ends_after_twelve_hours_of_use() {
-        let now = Now::read();
-        let sessions = table(now);
-        for minutes in (20..720).step_by(20) {
-            assert!(sessions.touch(&[1; 32], now.plus(MINUTE * minutes)).is_some(), "{minutes}");
-        }
-        assert!(sessions.touch(&[1; 32], now.plus(MINUTE * 720)).is_none());
-    }
-
-    #[test]
-    fn use_through_another_gateway_keeps_a_session_as_long_as_use_here() {
-        let now = Now::read();
-        let sessions = table(now);
-        let used = SessionRow { last_seen_at: now.plus(MINUTE * 29).wall, ..row(1, now) };
-        sessions.follow(&[used], now.plus(MINUTE * 40));
-        assert!(sessions.is_live(&[1; 32], now.plus(MINUTE * 58)));
-        assert!(
-            !sessions.is_live(&[1; 32], now.plus(MINUTE * 59)),
-            "counted from its use, not from when that was read"
-        );
-    }
-
-    #[test]
-    fn turning_the_wall_clock_back_revives_nothing() {
-        let now = Now::read();
-        let sessions = table(now);
-        let back = Now { wall: now.wall - 3_600_000, instant: now.instant + IDLE };
-        assert!(sessions.touch(&[1; 32], back).is_none());
-    }
-
-    #[test]
-    fn asking_whether_a_session_is_live_does_not_keep_it_alive() {
-        let now = Now::read();
-        let sessions = table(now);
-        assert!(sessions.is_live(&[1; 32], now.plus(MINUTE * 29)));
-        assert!(!sessions.is_live(&[1; 32], now.plus(MINUTE * 31)));
-    }
-
-    #[test]
-    fn the_last_use_is_written_at_most_once_a_minute() {
-        let now = Now::read();
-        let sessions = table(now);
-        sessions.touch(&[1; 32], now.plus(MINUTE / 2));
-        assert!(sessions.to_write(false).is_empty());
-        assert_eq!(sessions.to_write(true).len(), 1);
-        sessions.touch(&[1; 32], now.plus(MINUTE));
-        let due = sessions.to_write(false);
-        assert_eq!(due.len(), 1);
-        sessions.follow(&due, now.plus(MINUTE));
-        assert!(sessions.to_write(false).is_empty());
-    }
-
-    #[test]
-    fn a_session_whose_row_vanished_ends_and_one_in_memory_stays() {
-        let now = Now::read();
-        let sessions = table(now);
-        sessions.begin_in_memory(row(2, now), now);
-        sessions.follow(&[], now);
-        assert!(!sessions.is_live(&[1; 32], now));
-        assert!(sessions.is_live(&[2; 32], now));
-        assert_eq!(sessions.to_write(false).len(), 1);
-    }
-
-    #[test]
-    fn a_sixth_session_ends_the_oldest() {
-        let now = Now::read();
-        let rows: Vec<SessionRow> = (1..=5).map(|number| row(number, now.plus(MINUTE * u32::from(number)))).collect();
-        assert_eq!(surplus(&rows, &admin()), [[1; 32]]);
-        assert_eq!(surplus(&rows[..4], &admin()), Vec::<Hash>::new());
-    }
-
-    #[test]
-    fn a_sixth_session_in_memory_says_that_one_ended_for_it() {
-        let now = Now::read();
-        let sessions = Sessions::default();
-        let ended: Vec<usize> = (1..=6)
-            .map(|number| sessions.begin_in_memory(row(number, now.plus(MINUTE / 60 * u32::from(number))), now))
-            .collect();
-        assert_eq!(ended, [0, 0, 0, 0, 0, 1]);
-        assert!(!sessions.is_live(&[1; 32], now) && sessions.is_live(&[6; 32], now));
-    }
-
-    #[test]
-    fn lapsed_sessions_are_named_until_their_rows_are_gone() {
-        let now = Now::read();
-        let sessions = table(now);
-        assert!(sessions.lapse(now).is_empty());
-        assert_eq!(sessions.lapse(now.plus(IDLE)), [[1; 32]]);
-        assert_eq!(sessions.lapse(now.plus(IDLE)), [[1; 32]], "the row may not have been deleted");
-        sessions.follow(&[], now.plus(IDLE));
-        assert!(sessions.lapse(now.plus(IDLE)).is_empty());
-    }
-
-    #[test]
-    fn a_row_that_could_not_be_deleted_revives_nothing() {
-        let now = Now::read();
-        let sessions = table(now);
-        sessions.end(|row| row.token_hash == [1; 32]);
-        sessions.follow(&[row(1, now), row(2, now)], now);
-        assert!(!sessions.is_live(&[1; 32], now));
-        assert!(sessions.is_live(&[2; 32], now));
-    }
-}
+#[path = "session/tests.rs"]
+mod tests;

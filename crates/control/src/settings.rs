@@ -7,7 +7,11 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::{
     error::{AdminError, FieldError},
     limit::RateLimit,
-    settings::{MAX_BODY_MB, MAX_REPLICAS, SaveSettings, SettingsView, Source, Sourced},
+    network::NONE,
+    settings::{
+        BODY_MEMORY_MB, MAX_BODY_MB, MAX_BODY_MEMORY_MB, MAX_REPLICAS, MIN_BODY_MEMORY_MB, SaveSettings, SettingsView,
+        Source, Sourced, least_body_memory_mb,
+    },
 };
 use sha2::{Digest, Sha256};
 use store::row::Op;
@@ -15,15 +19,16 @@ use url::Url;
 
 use crate::{
     Actor, Control, EnvironmentSettings,
-    redis::{RedisAddress, is_on},
+    redis::{RedisAddress, authority, is_on},
     secrets::seal::{Place, Sealer},
     state::State,
 };
 
-const LIMIT: &str = "default_limit";
-const NO_LIMIT: &str = "none";
+pub(crate) const LIMIT: &str = "default_limit";
+pub(crate) const NO_LIMIT: &str = "none";
 const REDIS_URL: &str = "redis_url";
-const REDIS_PASSWORD: &str = "redis_password";
+pub(crate) const REDIS_PASSWORD: &str = "redis_password";
+const REDIS_CA: &str = "redis_ca";
 pub(crate) const PUBLIC_URL: &str = "public_url";
 
 /// A setting that is a whole number.
@@ -40,6 +45,8 @@ const FIRST_BYTE: Number = Number { name: "first_byte_timeout_s", min: 1, max: 8
 const STALL: Number = Number { name: "stall_timeout_s", min: 1, max: 86_400, default: 300 };
 const REPLICAS: Number = Number { name: "replicas", min: 1, max: MAX_REPLICAS, default: 1 };
 const MAX_BODY: Number = Number { name: "max_body_mb", min: 1, max: MAX_BODY_MB, default: 64 };
+const BODY_MEMORY: Number =
+    Number { name: "body_memory_mb", min: MIN_BODY_MEMORY_MB, max: MAX_BODY_MEMORY_MB, default: BODY_MEMORY_MB };
 
 /// Whether keys reach a class of endpoints without a permission of their own.
 struct Class {
@@ -98,18 +105,26 @@ pub(crate) fn view(state: &State, environment: &EnvironmentSettings) -> Settings
         (None, Some(address)) => address.password.is_some(),
         (None, None) => false,
     };
+    let max_body_mb = MAX_BODY.view(state, environment.max_body_mb);
+    let mut body_memory_mb = BODY_MEMORY.view(state, environment.body_memory_mb);
+    if body_memory_mb.source == Source::Default {
+        // It follows a body size that was raised.
+        body_memory_mb.value = body_memory_mb.value.max(least_body_memory_mb(max_body_mb.value));
+    }
     let environment_origins =
         environment.public_url.as_deref().map(|text| origins::parse(text).unwrap_or_else(|_| text.trim().to_owned()));
     let mut view = SettingsView {
         default_limit: sourced(state.setting(LIMIT).and_then(parse_limit), environment.default_limit, None),
         redis_url: sourced(saved_redis, environment_redis.map(|address| address.url.to_string()), String::new()),
         redis_has_password,
+        redis_ca: sourced(state.setting(REDIS_CA).map(str::to_owned), environment.redis_ca.clone(), String::new()),
         replicas: REPLICAS.view(state, environment.replicas),
         catalogue_interval_s: CATALOGUE.view(state, None),
         connect_timeout_s: CONNECT.view(state, None),
         first_byte_timeout_s: FIRST_BYTE.view(state, None),
         stall_timeout_s: STALL.view(state, None),
-        max_body_mb: MAX_BODY.view(state, environment.max_body_mb),
+        max_body_mb,
+        body_memory_mb,
         public_url: sourced(state.setting(PUBLIC_URL).map(str::to_owned), environment_origins, String::new()),
         class_inference: INFERENCE.view(state),
         class_catalogue: CATALOGUE_CLASS.view(state),
@@ -140,6 +155,12 @@ pub(crate) fn redis_address(state: &State, environment: &EnvironmentSettings, se
         }
     };
     Some(RedisAddress { url, password })
+}
+
+/// Who must vouch for Redis over TLS; `None` is whoever this machine trusts.
+pub(crate) fn redis_authority(state: &State, environment: &EnvironmentSettings) -> Option<String> {
+    let authority = view(state, environment).redis_ca.value;
+    (!authority.is_empty() && authority != NONE).then_some(authority)
 }
 
 /// `Some(None)` is "no limit", said explicitly; `None` is unreadable.
@@ -173,6 +194,15 @@ fn plan(
     plan.number(&FIRST_BYTE, &input.first_byte_timeout_s, now.first_byte_timeout_s.value);
     plan.number(&STALL, &input.stall_timeout_s, now.stall_timeout_s.value);
     plan.number(&MAX_BODY, &input.max_body_mb, now.max_body_mb.value);
+    plan.number(&BODY_MEMORY, &input.body_memory_mb, now.body_memory_mb.value);
+    plan.body_memory(environment);
+    match input.redis_ca.trim() {
+        "" => plan.clear(REDIS_CA),
+        text => match if text == NONE { Ok(NONE.to_owned()) } else { authority(text) } {
+            Ok(pem) => plan.keep_or_put(REDIS_CA, pem, &now.redis_ca.value),
+            Err(message) => plan.faults.push(FieldError::new(REDIS_CA, message)),
+        },
+    }
     plan.class(&INFERENCE, &input.class_inference, now.class_inference.value);
     plan.class(&CATALOGUE_CLASS, &input.class_catalogue, now.class_catalogue.value);
     plan.class(&MANAGEMENT, &input.class_management, now.class_management.value);
@@ -219,6 +249,18 @@ impl Plan<'_> {
                 Ok(value) => self.keep_or_put(number.name, value.to_string(), &in_force.to_string()),
                 Err(fault) => self.faults.push(fault),
             },
+        }
+    }
+
+    /// What all bodies may take together must hold the largest, as both will be after the save.
+    fn body_memory(&mut self, environment: &EnvironmentSettings) {
+        let after = view(&self.state.after(self.ops.clone(), 0), environment);
+        let least = least_body_memory_mb(after.max_body_mb.value);
+        if after.body_memory_mb.value < least {
+            self.faults.push(FieldError::new(
+                BODY_MEMORY.name,
+                format!("must be at least {least}, twice the largest request body; or empty"),
+            ));
         }
     }
 
@@ -312,6 +354,13 @@ fn limit_text(limit: RateLimit) -> String {
     format!("{}/{}", limit.requests, limit.minutes)
 }
 
+/// Who may use the pages, and who is told what gateways count: changes that ask for the password.
+const DANGEROUS: [&str; 4] = [PUBLIC_URL, REDIS_URL, REDIS_PASSWORD, REDIS_CA];
+
+fn is_dangerous(op: &Op) -> bool {
+    matches!(op, Op::PutSetting(name, _) | Op::DeleteSetting(name) if DANGEROUS.contains(&name.as_str()))
+}
+
 impl Control {
     pub fn settings(&self, _actor: &Actor) -> SettingsView {
         view(&self.state(), &self.0.environment)
@@ -320,7 +369,10 @@ impl Control {
     /// All or nothing; faults name their fields.
     pub async fn save_settings(&self, actor: &Actor, input: SaveSettings) -> Result<SettingsView, AdminError> {
         self.mutate(actor.owns("settings saved")?, |state| {
-            let ops = plan(state, &self.0.environment, self.0.secrets.sealer(), &input)?;
+            let ops = plan(state, &self.0.environment, &self.0.secrets.sealer(), &input)?;
+            if ops.iter().any(is_dangerous) {
+                self.fresh(actor)?;
+            }
             Ok((ops, ()))
         })
         .await?;

@@ -138,8 +138,10 @@ impl Control {
     }
 
     /// Goes on with the backends there are, which the environment named.
-    pub fn keep_backends(&self, _actor: &Actor) {
+    pub fn keep_backends(&self, actor: &Actor) -> Result<(), AdminError> {
+        actor.operates("backends kept")?;
         self.0.setup.backend_chosen();
+        Ok(())
     }
 
     /// Creates the first administrator, signs it in, and keeps `origin` as the allowed origin if none is configured.
@@ -154,7 +156,7 @@ impl Control {
         let admin = self.new_admin("name", &input.name, "password", &password).await?;
         let draft = Draft::new(&admin, client, Now::read())?;
         let origin = origin.and_then(|text| origins::parse(text).ok()).filter(|origin| !origins::is_loopback(origin));
-        self.mutate(By::newcomer("first administrator created", &admin.name, client), |state| {
+        self.mutate(By::of("first administrator created", &admin, client), |state| {
             if !state.rows.admins.is_empty() {
                 return Err(fault::conflict("an administrator exists already: sign in instead"));
             }
@@ -168,11 +170,12 @@ impl Control {
         })
         .await?;
         self.0.setup.next_backend();
-        Ok(draft.begin())
+        self.begin(draft, None)
     }
 
     /// Looks at this machine's Ollama, at `OLLAMA_SERVERS` and at the backends that are configured, all at once.
-    pub async fn find_backends(&self, _actor: &Actor) -> Result<FoundBackends, AdminError> {
+    pub async fn find_backends(&self, actor: &Actor) -> Result<FoundBackends, AdminError> {
+        actor.operates("addresses tried")?;
         let mut places: Vec<(Url, Option<BackendToken>)> = Vec::new();
         let mut add = |url: Url, token: Option<BackendToken>| {
             if !places.iter().any(|(known, _)| place::same(known, &url)) {

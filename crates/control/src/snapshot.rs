@@ -77,6 +77,8 @@ fn of_settings(state: &State, environment: &EnvironmentSettings) -> Settings {
         stall_timeout: seconds(view.stall_timeout_s.value),
         backend_networks: doors::backend_networks(state, &environment.network),
         max_body: view.max_body_mb.value as usize * 1_000_000,
+        body_memory: view.body_memory_mb.value as usize * 1_000_000,
+        doors: doors::api(state, &environment.network),
         replicas: view.replicas.value,
     }
 }

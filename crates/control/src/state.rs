@@ -13,7 +13,7 @@ use store::{
 };
 use tokio::sync::OwnedMutexGuard;
 
-use crate::{Control, Inner, audit, by::By, clock::Now, fault, snapshot};
+use crate::{Control, Inner, audit, by::By, clock::Now, fault, snapshot, tombstones};
 
 /// How often a write is computed anew because another gateway changed the shared database first.
 const TRIES: usize = 8;
@@ -61,6 +61,7 @@ impl State {
         for op in ops {
             match op {
                 Op::PutAdmin(row) => put(&mut rows.admins, row, |left, right| left.id == right.id),
+                Op::DeleteAdmin(id) => rows.admins.retain(|row| row.id != id),
                 Op::PutSession(row) => put(&mut rows.sessions, row, |left, right| left.token_hash == right.token_hash),
                 Op::DeleteSession(hash) => rows.sessions.retain(|row| row.token_hash != hash),
                 Op::PutBackend(row) => put(&mut rows.backends, row, |left, right| left.id == right.id),
@@ -87,11 +88,13 @@ fn put<T>(rows: &mut Vec<T>, row: T, same: impl Fn(&T, &T) -> bool) {
 impl Inner {
     /// Puts a state in force: for the pages, for sessions, and for every request that the gateway starts from now on.
     pub fn install(&self, state: State) {
+        // First, because the rest opens what is sealed.
+        self.secrets.follow(&state);
         self.sessions.follow(&state.rows.sessions, Now::read());
         self.doors.follow(&state, &self.environment.network);
-        self.pairs.follow(&state, self.secrets.sealer());
+        self.pairs.follow(&state, &self.secrets.sealer());
         self.follow_redis(&state);
-        let snapshot = snapshot::build(&state, &self.secrets, &self.environment);
+        let snapshot = snapshot::build(&state, &self.secrets.now(), &self.environment);
         self.seed_spending(&state);
         self.state.store(Arc::new(state));
         self.gateway.publish(snapshot);
@@ -103,8 +106,30 @@ impl Inner {
         self.state.store(Arc::new(state));
     }
 
+    /// Writes down that keys are revoked, so that no backup brings them back. The database says so already: where it
+    /// cannot be written down, the next start does it.
+    pub async fn bury(&self, revoked: Vec<KeyId>) {
+        if revoked.iter().all(|id| self.tombstones.has(id)) {
+            return;
+        }
+        let tombstones = Arc::clone(&self.tombstones);
+        let written = tokio::task::spawn_blocking(move || tombstones.add(revoked, Now::read().wall)).await;
+        if let Ok(Err(error)) = written {
+            tracing::error!(%error, "the list of revoked keys cannot be written");
+        }
+    }
+
     async fn reload(&self) -> Result<(), StoreError> {
         let state = State { rows: self.store.load().await? };
+        if !self.secrets.follow(&state) {
+            tracing::error!(
+                "another gateway sealed the database's secrets with a key that this one does not have: give it the same \
+                 SECRET_KEY or key file; until then it goes on with what it knows"
+            );
+            return Err(StoreError::Other { detail: "the key of the database is not here".into() });
+        }
+        let revoked: Vec<_> = state.rows.keys.iter().filter_map(tombstones::revoked_in).collect();
+        self.bury(revoked).await;
         self.know_spending(&state).await;
         self.install(state);
         Ok(())
@@ -113,6 +138,7 @@ impl Inner {
     async fn commit(&self, expected: u64, ops: Vec<Op>) -> Result<(), StoreError> {
         match self.store.commit(expected, ops.clone()).await {
             Ok(revision) => {
+                self.bury(tombstones::revoked_by(&ops)).await;
                 let state = self.state.load().after(ops, revision);
                 if revision == expected {
                     self.install_sessions(state, Now::read())

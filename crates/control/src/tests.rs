@@ -1,12 +1,17 @@
 //! The rules of the control plane, each against a whole one: a store, a gateway, and no network but loopback.
 
+mod administrators;
+mod audit;
+mod doors;
 mod fleet;
+mod key_texts;
 mod keys;
 mod login;
 mod policies;
 mod read_only;
 mod redis;
 mod restart;
+mod rotation;
 mod setup;
 
 use std::{net::IpAddr, time::Duration};
@@ -40,6 +45,7 @@ pub(crate) fn config(folder: &TempDir) -> ControlConfig {
     ControlConfig {
         data_dir: folder.path().to_owned(),
         secret_key: None,
+        secret_key_previous: None,
         admin: None,
         ollama_servers: Vec::new(),
         listens: vec!["127.0.0.1:8080".parse().unwrap()],
@@ -62,6 +68,15 @@ pub(crate) async fn bench_of(folder: &TempDir, address: &str) -> Bench {
     open(config(folder), address).await.unwrap()
 }
 
+/// Runs a test with as much stack as the server's admin threads have: the engine recurses deeply.
+pub(crate) fn deep<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'static) {
+    let run = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test());
+    let thread = std::thread::Builder::new().stack_size(10 << 20).spawn(run).unwrap();
+    if let Err(panic) = thread.join() {
+        std::panic::resume_unwind(panic);
+    }
+}
+
 /// In memory, fresh.
 pub(crate) async fn bench() -> Bench {
     let folder = tempfile::tempdir().unwrap();
@@ -75,6 +90,16 @@ pub(crate) fn client(address: &str) -> Client {
 
 pub(crate) fn guess(name: &str, password: &str) -> Login {
     Login { name: name.into(), password: password.into() }
+}
+
+impl Control {
+    /// Signs in without a known device to an account without a second factor.
+    pub(crate) async fn login(&self, input: Login, client: &Client) -> Result<NewSession, AdminError> {
+        match self.sign_in(input, client, None).await? {
+            SignedIn::In(session) => Ok(session),
+            SignedIn::NeedsCode { .. } => panic!("a code is needed"),
+        }
+    }
 }
 
 impl Bench {

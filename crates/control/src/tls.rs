@@ -12,7 +12,10 @@ use domain::{
     error::AdminError,
     tls::{MakePair, PairSource, SavePair, TlsView},
 };
-use rustls::sign::CertifiedKey;
+use rustls::{
+    pki_types::{CertificateDer, pem::PemObject},
+    sign::CertifiedKey,
+};
 use store::row::Op;
 use zeroize::Zeroizing;
 
@@ -26,8 +29,8 @@ use crate::{
 };
 use pair::{Pair, PemPair};
 
-const CERTIFICATE: &str = "network.tls_certificate";
-const KEY: &str = "network.tls_key";
+pub(crate) const CERTIFICATE: &str = "network.tls_certificate";
+pub(crate) const KEY: &str = "network.tls_key";
 
 /// The pairs there are.
 #[derive(Default)]
@@ -72,6 +75,14 @@ fn open(certificate: &str, key: &str, sealer: &Sealer) -> Option<Pair> {
     Pair::read(certificate.as_bytes(), key.as_bytes()).ok()
 }
 
+/// A stored certificate in words, `None` if it cannot be read.
+pub(crate) fn told(certificate: &str) -> Option<String> {
+    let first = CertificateDer::pem_slice_iter(certificate.as_bytes()).next()?.ok()?;
+    let (view, _) = certificate::facts(&first)?;
+    let until = domain::policy::format_utc(view.not_after).replace('T', " ");
+    Some(format!("for {}, valid until {until} UTC, SHA-256 {}", view.names.join(", "), view.fingerprint))
+}
+
 /// Whether a certificate and its key, in PEM, fit together and are valid now. The error names the half at fault:
 /// `certificate` or `private_key`.
 pub fn check_pair(certificate: &[u8], key: &[u8]) -> Result<(), domain::error::FieldError> {
@@ -113,14 +124,14 @@ impl Control {
 
     /// Saves an uploaded pair; connections made from now on speak TLS with it.
     pub async fn save_pair(&self, actor: &Actor, input: SavePair) -> Result<(), AdminError> {
-        let by = actor.owns("TLS certificate saved")?;
+        let by = self.owns_now(actor, "TLS certificate saved")?;
         let pair = PemPair { certificate: input.certificate, key: Zeroizing::new(input.private_key) };
         self.store_pair(by, pair).await
     }
 
     /// Makes a pair for a LAN and saves it.
     pub async fn make_pair(&self, actor: &Actor, input: MakePair) -> Result<(), AdminError> {
-        let by = actor.owns("TLS certificate made")?;
+        let by = self.owns_now(actor, "TLS certificate made")?;
         let made = pair::make(&input.names, Now::read().wall);
         let made = made.map_err(|fault| AdminError::Invalid { fields: vec![fault] })?;
         self.store_pair(by, made).await
@@ -128,7 +139,7 @@ impl Control {
 
     /// Forgets the saved pair: the files' pair counts again, or plain HTTP.
     pub async fn remove_pair(&self, actor: &Actor) -> Result<(), AdminError> {
-        self.mutate(actor.owns("TLS certificate removed")?, |state| {
+        self.mutate(self.owns_now(actor, "TLS certificate removed")?, |state| {
             let stored = [CERTIFICATE, KEY].into_iter().filter(|name| state.setting(name).is_some());
             Ok((stored.map(|name| Op::DeleteSetting(name.into())).collect(), ()))
         })
@@ -139,13 +150,20 @@ impl Control {
         let invalid = |fault| AdminError::Invalid { fields: vec![fault] };
         let pair = Pair::read(pem.certificate.as_bytes(), pem.key.as_bytes()).map_err(invalid)?;
         pair.check_time(Now::read().wall).map_err(invalid)?;
-        let sealed = STANDARD.encode(self.0.secrets.sealer().seal(&Place::setting(KEY), &pem.key)?);
         self.mutate(by, |_| {
+            let sealed = STANDARD.encode(self.0.secrets.sealer().seal(&Place::setting(KEY), &pem.key)?);
             let certificate = Op::PutSetting(CERTIFICATE.into(), pem.certificate.clone());
-            Ok((vec![certificate, Op::PutSetting(KEY.into(), sealed.clone())], ()))
+            Ok((vec![certificate, Op::PutSetting(KEY.into(), sealed)], ()))
         })
         .await
     }
+}
+
+/// Certificate and key of a pair for `names`.
+#[cfg(test)]
+pub(crate) fn tests_pair(names: &str) -> (String, String) {
+    let made = pair::make(names, Now::read().wall).unwrap_or_else(|fault| panic!("{fault:?}"));
+    (made.certificate, made.key.to_string())
 }
 
 #[cfg(test)]

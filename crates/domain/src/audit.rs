@@ -1,12 +1,19 @@
 //! What was done in the admin app and on the command line, and what was refused, as the Audit page shows it. Nothing here
 //! may hold a secret: values that are secret are told as set or not set.
 
+mod filter;
+mod query;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::{
+    filter::{AGE_HINT, MAX_TEXT, ReadAudit},
+    query::{AuditQuery, AuditRows, Place},
+};
 use crate::{admin::Role, id::AdminId};
 
 /// How an action ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AuditOutcome {
     Done,
@@ -22,65 +29,23 @@ impl AuditOutcome {
     }
 }
 
-/// What to read of the log: newest first. Everything that is given must hold.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct AuditQuery {
-    /// Unix milliseconds, included.
-    pub from: Option<u64>,
-    /// Unix milliseconds, not included.
-    pub to: Option<u64>,
-    /// Name of the actor, in any case.
-    pub actor: Option<String>,
-    pub outcome: Option<AuditOutcome>,
-    /// Part of action, reason, address, or of what was changed, in any case.
-    pub text: Option<String>,
-    /// `at` and `id` of the last row of the page before.
-    pub after: Option<(u64, String)>,
-    /// Rows at most.
-    pub limit: usize,
-}
-
-impl AuditQuery {
-    /// Whether a row is one of those asked for, its place aside.
-    pub fn matches(&self, entry: &AuditEntry) -> bool {
-        let has = |text: &str, part: &str| text.to_lowercase().contains(&part.to_lowercase());
-        let in_change = |change: &AuditChange, part: &str| {
-            has(&change.kind, part)
-                || has(&change.name, part)
-                || has(&change.id, part)
-                || change.fields.iter().any(|field| {
-                    has(&field.field, part)
-                        || [&field.before, &field.after].into_iter().flatten().any(|text| has(text, part))
-                })
-        };
-        self.actor.as_ref().is_none_or(|name| entry.actor.name.to_lowercase() == name.to_lowercase())
-            && self.outcome.is_none_or(|outcome| entry.outcome == outcome)
-            && self.from.is_none_or(|from| entry.at >= from)
-            && self.to.is_none_or(|to| entry.at < to)
-            && self.text.as_ref().is_none_or(|part| {
-                has(&entry.action, part)
-                    || [&entry.reason, &entry.actor.address].into_iter().flatten().any(|text| has(text, part))
-                    || entry.changes.iter().any(|change| in_change(change, part))
-            })
-    }
-}
-
 /// Who acted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AuditActor {
-    /// The account's name at that time; `command line`, `gateway` for what it does by itself, or what a stranger typed.
+    /// The account's name at that time; `command line`, `gateway` for what it does by itself, `not signed in`, or
+    /// `unknown account` in place of what was typed and is none.
     pub name: String,
-    /// `None` for whoever has no account.
+    /// `None` for whoever is not signed in, also where the name is an account's that somebody tried to sign in to.
     pub id: Option<AdminId>,
     pub role: Option<Role>,
-    /// Canonical IP address; `None` for the command line and the gateway itself.
+    /// Canonical IP address, of strangers over IPv6 their network; `None` for the command line and the gateway itself.
     pub address: Option<String>,
 }
 
 /// One thing that an action changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditChange {
-    /// `admin`, `session`, `backend`, `user`, `key`, `setting`.
+    /// `administrator`, `session`, `backend`, `user`, `key`, `setting`.
     pub kind: String,
     /// Its id, or the name of a setting.
     pub id: String,
@@ -115,4 +80,23 @@ pub struct AuditEntry {
     pub count: u64,
     /// Empty for refusals.
     pub changes: Vec<AuditChange>,
+}
+
+/// A page of the log, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AuditPage {
+    pub entries: Vec<AuditEntry>,
+    /// [`ReadAudit::after`] of the page of older rows; `None`: there are none.
+    pub next: Option<String>,
+    /// Unix milliseconds down to which was looked, where the search was ended before the page was full.
+    pub looked_back_to: Option<u64>,
+}
+
+impl AuditPage {
+    /// The rows that were found; `full` is how many would have filled the page.
+    pub fn new(rows: AuditRows, full: usize) -> Self {
+        let ended_early = rows.entries.len() < full;
+        let looked_back_to = rows.next.as_ref().filter(|_| ended_early).map(|(at, _)| *at);
+        Self { next: rows.next.as_ref().map(filter::place_text), looked_back_to, entries: rows.entries }
+    }
 }

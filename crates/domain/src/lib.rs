@@ -19,6 +19,8 @@ pub mod network;
 pub mod policy;
 pub mod settings;
 pub mod setup;
+#[cfg(test)]
+mod tests;
 pub mod tls;
 pub mod usage;
 pub mod user;

@@ -121,6 +121,8 @@ pub struct NetworkView {
     pub cors_origins: Sourced<String>,
     /// Where backends may be, beside the addresses that none may have.
     pub backend_networks: Sourced<String>,
+    /// Days for which browsers that came over TLS refuse plain HTTP; empty says nothing to them, `0` takes it back.
+    pub hsts_days: Sourced<String>,
     /// The address this visit comes from, as the lists see it.
     pub your_address: String,
     /// Stands for the settings above: changes when any of them does.
@@ -138,10 +140,27 @@ pub struct SaveNetwork {
     pub admin_denied_ips: String,
     pub cors_origins: String,
     pub backend_networks: String,
+    pub hsts_days: String,
     /// Not empty: save even where the administrator's own address will not get in any more.
     pub confirm: String,
     /// `NetworkView::version` of what the form showed; empty saves over whatever is there.
     pub version: String,
+}
+
+impl SaveNetwork {
+    /// Every field that people fill in, in the page's order.
+    pub const FIELDS: [&str; 8] = [
+        "allowed_ips",
+        "denied_ips",
+        "admin_allowed_ips",
+        "admin_denied_ips",
+        "cors_origins",
+        "backend_networks",
+        "hsts_days",
+        "confirm",
+    ];
+    /// What is confirmed is confirmed once.
+    pub const UNKEPT: [&str; 1] = ["confirm"];
 }
 
 #[cfg(test)]
@@ -155,6 +174,11 @@ mod tests {
     fn admits(allowed: &str, denied: &str, address: &str) -> bool {
         let rules = AddressRules { allowed: networks(allowed), denied: networks(denied) };
         rules.admits(address.parse().unwrap())
+    }
+
+    #[test]
+    fn the_list_of_fields_is_whole() {
+        crate::tests::assert_fields(&SaveNetwork::default(), &[&SaveNetwork::FIELDS, &["version"]]);
     }
 
     #[test]

@@ -4,8 +4,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::limit::RateLimit;
 
-/// Largest value of [`SettingsView::max_body_mb`]. The gateway's memory for all bodies together holds one of this size.
+/// Largest value of [`SettingsView::max_body_mb`].
 pub const MAX_BODY_MB: u32 = 512;
+/// Bounds and default of [`SettingsView::body_memory_mb`].
+pub const MIN_BODY_MEMORY_MB: u32 = 2;
+pub const MAX_BODY_MEMORY_MB: u32 = 1_000_000;
+pub const BODY_MEMORY_MB: u32 = 512;
+
+/// Least memory for all bodies together where one may have `max_body_mb`: while a body is being changed there are two.
+pub fn least_body_memory_mb(max_body_mb: u32) -> u32 {
+    max_body_mb.saturating_mul(2)
+}
 
 /// Where a value comes from; later ones win.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +41,8 @@ pub struct SettingsView {
     /// `redis://host:port/db` without its password; empty for none.
     pub redis_url: Sourced<String>,
     pub redis_has_password: bool,
+    /// Certificates in PEM, of which one must vouch for Redis over TLS; empty for those that the machine trusts.
+    pub redis_ca: Sourced<String>,
     /// Gateways that share the limits; each takes its part of them while Redis is not there.
     pub replicas: Sourced<u32>,
     pub catalogue_interval_s: Sourced<u32>,
@@ -40,6 +51,8 @@ pub struct SettingsView {
     pub stall_timeout_s: Sourced<u32>,
     /// Largest request body in MB (1,000,000 bytes).
     pub max_body_mb: Sourced<u32>,
+    /// MB that all request bodies may take together.
+    pub body_memory_mb: Sourced<u32>,
     /// Origins the admin pages may be used from; empty compares with the Host header.
     pub public_url: Sourced<String>,
     /// Whether keys reach these classes of endpoints without a permission of their own.
@@ -51,8 +64,8 @@ pub struct SettingsView {
 }
 
 /// Saves the page. Every field as typed; empty means: back to environment or default. All is validated before anything
-/// is saved; faults name the field as it is called here.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// is saved; faults name the field as it is called here. No Debug: there may be a password in it.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SaveSettings {
     /// `requests` and `minutes` of the default limit; both or neither; `0` requests means no limit at all.
@@ -73,12 +86,15 @@ pub struct SaveSettings {
     pub redis_tls: String,
     /// `on` to forget the stored password.
     pub redis_forget_password: String,
+    /// Certificates in PEM; `none` where one from the environment should not count.
+    pub redis_ca: String,
     pub replicas: String,
     pub catalogue_interval_s: String,
     pub connect_timeout_s: String,
     pub first_byte_timeout_s: String,
     pub stall_timeout_s: String,
     pub max_body_mb: String,
+    pub body_memory_mb: String,
     pub public_url: String,
     /// `yes` or `no`; empty is the default.
     pub class_inference: String,
@@ -87,6 +103,36 @@ pub struct SaveSettings {
     /// `SettingsView::version` of what the form showed; a save over settings that changed in between is refused. Empty
     /// saves over whatever is there.
     pub version: String,
+}
+
+impl SaveSettings {
+    /// Every field that people fill in, in the page's order.
+    pub const FIELDS: [&str; 22] = [
+        "requests",
+        "minutes",
+        "redis_host",
+        "redis_port",
+        "redis_user",
+        "redis_password",
+        "redis_database",
+        "redis_tls",
+        "redis_forget_password",
+        "redis_url",
+        "redis_ca",
+        "replicas",
+        "catalogue_interval_s",
+        "connect_timeout_s",
+        "first_byte_timeout_s",
+        "stall_timeout_s",
+        "class_inference",
+        "class_catalogue",
+        "class_management",
+        "max_body_mb",
+        "body_memory_mb",
+        "public_url",
+    ];
+    /// Those that never go back to a page as they were typed.
+    pub const UNKEPT: [&str; 2] = ["redis_password", "redis_forget_password"];
 }
 
 /// What a test of the Redis address found.
@@ -151,6 +197,11 @@ pub fn redis_warning(version: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_list_of_fields_is_whole() {
+        crate::tests::assert_fields(&SaveSettings::default(), &[&SaveSettings::FIELDS, &["version"]]);
+    }
 
     #[test]
     fn versions_with_known_faults_are_warned_of() {

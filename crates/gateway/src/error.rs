@@ -188,6 +188,8 @@ pub(crate) enum Broken {
     Stalled,
     #[error("the API key is no longer valid")]
     KeyEnded,
+    #[error("requests from this address are no longer accepted")]
+    AddressEnded,
     #[error("the gateway is shutting down")]
     ShutDown,
 }
@@ -196,7 +198,7 @@ impl Broken {
     pub(crate) fn outcome(&self) -> Outcome {
         match self {
             Self::BackendDied | Self::Stalled => Outcome::UpstreamFailed,
-            Self::KeyEnded => Outcome::Refused,
+            Self::KeyEnded | Self::AddressEnded => Outcome::Refused,
             Self::ShutDown => Outcome::ShutDown,
         }
     }

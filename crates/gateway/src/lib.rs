@@ -24,7 +24,7 @@ pub mod snapshot;
 mod stream;
 mod wire;
 
-pub use limit::RedisSettings;
+pub use limit::{Authority, RedisSettings};
 pub use policy::Spend;
 
 use std::{net::SocketAddr, sync::Arc, time::Instant};
@@ -92,12 +92,17 @@ impl Gateway {
     }
 
     /// Puts a new configuration in force. When this returns, every request that starts later sees it, and running
-    /// requests of keys that are no longer in force have been told to end.
+    /// requests of keys that are no longer in force, or from addresses that are no longer admitted, have been told to end.
     pub fn publish(&self, snapshot: Snapshot) {
         let before = self.snapshot();
         let unix = self.0.clock().unix;
-        let lost = |key: &KeyEntry| auth::in_force(key, unix) && !auth::still_in_force(&snapshot, &key.id, unix);
-        let ended = before.keys.values().any(|key| lost(key));
+        let lost = |key: &KeyEntry| {
+            auth::in_force(key, unix)
+                && (!auth::still_in_force(&snapshot, &key.id, unix)
+                    || snapshot.keys.get(&key.id).is_some_and(|now| !now.rules.same_networks(&key.rules)))
+        };
+        let doors = before.settings.doors != snapshot.settings.doors;
+        let ended = doors || before.keys.values().any(|key| lost(key));
         self.0.ledger.follow(&snapshot);
         self.0.fleet.publish(snapshot);
         if ended {

@@ -19,7 +19,7 @@ use ask::Loan;
 use ring::{Debt, Decision, Ring};
 use shared::{Mode, Shared};
 
-pub use shared::RedisSettings;
+pub use shared::{Authority, RedisSettings};
 
 const SHARDS: usize = 16;
 const SWEEP_MS: u64 = 60_000;

@@ -3,9 +3,10 @@
 
 mod infer;
 mod manage;
+mod running;
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -13,10 +14,9 @@ use std::{
 use bytes::Bytes;
 use domain::{
     endpoint::{Dialect, Endpoint},
-    id::KeyId,
     usage::Outcome,
 };
-use http::{HeaderValue, Method, Request, Response, StatusCode, request::Parts};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
@@ -26,13 +26,14 @@ use crate::{
     auth::{self, Principal},
     backend::View,
     endpoints::{self, Class, Route},
-    error::{Broken, Error},
+    error::Error,
     hop,
     limit::{Admission, Permit, Policy, Refusal, Standing},
     listing,
     policy::{Now, Rules, Slots},
     request, wire,
 };
+use running::Caller;
 
 /// A request that is being answered.
 struct Exchange {
@@ -42,25 +43,42 @@ struct Exchange {
     id: u64,
     started: Instant,
     dialect: Dialect,
+    address: IpAddr,
 }
 
 pub(crate) async fn handle(inner: &Arc<Inner>, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
     let started = Instant::now();
     let (parts, body) = request.into_parts();
+    let mut body = Some(body);
     let id = inner.ids.next();
     let dialect = endpoints::dialect_of(parts.uri.path());
-    let exchange = Exchange { inner: inner.clone(), view: inner.fleet.view(), parts, id, started, dialect };
-    let mut response = match exchange.enter(peer) {
+    let expects = parts.headers.contains_key(header::EXPECT);
+    let (inner, view, address) = (inner.clone(), inner.fleet.view(), peer.ip());
+    let exchange = Exchange { inner, view, parts, id, started, dialect, address };
+    let mut response = match exchange.enter() {
         Ok(Entered::Answered(response)) => response,
         Ok(Entered::Refused(account, error)) => exchange.conclude(account, Err(error)),
         Ok(Entered::Known(known, admission)) => match exchange.decide(admission).await {
-            Ok(permit) => exchange.answer(known, permit, body).await,
+            Ok(permit) => exchange.answer(known, permit, &mut body).await,
             Err(refusal) => exchange.limited(known.account, refusal),
         },
         Err(error) => exchange.refuse(&error),
     };
     wire::seal(response.headers_mut(), id);
+    if let Some(body) = body.filter(|body| !body.is_end_stream()) {
+        unread(body, expects, &mut response).await;
+    }
     response
+}
+
+/// An answer before its request was read to the end. A little more is read, so that the connection can go on; otherwise
+/// the answer says that it ends, because it would end all the same.
+async fn unread(body: Incoming, expects: bool, response: &mut Response<Body>) {
+    // Whoever waits to be asked for the body shall not be asked for it now.
+    let read = !expects && !response.headers().contains_key(header::CONNECTION) && request::read_away(body).await;
+    if !read {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
 }
 
 /// What the head of a request led to.
@@ -80,8 +98,12 @@ struct Known<'r> {
 }
 
 impl Exchange {
+    fn caller(&self, principal: &Principal) -> Caller {
+        Caller { inner: self.inner.clone(), key: principal.key().id.clone(), address: self.address }
+    }
+
     /// Route, authenticate, admit: all that the head decides, unless Redis has to be asked.
-    fn enter(&self, peer: SocketAddr) -> Result<Entered<'_>, Error> {
+    fn enter(&self) -> Result<Entered<'_>, Error> {
         let route = endpoints::find(&self.parts.method, self.parts.uri.path())?;
         if route.endpoint == Endpoint::Root {
             let text = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -92,9 +114,9 @@ impl Exchange {
         }
         let now = self.inner.clock();
         let snapshot = &self.view.snapshot;
-        let principal = auth::authenticate(snapshot, &self.parts, peer.ip(), &self.inner.failures, now)?;
+        let principal = auth::authenticate(snapshot, &self.parts, self.address, &self.inner.failures, now)?;
         let account = Account::open(&self.inner.usage, &principal, route.endpoint, self.id, self.started);
-        let slots = match self.guard(&principal, peer, now) {
+        let slots = match self.guard(&principal, now) {
             Ok(slots) => slots,
             Err(error) => return Ok(Entered::Refused(account, error)),
         };
@@ -105,9 +127,9 @@ impl Exchange {
     }
 
     /// What the policies of key and user say before the request counts: where it may come from, and how many may run.
-    fn guard(&self, principal: &Principal, peer: SocketAddr, now: Now) -> Result<Slots, Error> {
+    fn guard(&self, principal: &Principal, now: Now) -> Result<Slots, Error> {
         let key = principal.key();
-        if !key.rules.admits_address(peer.ip()) {
+        if !key.rules.admits_address(self.address) {
             return Err(Error::Address);
         }
         self.inner.ledger.enter(key, now).map_err(Error::Exceeded)
@@ -121,7 +143,7 @@ impl Exchange {
         }
     }
 
-    async fn answer(&self, known: Known<'_>, permit: Permit, body: Incoming) -> Response<Body> {
+    async fn answer(&self, known: Known<'_>, permit: Permit, body: &mut Option<Incoming>) -> Response<Body> {
         let Known { principal, route, mut account, slots } = known;
         let standing = permit.standing();
         let (classes, rules) = (self.view.snapshot.settings.classes, &principal.key().rules);
@@ -218,13 +240,5 @@ impl Inner {
     /// This moment.
     pub(crate) fn clock(&self) -> Now {
         Now::read(self.started)
-    }
-
-    /// Why a request of `key` may not go on.
-    pub(crate) fn ended(&self, key: &KeyId) -> Option<Broken> {
-        if self.signal.is_stopped() {
-            return Some(Broken::ShutDown);
-        }
-        (!auth::still_in_force(&self.fleet.view().snapshot, key, self.clock().unix)).then_some(Broken::KeyEnded)
     }
 }

@@ -1,78 +1,77 @@
 //! Reading a request's body into memory, bounded in size, time and over all requests together, and what the gateway must
 //! know of it. The body itself is forwarded byte for byte.
 
+mod budget;
 pub(crate) mod json;
 mod model;
 mod multipart;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use domain::{endpoint::Endpoint, settings::MAX_BODY_MB};
+use domain::endpoint::Endpoint;
 use http::{HeaderMap, header};
 use http_body::Body;
 use http_body_util::BodyExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
+pub(crate) use budget::{BodyBudget, Share};
 pub(crate) use model::{Facts, cut, unknown};
 
-use crate::error::Error;
-
-/// A client that sends nothing for so long has its request ended.
-const IDLE: Duration = Duration::from_secs(30);
-/// Bodies above this size take from the common budget.
-const SMALL: usize = 64 * 1024;
-/// All buffered bodies together, in units of `SMALL`: 512 MiB.
-const BUDGET: usize = 8 * 1024;
-const _: () = assert!(MAX_BODY_MB as usize * 1_000_000 <= BUDGET * SMALL, "one largest body must fit in");
+use crate::{error::Error, snapshot::Settings};
+use budget::SMALL;
 
 /// Bodies above this size are looked through on another thread: it takes milliseconds, and other requests share this one.
 const QUICK: usize = 512 * 1024;
-
-/// Memory that request bodies may take together, and how long one may pause.
-pub(crate) struct BodyBudget {
-    units: Arc<Semaphore>,
-    idle: Duration,
-}
-
-impl Default for BodyBudget {
-    fn default() -> Self {
-        Self { units: Arc::new(Semaphore::new(BUDGET)), idle: IDLE }
-    }
-}
+/// Bytes a second that a body must come with on the whole.
+const SLOWEST: usize = 4 * 1024;
+/// Most bytes of a refused request that are read, and how long they may take: a client's library may send head and body
+/// apart, and its next request is not to meet a closed connection.
+const LEFT: usize = 64 * 1024;
+const LINGER: Duration = Duration::from_millis(250);
 
 /// A body in memory and its share of the budget, held until the request was answered.
 pub(crate) struct Buffered {
     pub(crate) bytes: Bytes,
-    _share: Option<OwnedSemaphorePermit>,
+    pub(crate) share: Share,
 }
 
-/// Reads the body, at most `limit` bytes. Refusals that the headers already justify come before the first byte is read.
+/// Reads the body, at most as large as the settings allow. Refusals that the headers already justify come before the first
+/// byte is read. A body that was read to its end is taken out of `body`.
 pub(crate) async fn buffer<B>(
     headers: &HeaderMap,
-    mut body: B,
-    limit: usize,
+    source: &mut Option<B>,
+    settings: &Settings,
     budget: &BodyBudget,
 ) -> Result<Buffered, Error>
 where
     B: Body<Data = Bytes> + Unpin,
 {
     check_encoding(headers)?;
+    let Some(body) = source.as_mut() else { return Err(Error::BodyBroken) };
+    let limit = settings.max_body;
     let too_large = || Error::BodyTooLarge { limit };
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if announced > limit {
         return Err(too_large());
     }
-    let (mut first, mut rest, mut share) = (Bytes::new(), BytesMut::new(), None);
+    let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
+    // One largest body fits in, and once more while it is changed, whatever was configured.
+    let mut share = budget.share(settings.body_memory.max(limit.saturating_mul(2)));
+    let begun = Instant::now();
     loop {
-        let frame = tokio::time::timeout(budget.idle, body.frame()).await.map_err(|_| Error::BodyTimeout)?;
+        let received = first.len() + rest.len();
+        // However often it pauses only for a moment, a body that trickles comes to its end.
+        let whole = begun + budget.idle + Duration::from_millis((received / SLOWEST) as u64 * 1000);
+        let deadline = whole.min(Instant::now() + budget.idle);
+        let frame = tokio::time::timeout_at(deadline, body.frame()).await.map_err(|_| Error::BodyTimeout)?;
         let Some(frame) = frame else { break };
         let Ok(data) = frame.map_err(|_| Error::BodyBroken)?.into_data() else { continue };
-        let length = first.len() + rest.len() + data.len();
+        let length = received + data.len();
         if length > limit {
             return Err(too_large());
         }
-        reserve(&mut share, length, budget)?;
+        share.resize(length)?;
         // Most bodies come in one frame and are never copied.
         if first.is_empty() && rest.is_empty() {
             first = data;
@@ -84,7 +83,27 @@ where
             rest.extend_from_slice(&data);
         }
     }
-    Ok(Buffered { bytes: if rest.is_empty() { first } else { rest.freeze() }, _share: share })
+    *source = None;
+    Ok(Buffered { bytes: if rest.is_empty() { first } else { rest.freeze() }, share })
+}
+
+/// Reads what is left of a body that nobody wants, if that is little and comes soon. Returns whether its end was reached.
+pub(crate) async fn read_away<B: Body<Data = Bytes> + Unpin>(mut body: B) -> bool {
+    if body.size_hint().lower() > LEFT as u64 {
+        return false;
+    }
+    let read = async {
+        let mut left = LEFT;
+        while let Some(frame) = body.frame().await {
+            let Ok(frame) = frame else { return false };
+            match left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
+                Some(less) => left = less,
+                None => return false,
+            }
+        }
+        true
+    };
+    tokio::time::timeout(LINGER, read).await.unwrap_or(false)
 }
 
 /// What the pipeline must know of the body of a request for `endpoint`.
@@ -116,25 +135,9 @@ fn check_encoding(headers: &HeaderMap) -> Result<(), Error> {
     if headers.get_all(header::CONTENT_ENCODING).iter().all(plain) { Ok(()) } else { Err(Error::Encoding) }
 }
 
-/// Grows the share of the budget to `length` bytes.
-fn reserve(share: &mut Option<OwnedSemaphorePermit>, length: usize, budget: &BodyBudget) -> Result<(), Error> {
-    let held = share.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-    let missing = if length <= SMALL { 0 } else { length.div_ceil(SMALL).saturating_sub(held) };
-    if missing == 0 {
-        return Ok(());
-    }
-    let missing = u32::try_from(missing).map_err(|_| Error::Crowded)?;
-    let more = budget.units.clone().try_acquire_many_owned(missing).map_err(|_| Error::Crowded)?;
-    match share {
-        Some(share) => share.merge(more),
-        None => *share = Some(more),
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
-    use std::{collections::VecDeque, convert::Infallible};
+    use std::{collections::VecDeque, convert::Infallible, time::Duration};
 
     use futures_util::stream;
     use http_body::Frame;
@@ -147,33 +150,48 @@ mod tests {
         StreamBody::new(stream::iter(frames))
     }
 
-    async fn length(sizes: &[usize], limit: usize, budget: &BodyBudget) -> Result<usize, Error> {
-        buffer(&HeaderMap::new(), chunks(sizes), limit, budget).await.map(|body| body.bytes.len())
+    fn bounds(max_body: usize, body_memory: usize) -> Settings {
+        Settings { max_body, body_memory, ..Settings::default() }
+    }
+
+    async fn length(sizes: &[usize], settings: &Settings, budget: &BodyBudget) -> Result<usize, Error> {
+        buffer(&HeaderMap::new(), &mut Some(chunks(sizes)), settings, budget).await.map(|body| body.bytes.len())
     }
 
     #[tokio::test]
     async fn a_chunked_body_is_refused_where_it_passes_the_limit() {
         let budget = BodyBudget::default();
-        assert_eq!(length(&[4, 6], 10, &budget).await, Ok(10));
-        assert_eq!(length(&[4, 7], 10, &budget).await, Err(Error::BodyTooLarge { limit: 10 }));
+        let settings = bounds(10, 10);
+        assert_eq!(length(&[4, 6], &settings, &budget).await, Ok(10));
+        assert_eq!(length(&[4, 7], &settings, &budget).await, Err(Error::BodyTooLarge { limit: 10 }));
     }
 
     #[tokio::test]
     async fn an_announced_size_over_the_limit_is_refused_unread() {
         let body = Full::new(Bytes::from_static(b"0123456789x"));
-        let answer = buffer(&HeaderMap::new(), body, 10, &BodyBudget::default()).await;
+        let answer = buffer(&HeaderMap::new(), &mut Some(body), &bounds(10, 10), &BodyBudget::default()).await;
         assert_eq!(answer.err(), Some(Error::BodyTooLarge { limit: 10 }));
     }
 
     #[tokio::test]
     async fn bodies_together_stay_in_the_budget_and_give_it_back() {
-        let budget = BodyBudget { units: Arc::new(Semaphore::new(4)), ..BodyBudget::default() };
-        let held = buffer(&HeaderMap::new(), chunks(&[SMALL, SMALL, SMALL]), usize::MAX, &budget).await.unwrap();
-        assert_eq!(length(&[SMALL, SMALL], usize::MAX, &budget).await, Err(Error::Crowded));
-        assert_eq!(length(&[SMALL], usize::MAX, &budget).await, Ok(SMALL));
+        let (budget, settings) = (BodyBudget::default(), bounds(3 * SMALL, 6 * SMALL));
+        let held =
+            buffer(&HeaderMap::new(), &mut Some(chunks(&[SMALL, SMALL, SMALL])), &settings, &budget).await.unwrap();
+        let other = buffer(&HeaderMap::new(), &mut Some(chunks(&[SMALL, SMALL])), &settings, &budget).await.unwrap();
+        assert_eq!(length(&[SMALL, SMALL], &settings, &budget).await, Err(Error::Crowded));
+        assert_eq!(budget.used(), 5 * SMALL, "who was refused holds nothing");
+        assert_eq!(length(&[SMALL], &settings, &budget).await, Ok(SMALL));
         drop(held);
-        assert_eq!(length(&[SMALL, SMALL], usize::MAX, &budget).await, Ok(2 * SMALL));
-        assert_eq!(budget.units.available_permits(), 4);
+        assert_eq!(length(&[SMALL, SMALL], &settings, &budget).await, Ok(2 * SMALL));
+        drop(other);
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[tokio::test]
+    async fn one_largest_body_fits_in_whatever_is_configured() {
+        let budget = BodyBudget::default();
+        assert_eq!(length(&[SMALL, SMALL], &bounds(2 * SMALL, 1), &budget).await, Ok(2 * SMALL));
     }
 
     #[tokio::test]
@@ -182,7 +200,7 @@ mod tests {
             [("identity", true), ("IDENTITY", true), ("gzip", false), ("zstd", false), ("identity, gzip", false)]
         {
             let headers = HeaderMap::from_iter([(header::CONTENT_ENCODING, http::HeaderValue::from_static(value))]);
-            let answer = buffer(&headers, chunks(&[1]), 10, &BodyBudget::default()).await;
+            let answer = buffer(&headers, &mut Some(chunks(&[1])), &bounds(10, 10), &BodyBudget::default()).await;
             assert_eq!(answer.is_ok(), plain, "{value}");
         }
     }
@@ -190,8 +208,28 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_stops_sending_is_given_up() {
         let body = StreamBody::new(stream::pending::<Result<Frame<Bytes>, Infallible>>());
-        let budget = BodyBudget { idle: Duration::from_millis(1), ..BodyBudget::default() };
-        let answer = buffer(&HeaderMap::new(), body, 10, &budget).await;
+        let budget = BodyBudget::with_idle(Duration::from_millis(1));
+        let answer = buffer(&HeaderMap::new(), &mut Some(body), &bounds(10, 10), &budget).await;
         assert_eq!(answer.err(), Some(Error::BodyTimeout));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_trickles_is_given_up_though_it_never_pauses_long() {
+        let drop = async |()| {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            Some((Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"x"))), ()))
+        };
+        let body = StreamBody::new(Box::pin(stream::unfold((), drop)));
+        let budget = BodyBudget::with_idle(Duration::from_millis(50));
+        let answer = buffer(&HeaderMap::new(), &mut Some(body), &bounds(1 << 20, 1 << 20), &budget).await;
+        assert_eq!(answer.err(), Some(Error::BodyTimeout));
+    }
+
+    #[tokio::test]
+    async fn only_a_little_is_read_away() {
+        assert!(read_away(chunks(&[LEFT / 2, LEFT / 2])).await);
+        assert!(!read_away(chunks(&[LEFT / 2, LEFT / 2, 1])).await);
+        assert!(!read_away(Full::new(Bytes::from(vec![0; LEFT + 1]))).await);
+        assert!(!read_away(StreamBody::new(stream::pending::<Result<Frame<Bytes>, Infallible>>())).await);
     }
 }

@@ -6,7 +6,7 @@ use domain::{
     id::{BackendId, KeyId, UserId},
     key::KeyStatus,
     limit::RateLimit,
-    network::Networks,
+    network::{AddressRules, Networks},
     policy::Classes,
 };
 use hmac::{Hmac, KeyInit, Mac};
@@ -88,6 +88,10 @@ pub struct Settings {
     pub backend_networks: Networks,
     /// Bytes of a request body that is parsed.
     pub max_body: usize,
+    /// Bytes that all such bodies may take together; at least `max_body` counts.
+    pub body_memory: usize,
+    /// Who may call the API. The listener asks before every request; streams that run are ended by it.
+    pub doors: AddressRules,
     /// Gateways that share the limits, at least 1.
     pub replicas: u32,
 }
@@ -103,6 +107,8 @@ impl Default for Settings {
             stall_timeout: Duration::from_secs(300),
             backend_networks: Networks::default(),
             max_body: 64_000_000,
+            body_memory: 512_000_000,
+            doors: AddressRules::default(),
             replicas: 1,
         }
     }

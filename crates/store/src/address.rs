@@ -28,6 +28,16 @@ impl StoreConfig {
     }
 }
 
+impl StoreConfig {
+    /// The folder of the database; `None` where it is on a server or in memory.
+    pub fn folder(&self) -> Option<PathBuf> {
+        match Place::parse(&self.address) {
+            Ok(Place::Folder { path, .. }) => Some(path),
+            _ => None,
+        }
+    }
+}
+
 /// What is wrong with a database address, in words that follow the name of the setting. Credentials in it are not
 /// repeated; nothing is opened.
 pub fn check_address(address: &str) -> Result<(), String> {

@@ -3,7 +3,7 @@
 
 use domain::{
     admin::Role,
-    audit::{AuditActor, AuditEntry, AuditOutcome, AuditQuery},
+    audit::{AuditActor, AuditEntry, AuditOutcome, AuditQuery, AuditRows},
     id::AdminId,
 };
 use surrealdb::types::{Array, RecordId, RecordIdKey, SurrealValue, Value, Variables};
@@ -12,8 +12,10 @@ use crate::{StoreError, engine::Handle};
 
 /// Rows read at a time.
 const PAGE: usize = 256;
+/// A page ends with the row that passes this, however many were asked for: what reads it holds it in memory.
+const MOST_BYTES: usize = 1 << 20;
 /// The keys run from the latest to the oldest, so the limit ends the scan.
-const READ: &str = "SELECT id, $this AS row FROM audit:[$begin, $id]>..[$end] LIMIT $page";
+const READ: &str = "SELECT * FROM audit:[$begin, $id]>..[$end] LIMIT $page";
 const APPEND: &str = "INSERT IGNORE INTO audit $rows";
 
 #[derive(SurrealValue)]
@@ -32,7 +34,15 @@ pub(crate) struct AuditRecord {
 #[derive(SurrealValue)]
 struct Found {
     id: RecordId,
-    row: AuditRecord,
+    name: String,
+    admin: Option<String>,
+    role: Option<String>,
+    address: Option<String>,
+    action: String,
+    outcome: String,
+    reason: Option<String>,
+    count: u64,
+    changes: String,
 }
 
 impl From<AuditEntry> for AuditRecord {
@@ -53,9 +63,15 @@ impl From<AuditEntry> for AuditRecord {
 }
 
 impl Found {
+    /// Bytes of its texts, about.
+    fn size(&self) -> usize {
+        let texts = [&self.admin, &self.role, &self.address, &self.reason].into_iter().flatten().map(String::len);
+        self.name.len() + self.action.len() + self.changes.len() + texts.sum::<usize>() + 64
+    }
+
     fn into_entry(self) -> Option<AuditEntry> {
         let (at, id) = place(&self.id)?;
-        let row = self.row;
+        let row = self;
         let outcomes = [AuditOutcome::Done, AuditOutcome::Refused];
         Some(AuditEntry {
             id,
@@ -112,28 +128,40 @@ pub(crate) async fn append(handle: &Handle, entries: Vec<AuditEntry>) -> Result<
     handle.run(APPEND, parameters).await.map(drop)
 }
 
-/// Newest first, at most `query.limit`.
-pub(crate) async fn read(handle: &Handle, query: &AuditQuery) -> Result<Vec<AuditEntry>, StoreError> {
-    let mut found = Vec::new();
+/// Newest first, at most `query.limit` of at most `query.look` rows, and no more than [`MOST_BYTES`] of them.
+pub(crate) async fn read(handle: &Handle, query: &AuditQuery) -> Result<AuditRows, StoreError> {
+    let mut found = AuditRows::default();
     let newest = query.to.map_or(i64::MAX as u64, |to| to.saturating_sub(1));
-    let (mut at, mut id) = query.after.clone().unwrap_or((newest, String::new()));
-    while found.len() < query.limit {
+    let (mut at, mut id) = query.after.clone().filter(|(at, _)| *at <= newest).unwrap_or((newest, String::new()));
+    let (mut looked, mut bytes) = (0, 0);
+    loop {
         let mut parameters = Variables::new();
         parameters.insert("begin", order(at));
         parameters.insert("id", id);
         parameters.insert("end", order(query.from.unwrap_or_default()).saturating_add(1));
         parameters.insert("page", PAGE as u64);
         let page: Vec<Found> = handle.all(READ, parameters).await?;
-        let full = page.len() == PAGE;
-        let entries = page.into_iter().map(Found::into_entry).collect::<Option<Vec<_>>>();
-        let entries = entries.ok_or_else(|| StoreError::corrupt("a row of the audit log makes no sense"))?;
-        let Some(last) = entries.last() else { break };
-        (at, id) = (last.at, last.id.clone());
-        found.extend(entries.into_iter().filter(|entry| query.matches(entry)));
-        if !full {
-            break;
+        let (count, full) = (page.len(), page.len() == PAGE);
+        let mut last = None;
+        for (number, row) in page.into_iter().enumerate() {
+            let size = row.size();
+            let entry = row.into_entry().ok_or_else(|| StoreError::corrupt("a row of the audit log makes no sense"))?;
+            let place = (entry.at, entry.id.clone());
+            looked += 1;
+            if query.matches(&entry) {
+                bytes += size;
+                found.entries.push(entry);
+            }
+            if found.entries.len() >= query.limit || looked >= query.look || bytes >= MOST_BYTES {
+                let more = full || number + 1 < count;
+                found.next = more.then_some(place);
+                return Ok(found);
+            }
+            last = Some(place);
+        }
+        match last {
+            Some(place) if full => (at, id) = place,
+            _ => return Ok(found),
         }
     }
-    found.truncate(query.limit);
-    Ok(found)
 }

@@ -64,6 +64,7 @@ pub(crate) async fn run(handle: &Handle, expected: u64, ops: Vec<Op>) -> Result<
 fn write(op: Op) -> Write {
     match op {
         Op::PutAdmin(row) => put("admin", row.id.clone().into(), AdminRecord::from(row)),
+        Op::DeleteAdmin(id) => delete("admin", id.into()),
         Op::PutSession(row) => put("session", to_hex(&row.token_hash), SessionRecord::from(row)),
         Op::DeleteSession(digest) => delete("session", to_hex(&digest)),
         Op::PutBackend(row) => put("backend", row.id.clone().into(), BackendRecord::from(row)),

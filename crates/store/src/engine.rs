@@ -5,6 +5,8 @@
 //! ones reach the engine, and without the others its memtable and block cache grow with the memory of the machine. The
 //! builder below is the same path `engine::any` takes, with those bounds added.
 
+mod view;
+
 use std::{
     panic::AssertUnwindSafe,
     sync::{Arc, Weak},
@@ -30,6 +32,8 @@ use crate::{
     remote::Remote,
 };
 
+pub(crate) use view::View;
+
 /// Writes are collected in memory up to this size before they become a table; replaying them is what a start costs.
 const MEMTABLE_BYTES: usize = 32 << 20;
 const BLOCK_CACHE_BYTES: u64 = 64 << 20;
@@ -50,6 +54,9 @@ pub(crate) enum Handle {
 
 impl Handle {
     pub(crate) async fn open(place: &Place) -> Result<Self, StoreError> {
+        // The engine looks at the machine through `sysinfo`, which else keeps a file of every process and thread of the
+        // machine open, up to half of what this process may open.
+        sysinfo::set_open_files_limit(0);
         let handle = match place {
             Place::Memory => {
                 let config = Config::new().capabilities(capabilities());

@@ -5,6 +5,7 @@
 mod address;
 mod audit;
 mod commit;
+pub mod dump;
 mod engine;
 pub mod error;
 mod load;
@@ -14,6 +15,7 @@ mod migrate;
 mod read_only;
 mod record;
 mod remote;
+pub mod restore;
 pub mod row;
 mod usage;
 mod wal;
@@ -24,11 +26,11 @@ use std::{
 };
 
 use domain::{
-    audit::{AuditEntry, AuditQuery},
+    audit::{AuditEntry, AuditQuery, AuditRows},
     id::KeyId,
     usage::UsageRecord,
 };
-use tokio::sync::{Mutex, RwLock, RwLockReadGuard};
+use tokio::sync::{Mutex, RwLock, RwLockReadGuard, mpsc};
 
 pub use address::{StoreConfig, check_address};
 pub use error::StoreError;
@@ -73,7 +75,7 @@ struct Held {
     #[expect(dead_code, reason = "dropping it frees the lock")]
     lock: Option<FolderLock>,
     #[expect(dead_code, reason = "dropping it removes the folder")]
-    copy: Option<tempfile::TempDir>,
+    copy: Option<read_only::Copy>,
 }
 
 impl Store {
@@ -81,6 +83,9 @@ impl Store {
     /// [`StoreError::Full`] the configuration can still be had by [`Store::open_read_only`].
     pub async fn open(config: &StoreConfig) -> Result<Self, StoreError> {
         let place = Place::parse(&config.address)?;
+        if matches!(place, Place::Folder { .. }) {
+            read_only::sweep();
+        }
         let lock = match &place {
             Place::Folder { path, .. } => {
                 if let Some(parent) = path.parent() {
@@ -97,6 +102,7 @@ impl Store {
         };
         let held = Held { lock, copy: None };
         let Some(folder) = folder else { return Self::start(&place, None, held, None).await };
+        restore::settle(&folder)?;
         // The engine would try for two minutes.
         if let Some(detail) = read_only::refusal(&folder) {
             return Err(StoreError::Full { detail });
@@ -200,6 +206,12 @@ impl Store {
         load::sessions(&*self.handle().await?).await
     }
 
+    /// Sends everything but sessions, as it is at one moment, in bounded pieces; `usage` includes the usage. Fails when
+    /// nobody takes the pieces any more. Others go on writing meanwhile.
+    pub async fn dump(&self, usage: bool, pieces: mpsc::Sender<dump::Piece>) -> Result<(), StoreError> {
+        dump::read(&*self.handle().await?, usage, pieces).await
+    }
+
     /// Applies all `ops` in one transaction, or none. Fails with [`StoreError::Stale`] if the database's revision is no
     /// longer `expected`. Returns the new revision. When it returns, the change survives kill -9.
     pub async fn commit(&self, expected: u64, ops: Vec<Op>) -> Result<u64, StoreError> {
@@ -217,19 +229,27 @@ impl Store {
         self.noting_full(audit::append(&handle, entries).await)
     }
 
-    /// The audit log, newest first. `limit` bounds what is returned, not what is looked through.
-    pub async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, StoreError> {
+    /// The audit log, newest first: at most `limit` rows of at most `look` that are looked through.
+    pub async fn audit(&self, query: &AuditQuery) -> Result<AuditRows, StoreError> {
         audit::read(&*self.handle().await?, query).await
     }
 
-    /// Appends records as one segment and adds them to the roll-ups, in one transaction. The segment's name comes from
-    /// the records, so the same ones handed over again are counted once: after an error, which leaves open whether they
-    /// were written, try again with exactly the same.
+    /// Appends records in one transaction. The segment's name comes from the records, so the same ones handed over again
+    /// are counted once: after an error, which leaves open whether they were written, try again with exactly the same.
     pub async fn append_usage(&self, records: &[UsageRecord]) -> Result<(), StoreError> {
         let handle = self.handle().await?;
         let _turn = self.0.writes.lock().await;
         self.writable()?;
         self.noting_full(usage::append(&handle, records).await)
+    }
+
+    /// Adds what was appended to the roll-ups and the totals of the keys, so that their readers need not: worth doing now
+    /// and then, and safe to leave out. Returns whether there may be more to do.
+    pub async fn roll_up_usage(&self) -> Result<bool, StoreError> {
+        let handle = self.handle().await?;
+        let _turn = self.0.writes.lock().await;
+        self.writable()?;
+        self.noting_full(usage::roll_up(&handle).await)
     }
 
     /// Records with `from <= at < to` (Unix milliseconds), newest first, at most `limit`.

@@ -41,6 +41,11 @@ COMMIT TRANSACTION;";
 
 /// Brings the database up to [`SCHEMA`]; writes nothing if it is there already, and refuses a newer one.
 pub(crate) async fn run(handle: &Handle) -> Result<(), StoreError> {
+    to(handle, SCHEMA).await
+}
+
+/// The same up to `schema` only, which may be an older one: rows of that schema come into it before the other steps.
+pub(crate) async fn to(handle: &Handle, schema: u64) -> Result<(), StoreError> {
     // Two gateways on one shared database may both want to do it: the loser of a step looks again.
     for _ in 0..8 {
         let found = match version(handle).await? {
@@ -52,6 +57,9 @@ pub(crate) async fn run(handle: &Handle) -> Result<(), StoreError> {
         };
         if found > SCHEMA {
             return Err(StoreError::Newer { found, known: SCHEMA });
+        }
+        if found >= schema {
+            return Ok(());
         }
         let Some(step) = usize::try_from(found).ok().and_then(|found| STEPS.get(found)) else { return Ok(()) };
         let mut parameters = Variables::new();
@@ -67,7 +75,7 @@ pub(crate) async fn run(handle: &Handle) -> Result<(), StoreError> {
 }
 
 /// `None` in a database that is empty as yet.
-async fn version(handle: &Handle) -> Result<Option<u64>, StoreError> {
+pub(crate) async fn version(handle: &Handle) -> Result<Option<u64>, StoreError> {
     const TABLES: &str = "RETURN object::keys((INFO FOR DB).tables)";
     const VERSION: &str = "RETURN (SELECT VALUE schema FROM ONLY meta:state)";
     let mut answer = handle.run(TABLES, Variables::new()).await?;

@@ -4,13 +4,18 @@
 use std::{
     fs,
     io::{self, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
 use tempfile::TempDir;
 
-use crate::StoreError;
+use crate::{StoreError, lock::FileLock};
 
+/// Names of copies begin so.
+const PREFIX: &str = "ollama-fortress-";
+/// Held in a copy's folder as long as somebody uses it.
+const LOCK: &str = "lock";
 /// Files here are memory.
 const MEMORY: &str = "/dev/shm";
 /// A larger copy goes to the disk with the temporary files, if that has room.
@@ -39,12 +44,51 @@ fn refuses_writes(error: &io::Error) -> bool {
     )
 }
 
-/// Copies the database to `db` in a new folder, which goes away with the returned value.
-pub(crate) fn copy(database: &Path, why: &str) -> Result<TempDir, StoreError> {
+/// A copy in use; its folder goes away with it.
+pub(crate) struct Copy {
+    folder: TempDir,
+    /// Freed with it.
+    _lock: Option<FileLock>,
+}
+
+impl Copy {
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// Removes the copies that a killed process left behind: they hold what the data folder holds, and memory.
+pub(crate) fn sweep() {
+    for place in [PathBuf::from(MEMORY), std::env::temp_dir()] {
+        for entry in fs::read_dir(&place).into_iter().flatten().flatten() {
+            let is_copy = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
+            if is_copy && let Err(error) = remove_left_behind(&entry.path()) {
+                tracing::warn!(copy = %entry.path().display(), %error, "cannot remove a copy that was left behind");
+            }
+        }
+    }
+}
+
+fn remove_left_behind(folder: &Path) -> io::Result<()> {
+    let metadata = fs::symlink_metadata(folder)?;
+    let is_ours = metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw();
+    let lock = folder.join(LOCK);
+    if !is_ours || !lock.is_file() {
+        return Ok(());
+    }
+    match FileLock::take(&lock, folder)? {
+        Some(_held) => fs::remove_dir_all(folder),
+        None => Ok(()),
+    }
+}
+
+/// Copies the database to `db` in a new folder, which only its owner can enter and which goes away with the returned
+/// value.
+pub(crate) fn copy(database: &Path, why: &str) -> Result<Copy, StoreError> {
     copy_where_room(database, why, room)
 }
 
-fn copy_where_room(database: &Path, why: &str, room: impl Fn(&Path) -> u64) -> Result<TempDir, StoreError> {
+fn copy_where_room(database: &Path, why: &str, room: impl Fn(&Path) -> u64) -> Result<Copy, StoreError> {
     let full = |what: &str| StoreError::Full { detail: format!("{why}; {what}") };
     let manifest = database.join("manifest").read_dir().or_else(|_| database.read_dir());
     if !manifest.is_ok_and(|mut entries| entries.next().is_some()) {
@@ -56,12 +100,15 @@ fn copy_where_room(database: &Path, why: &str, room: impl Fn(&Path) -> u64) -> R
         if room(place) < size.saturating_add(SLACK) {
             continue;
         }
-        let copied = tempfile::Builder::new().prefix("ollama-fortress-").tempdir_in(place).and_then(|folder| {
+        let owner_only = fs::Permissions::from_mode(0o700);
+        let made = tempfile::Builder::new().prefix(PREFIX).permissions(owner_only).tempdir_in(place);
+        let copied = made.and_then(|folder| {
+            let lock = FileLock::take(&folder.path().join(LOCK), folder.path())?;
             copy_folder(database, &folder.path().join("db"))?;
-            Ok(folder)
+            Ok(Copy { folder, _lock: lock })
         });
         match copied {
-            Ok(folder) => return Ok(folder),
+            Ok(copy) => return Ok(copy),
             Err(error) => tracing::warn!(place = %place.display(), %error, "cannot copy the database"),
         }
     }
@@ -98,7 +145,7 @@ fn size(folder: &Path) -> io::Result<u64> {
 }
 
 fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
-    fs::create_dir(to)?;
+    fs::DirBuilder::new().mode(0o700).create(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let target = to.join(entry.file_name());
@@ -121,6 +168,26 @@ mod tests {
         assert_eq!(places(MEMORY_FIRST), [memory.clone(), disk.clone()]);
         assert_eq!(places(MEMORY_FIRST + 1), [disk.clone(), memory]);
         assert_eq!(places(MEMORY_AT_MOST + 1), [disk]);
+    }
+
+    #[test]
+    fn a_copy_is_its_owners_alone_and_one_left_behind_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("db");
+        fs::create_dir_all(database.join("manifest")).unwrap();
+        fs::write(database.join("manifest/1"), "x").unwrap();
+        let copy = copy(&database, "the disk is full").unwrap();
+        let path = copy.path().to_owned();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(fs::metadata(path.join("db")).unwrap().permissions().mode() & 0o777, 0o700);
+        sweep();
+        assert!(path.join("db/manifest/1").is_file(), "it is in use");
+        // As kill -9 leaves it.
+        let Copy { folder: left, _lock: lock } = copy;
+        let left = left.keep();
+        drop(lock);
+        sweep();
+        assert!(!left.exists());
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub(crate) struct AdminRecord {
     role: String,
     enabled: bool,
     totp: Option<TotpRecord>,
+    signed_in_at: Option<u64>,
     created_at: u64,
 }
 
@@ -108,6 +109,7 @@ impl From<AdminRow> for AdminRecord {
                 last_step: totp.last_step,
                 recovery: totp.recovery.iter().map(to_hex).collect(),
             }),
+            signed_in_at: row.signed_in_at,
             created_at: row.created_at,
         }
     }
@@ -189,6 +191,7 @@ impl TryFrom<StateRecord> for State {
                         }),
                         None => None,
                     },
+                    signed_in_at: row.signed_in_at,
                     created_at: row.created_at,
                 })
             })?,

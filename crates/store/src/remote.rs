@@ -71,6 +71,11 @@ impl Remote {
         }
     }
 
+    /// A connection of its own, for whoever keeps one busy.
+    pub(crate) async fn another(&self) -> Result<Surreal<Any>, StoreError> {
+        connect(&self.server).await
+    }
+
     /// A connection that has just given a sign of life.
     async fn living(&self) -> Result<Client, StoreError> {
         let asked = Instant::now();

@@ -23,6 +23,8 @@ pub struct AdminRow {
     pub enabled: bool,
     /// The second factor, where there is one.
     pub totp: Option<TotpRow>,
+    /// The last sign-in; what came after is in the sessions.
+    pub signed_in_at: Option<u64>,
     /// Unix milliseconds, as all times here.
     pub created_at: u64,
 }
@@ -103,6 +105,7 @@ pub struct State {
 #[derive(Clone)]
 pub enum Op {
     PutAdmin(AdminRow),
+    DeleteAdmin(AdminId),
     PutSession(SessionRow),
     DeleteSession([u8; 32]),
     PutBackend(BackendRow),

@@ -5,6 +5,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "test equipment fails loudly")]
 
 mod answer;
+pub mod certificates;
 mod connection;
 mod control;
 mod fake;
@@ -13,6 +14,11 @@ mod record;
 mod redis;
 mod script;
 mod serve;
+
+/// `full` repetitions where the environment says `CI`, `quick` ones elsewhere.
+pub fn rounds(quick: usize, full: usize) -> usize {
+    if std::env::var_os("CI").is_some() { full } else { quick }
+}
 
 pub use fake::{Builder, FakeOllama};
 pub use record::{Ended, RecordedConnection, RecordedRequest, Records};

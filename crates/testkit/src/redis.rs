@@ -1,5 +1,6 @@
-//! A real redis-server in a folder of its own, without a TCP port: a door on loopback leads to its socket, which tests
-//! shut, hold and slow down. The server is killed, stopped and started again by its process id.
+//! A real redis-server in a folder of its own: a door on loopback leads to its socket, which tests shut, hold and slow
+//! down. It has a TCP port only where it speaks TLS, and the door leads there then. The server is killed, stopped and
+//! started again by its process id.
 
 use std::{
     path::{Path, PathBuf},
@@ -15,6 +16,8 @@ use tokio::{
     time::{Instant, sleep},
 };
 use tokio_util::task::AbortOnDropHandle;
+
+use crate::certificates::Pair;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -35,7 +38,10 @@ pub struct RedisServer {
     folder: PathBuf,
     arguments: Vec<String>,
     child: Option<Child>,
+    /// Of the door.
     port: u16,
+    /// Where it speaks TLS itself.
+    secured: watch::Sender<Option<u16>>,
     door: watch::Sender<Door>,
     _relay: AbortOnDropHandle<()>,
 }
@@ -45,8 +51,25 @@ impl RedisServer {
         Self::with(&[]).await
     }
 
+    /// That speaks TLS with this pair.
+    pub async fn secured(pair: &Pair) -> Self {
+        let mut server =
+            Self::make(&["--tls-cert-file", "cert.pem", "--tls-key-file", "key.pem", "--tls-auth-clients", "no"]).await;
+        pair.write(&server.folder);
+        server.secured.send_replace(Some(0));
+        server.restart().await;
+        server
+    }
+
     /// With more arguments, for example `["--requirepass", "secret"]`.
     pub async fn with(arguments: &[&str]) -> Self {
+        let mut server = Self::make(arguments).await;
+        server.restart().await;
+        server
+    }
+
+    /// Not started yet.
+    async fn make(arguments: &[&str]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("redis-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(name);
@@ -54,34 +77,59 @@ impl RedisServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port of its own");
         let port = listener.local_addr().expect("its address").port();
         let (door, seen) = watch::channel(Door::Open);
-        let relay = AbortOnDropHandle::new(tokio::spawn(relay(listener, folder.join("socket"), seen)));
+        let (secured, behind) = watch::channel(None);
+        let relay = AbortOnDropHandle::new(tokio::spawn(relay(listener, folder.join("socket"), behind, seen)));
         let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        let mut server = Self { folder, arguments, child: None, port, door, _relay: relay };
-        server.restart().await;
-        server
+        Self { folder, arguments, child: None, port, secured, door, _relay: relay }
     }
 
     /// Kills it, if it runs, and starts it again with nothing in it.
     pub async fn restart(&mut self) {
         self.kill();
         let socket = self.socket();
-        let _ = std::fs::remove_file(&socket);
+        let deadline = Instant::now() + DEADLINE;
+        while !self.spawn(&socket).await {
+            assert!(Instant::now() < deadline, "redis-server did not start");
+        }
+    }
+
+    /// Whether it runs. A port that was free a moment ago may be taken: then it ends, and gets another.
+    async fn spawn(&mut self, socket: &Path) -> bool {
+        let _ = std::fs::remove_file(socket);
+        let mut tls = Vec::new();
+        if self.secured.borrow().is_some() {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+            let port = listener.local_addr().expect("its address").port();
+            self.secured.send_replace(Some(port));
+            tls = vec!["--bind".to_owned(), "127.0.0.1".to_owned(), "--tls-port".to_owned(), port.to_string()];
+        }
         let child = Command::new("redis-server")
             .args(["--port", "0", "--save", "", "--appendonly", "no", "--daemonize", "no", "--unixsocket"])
-            .arg(&socket)
+            .arg(socket)
             .arg("--dir")
             .arg(&self.folder)
             .args(&self.arguments)
+            .args(tls)
+            .current_dir(&self.folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn();
-        self.child = Some(child.expect("redis-server is installed"));
-        let deadline = Instant::now() + DEADLINE;
-        while UnixStream::connect(&socket).await.is_err() {
-            assert!(Instant::now() < deadline, "redis-server did not start");
+        let child = self.child.insert(child.expect("redis-server is installed"));
+        while UnixStream::connect(socket).await.is_err() {
+            if child.try_wait().expect("a child").is_some() {
+                self.child = None;
+                return false;
+            }
             sleep(Duration::from_millis(10)).await;
         }
+        true
+    }
+
+    /// Starts it again with another pair.
+    pub async fn renew(&mut self, pair: &Pair) {
+        pair.write(&self.folder);
+        self.restart().await;
     }
 
     /// As a power switch would.
@@ -109,6 +157,11 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}/0", self.port).parse().expect("an address")
     }
 
+    /// The same over TLS, by this name.
+    pub fn secured_url(&self, host: &str) -> url::Url {
+        format!("rediss://{host}:{}/0", self.port).parse().expect("an address")
+    }
+
     /// Its socket, past the door.
     pub fn socket(&self) -> PathBuf {
         self.folder.join("socket")
@@ -128,17 +181,34 @@ impl Drop for RedisServer {
     }
 }
 
-async fn relay(listener: TcpListener, socket: PathBuf, door: watch::Receiver<Door>) {
+async fn relay(
+    listener: TcpListener,
+    socket: PathBuf,
+    secured: watch::Receiver<Option<u16>>,
+    door: watch::Receiver<Door>,
+) {
     while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(pass(stream, socket.clone(), door.clone()));
+        let (socket, secured, door) = (socket.clone(), *secured.borrow(), door.clone());
+        tokio::spawn(async move {
+            match secured {
+                Some(port) => {
+                    let Ok(inside) = TcpStream::connect(("127.0.0.1", port)).await else { return };
+                    let _ = inside.set_nodelay(true);
+                    pass(stream, inside, door).await;
+                }
+                None => {
+                    let Ok(inside) = UnixStream::connect(socket).await else { return };
+                    pass(stream, inside, door).await;
+                }
+            }
+        });
     }
 }
 
-async fn pass(mut outside: TcpStream, socket: impl AsRef<Path>, door: watch::Receiver<Door>) {
-    let Ok(mut inside) = UnixStream::connect(socket).await else { return };
+async fn pass(mut outside: TcpStream, inside: impl AsyncRead + AsyncWrite, door: watch::Receiver<Door>) {
     let _ = outside.set_nodelay(true);
     let (mut from_outside, mut to_outside) = outside.split();
-    let (mut from_inside, mut to_inside) = inside.split();
+    let (mut from_inside, mut to_inside) = tokio::io::split(inside);
     let mut watched = door.clone();
     tokio::select! {
         () = copy(&mut from_outside, &mut to_inside, door.clone(), false) => {}

@@ -1,5 +1,7 @@
 //! The rules of `deny.toml` on dependencies: who may use what, licences, sources, known vulnerabilities.
 
+mod fixture;
+
 use std::path::Path;
 
 use anyhow::Result;
@@ -15,6 +17,7 @@ const VERSION: &str = "0.20.2";
 pub fn check() -> Result<()> {
     let program = step("cargo-deny", || tools::ensure_cargo_deny(VERSION))?;
     step("rules on dependencies", || run(deny(&program).args(["check", "bans", "licenses", "sources"])))?;
+    step("what breaks the rules is refused", || fixture::banned(&program))?;
     step("advisories", || {
         if let Err(error) = output(deny(&program).args(["fetch", "db"])) {
             // The rules above hold without a network; a machine without one still gets them.
@@ -22,7 +25,8 @@ pub fn check() -> Result<()> {
             eprintln!("    NOT checked for known vulnerabilities: the advisory database cannot be reached ({reason})");
             return Ok(());
         }
-        run(deny(&program).args(["check", "advisories"]))
+        run(deny(&program).args(["check", "advisories"]))?;
+        fixture::vulnerable(&program)
     })
 }
 

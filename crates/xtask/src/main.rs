@@ -2,6 +2,7 @@
 //! is part of the program.
 
 mod assets;
+mod bench;
 mod deny;
 #[cfg(test)]
 mod graph;
@@ -43,6 +44,8 @@ enum Task {
     Assets,
     /// Build the fully optimised single binary for production (SurrealDB takes about 25 minutes on two cores)
     Dist,
+    /// Measure CPU time, latency and memory beside nginx, HAProxy and Envoy; about seven minutes
+    Bench(bench::Options),
     /// Rebuild, restart and reload the page whenever a file changes
     Watch,
     /// Run every test: formatting, lints, rules on dependencies, units, integration, browser, real clients
@@ -66,6 +69,7 @@ fn main() {
         Task::Build { dev } => serve::build(serve::profile(dev)).map(drop),
         Task::Assets => assets::build(),
         Task::Dist => serve::dist(),
+        Task::Bench(options) => bench::bench(&options),
         Task::Watch => watch::watch(),
         Task::Test { only } => test::test(&only),
         Task::Remote => remote::remote(),

@@ -50,6 +50,7 @@ pub fn test(only: &[Part]) -> Result<()> {
 
 fn rust() -> Result<()> {
     step("build tool's own tests", || run(cargo().args(["test", "--quiet", "--package", "xtask"])))?;
+    step("Redis and OpenSSL", tools::ensure_servers)?;
     step("Rust tests", || {
         let nextest = output(cargo().args(["nextest", "--version"])).is_ok();
         let runner: &[&str] = if nextest { &["nextest", "run", "--no-fail-fast"] } else { &["test", "--no-fail-fast"] };

@@ -51,15 +51,32 @@ pub fn ensure_chromium() -> Result<PathBuf> {
     if let Some(path) = find() {
         return Ok(path);
     }
-    if on_path("apt-get").is_some() && output(command("id").arg("-u"))?.trim() == "0" {
-        run(command("apt-get").args(["update", "-q"]))?;
-        run(command("apt-get")
-            .args(["install", "-q", "-y", "--no-install-recommends", "chromium"])
-            .env("DEBIAN_FRONTEND", "noninteractive"))?;
-    }
+    apt("chromium")?;
     find().context(
         "Chromium is missing: `sudo apt install chromium`, or set CHROMIUM to the path of a Chrome or Chromium",
     )
+}
+
+/// Programs that Rust tests run beside the server: a real Redis, and OpenSSL as the scanner of our TLS.
+pub fn ensure_servers() -> Result<()> {
+    for (program, package) in [("redis-server", "redis-server"), ("redis-cli", "redis-tools"), ("openssl", "openssl")] {
+        if on_path(program).is_none() {
+            apt(package)?;
+        }
+        on_path(program).with_context(|| format!("{program} is missing: `sudo apt install {package}`"))?;
+    }
+    Ok(())
+}
+
+/// Installs a package where that can be done without asking, and else nothing.
+fn apt(package: &str) -> Result<()> {
+    if on_path("apt-get").is_none() || output(command("id").arg("-u"))?.trim() != "0" {
+        return Ok(());
+    }
+    run(command("apt-get").args(["update", "-q"]))?;
+    run(command("apt-get")
+        .args(["install", "-q", "-y", "--no-install-recommends", package])
+        .env("DEBIAN_FRONTEND", "noninteractive"))
 }
 
 /// Python of a virtual environment in `.tools/venv` that has the packages of `requirements`.

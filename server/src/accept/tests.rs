@@ -2,16 +2,20 @@
 
 use std::{future::pending, path::PathBuf};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use control::{Control, ControlConfig, EnvironmentSettings};
 use gateway::Gateway;
+use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, pki_types::ServerName};
 use store::{Store, StoreConfig};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     runtime::Handle,
     task::JoinSet,
     time::timeout,
 };
+use tokio_rustls::{TlsConnector, client::TlsStream};
+use zeroize::Zeroizing;
 
 use super::{
     places::{Limits, Places},
@@ -36,19 +40,40 @@ struct Rig {
     stop: CancellationToken,
 }
 
+/// The pair of the gateway's tests: for `localhost`, signed by itself.
+const CERTIFICATE: &[u8] = include_bytes!("../../../crates/gateway/src/backend/tests/tls/localhost.cert.der");
+const KEY: &[u8] = include_bytes!("../../../crates/gateway/src/backend/tests/tls/localhost.key.der");
+
+fn pem(label: &str, der: &[u8]) -> Vec<u8> {
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der)).into_bytes()
+}
+
 impl Rig {
+    /// That speaks TLS.
+    async fn secured(patience: Patience) -> Self {
+        let key = Zeroizing::new(pem("PRIVATE KEY", KEY));
+        Self::with(patience, |control| control.take_tls_files(Ok((pem("CERTIFICATE", CERTIFICATE), key))).unwrap())
+            .await
+    }
+
     async fn start(patience: Patience) -> Self {
+        Self::with(patience, |_| ()).await
+    }
+
+    async fn with(patience: Patience, prepare: impl FnOnce(&Control)) -> Self {
         let (gateway, _) = Gateway::new(1);
         let store = Store::open(&StoreConfig { address: "mem://".into() }).await.unwrap();
         let config = ControlConfig {
             data_dir: PathBuf::new(),
             secret_key: Some("a secret of this test, long enough".into()),
+            secret_key_previous: None,
             admin: None,
             ollama_servers: Vec::new(),
             listens: Vec::new(),
             environment: EnvironmentSettings::default(),
         };
         let control = Control::open(config, store, gateway.clone()).await.unwrap();
+        prepare(&control);
         let stop = CancellationToken::new();
         let edge = Edge {
             gateway,
@@ -109,7 +134,7 @@ async fn answer(stream: &mut TcpStream) -> String {
 }
 
 /// Sends one byte of `bytes` after the other, slowly, until the server hangs up; ends with the test if it never does.
-async fn dribble(mut stream: TcpStream, bytes: impl Iterator<Item = u8>) -> bool {
+async fn dribble(mut stream: impl AsyncRead + AsyncWrite + Unpin, bytes: impl Iterator<Item = u8>) -> bool {
     let mut buffer = [0; 512];
     for byte in bytes {
         if stream.write_all(&[byte]).await.is_err() {
@@ -124,7 +149,7 @@ async fn dribble(mut stream: TcpStream, bytes: impl Iterator<Item = u8>) -> bool
 
 /// Sends `bytes`, then nothing, and reads until the server hangs up. On a starved machine that may be before the bytes
 /// were seen, so a failed write and a reset are a close too. Whether there was an answer.
-async fn until_closed(mut stream: TcpStream, bytes: &'static [u8]) -> bool {
+async fn until_closed(mut stream: impl AsyncRead + AsyncWrite + Unpin, bytes: &'static [u8]) -> bool {
     let _ = stream.write_all(bytes).await;
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer).await;
@@ -170,5 +195,67 @@ async fn callers_that_take_nothing_of_their_answers_are_let_go() {
         crowd.push(stream);
     }
     rig.assert_serves().await;
+    rig.assert_all_ended().await;
+}
+
+/// A finished handshake.
+async fn secure(stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CERTIFICATE.into()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").unwrap(), stream).await
+}
+
+/// A handshake's first bytes: a record that announces 512 bytes, and the beginning of a hello.
+const HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hundreds_of_callers_that_never_finish_a_handshake_are_closed_while_others_are_served() {
+    let rig = Rig::secured(Patience { head: NEVER, handshake: Duration::from_secs(1), write: NEVER }).await;
+    let mut crowd = JoinSet::new();
+    for number in 0..300 {
+        let stream = rig.connect().await;
+        match number % 3 {
+            0 => crowd.spawn(until_closed(stream, b"")),
+            1 => crowd.spawn(until_closed(stream, HELLO)),
+            // Never silent, never done.
+            _ => crowd.spawn(dribble(stream, HELLO.iter().copied().chain(std::iter::repeat(0)))),
+        };
+    }
+    let mut good = secure(rig.connect().await).await.unwrap();
+    good.write_all(ALIVE).await.unwrap();
+    let mut begin = [0; 12];
+    good.read_exact(&mut begin).await.unwrap();
+    assert_eq!(&begin, b"HTTP/1.1 200");
+    while let Some(ended) = timeout(DEADLINE, crowd.join_next()).await.expect("a connection is held for ever") {
+        assert!(!ended.unwrap(), "nobody of them was answered");
+    }
+    drop(good);
+    rig.assert_all_ended().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_over_tls_that_never_finish_a_head_are_closed_too() {
+    let rig = Rig::secured(Patience { head: Duration::from_secs(1), handshake: NEVER, write: NEVER }).await;
+    let mut crowd = JoinSet::new();
+    for number in 0..60 {
+        // On a starved machine the patience may be over before the handshake is.
+        let Ok(stream) = secure(rig.connect().await).await else { continue };
+        match number % 4 {
+            0 => crowd.spawn(until_closed(stream, b"")),
+            1 => crowd.spawn(until_closed(stream, &ALIVE[..20])),
+            2 => crowd.spawn(dribble(stream, b"GET / HTTP/1.1\r\nx: ".iter().copied().chain(std::iter::repeat(b'y')))),
+            _ => crowd.spawn(until_closed(stream, ALIVE)),
+        };
+    }
+    let mut answered = 0;
+    while let Some(ended) = timeout(DEADLINE, crowd.join_next()).await.expect("a connection is held for ever") {
+        answered += usize::from(ended.unwrap());
+    }
+    assert!(answered > 0, "those that asked were answered first");
     rig.assert_all_ended().await;
 }

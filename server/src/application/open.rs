@@ -9,6 +9,7 @@ use control::{
 use domain::error::AdminError;
 use gateway::Gateway;
 use store::{Store, StoreConfig, StoreError};
+use tokio::sync::mpsc;
 
 use super::{files::make_data_dir, runtimes};
 use crate::config::Config;
@@ -48,6 +49,11 @@ impl Parts {
         Self { store: StoreConfig { address: config.database.clone() }, control: config.control() }
     }
 
+    /// There is a database to open.
+    pub fn is_there(&self) -> bool {
+        self.store.is_there()
+    }
+
     /// With the addresses that were really taken.
     pub fn listening(mut self, addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
         self.control.listens = addresses.into_iter().collect();
@@ -77,8 +83,13 @@ pub async fn open(parts: Parts, gateway: Gateway) -> Result<Opened, StartError> 
     Ok(Opened { control, read_only })
 }
 
-/// Carries out one command on the store itself. Only a command that may be the first thing ever done makes a store.
-pub fn offline(config: &Config, command: Command) -> Result<Result<Reply, AdminError>, StartError> {
+/// Carries out a command on the store itself, and then every one that `each` makes of the answer before. Only a command
+/// that may be the first thing ever done makes a store.
+pub fn offline(
+    config: &Config,
+    command: Command,
+    mut each: impl FnMut(Result<Reply, AdminError>) -> Option<Command>,
+) -> Result<(), StartError> {
     let parts = Parts::of(config);
     if command.may_come_first() {
         make_data_dir(&config.data_dir)?;
@@ -90,14 +101,28 @@ pub fn offline(config: &Config, command: Command) -> Result<Result<Reply, AdminE
         )));
     }
     let runtime = runtimes::admin().map_err(StartError::other)?;
+    let (ask, mut asked) = mpsc::channel::<Command>(1);
+    let (answer, mut answers) = mpsc::channel(1);
     let work = runtime.spawn(async move {
         // Nothing is served: the gateway is only where the snapshot goes.
         let (gateway, _records) = Gateway::new(1);
         let control = open(parts, gateway).await?.control;
-        let answer = control.execute(command).await;
-        control.close().await?;
-        Ok(answer)
+        while let Some(command) = asked.recv().await {
+            if answer.send(control.execute(command).await).await.is_err() {
+                break;
+            }
+        }
+        Ok(control.close().await?)
     });
+    let mut next = Some(command);
+    while let Some(command) = next.take() {
+        // A store that cannot be opened has nobody who listens; the task says why.
+        if ask.blocking_send(command).is_err() {
+            break;
+        }
+        next = answers.blocking_recv().and_then(&mut each);
+    }
+    drop(ask);
     let result = runtime.block_on(work).map_err(StartError::other)?;
     runtime.shutdown_background();
     result

@@ -4,8 +4,12 @@ use std::io::{self, Read};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use control::command::Command;
+use domain::admin::Role;
 
-use super::{Failure, password, policy::PolicyOptions};
+use super::{
+    Failure, audit::Audit, backup::BackupArguments, password, policy::PolicyOptions, restore::RestoreArguments,
+    secrets::Secrets,
+};
 
 /// Longest secret taken from standard input.
 const MAX_STDIN: u64 = 16 * 1024;
@@ -27,6 +31,13 @@ pub enum Verb {
     Serve,
     /// Validate the configuration and print it, secrets hidden; exits 64 with every fault named.
     Check,
+    /// The log of what was done and refused in the admin pages and on the command line.
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Write everything into one file that a passphrase protects, while the server runs or is stopped.
+    Backup(BackupArguments),
+    /// Bring a backup back into a stopped gateway; what is there now is kept beside it.
+    Restore(RestoreArguments),
     #[command(flatten)]
     Ask(Box<Ask>),
 }
@@ -46,6 +57,9 @@ pub enum Ask {
     /// API keys.
     #[command(subcommand)]
     Key(Key),
+    /// The key that seals what is secret in the database.
+    #[command(subcommand)]
+    Secrets(Secrets),
     /// What was saved in the admin pages.
     #[command(subcommand)]
     Settings(Settings),
@@ -71,9 +85,65 @@ pub enum Reset {
 #[derive(Subcommand)]
 pub enum Admin {
     /// Create an administrator.
-    Create(Credentials),
+    Create {
+        #[command(flatten)]
+        credentials: Credentials,
+        /// What they may do.
+        #[arg(long, value_enum, default_value = "owner")]
+        role: AdminRole,
+    },
+    /// List administrators.
+    List,
+    /// Change what an administrator may do; ends their sessions.
+    Role {
+        /// Name or id.
+        name: String,
+        #[arg(value_enum)]
+        role: AdminRole,
+    },
+    /// Let an administrator sign in again.
+    Enable {
+        /// Name or id.
+        name: String,
+    },
+    /// Let an administrator sign in no more; ends their sessions.
+    Disable {
+        /// Name or id.
+        name: String,
+    },
+    /// Remove an administrator; ends their sessions.
+    Remove {
+        /// Name or id.
+        name: String,
+    },
+    /// Turn off a second factor that is lost: the password alone signs in then.
+    ResetTotp {
+        /// Name or id.
+        name: String,
+    },
     /// Set a new password; ends the administrator's sessions.
     ResetPassword(Credentials),
+}
+
+/// The roles, each able to do what those before it can.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AdminRole {
+    /// Reads every page.
+    Viewer,
+    /// Runs backends, users and keys.
+    Operator,
+    /// Does everything.
+    Owner,
+}
+
+impl From<AdminRole> for Role {
+    fn from(role: AdminRole) -> Self {
+        match role {
+            AdminRole::Viewer => Self::Viewer,
+            AdminRole::Operator => Self::Operator,
+            AdminRole::Owner => Self::Owner,
+        }
+    }
 }
 
 #[derive(Args)]
@@ -228,10 +298,16 @@ impl Ask {
     /// Reads what has to be read (a password, a token) and says what is asked.
     pub fn into_command(self) -> Result<Command, Failure> {
         Ok(match self {
-            Self::Admin(Admin::Create(credentials)) => {
+            Self::Admin(Admin::Create { credentials, role }) => {
                 let (name, password) = credentials.read()?;
-                Command::AdminCreate { name, password }
+                Command::AdminCreate { name, password, role: Some(role.into()) }
             }
+            Self::Admin(Admin::List) => Command::AdminList,
+            Self::Admin(Admin::Role { name, role }) => Command::AdminSetRole { name, role: role.into() },
+            Self::Admin(Admin::Enable { name }) => Command::AdminSetEnabled { name, enabled: true },
+            Self::Admin(Admin::Disable { name }) => Command::AdminSetEnabled { name, enabled: false },
+            Self::Admin(Admin::Remove { name }) => Command::AdminRemove { name },
+            Self::Admin(Admin::ResetTotp { name }) => Command::AdminResetTotp { name },
             Self::Admin(Admin::ResetPassword(credentials)) => {
                 let (name, password) = credentials.read()?;
                 Command::AdminResetPassword { name, password }
@@ -260,6 +336,7 @@ impl Ask {
             Self::Key(Key::Enable { key }) => Command::KeySetEnabled { key, enabled: true },
             Self::Key(Key::Disable { key }) => Command::KeySetEnabled { key, enabled: false },
             Self::Key(Key::Revoke { key }) => Command::KeyRevoke { key },
+            Self::Secrets(secrets) => secrets.into(),
             Self::Settings(Settings::Reset { what }) => Command::SettingsReset { all: what == Reset::All },
             Self::Key(Key::Limit { key, limit }) => {
                 Command::KeyLimit { key, requests: limit.requests, minutes: limit.minutes }
@@ -277,7 +354,7 @@ impl Credentials {
 }
 
 /// All of standard input without its last line break, so that `echo` and a file of one line both work.
-fn secret_from_stdin(what: &str) -> Result<String, Failure> {
+pub fn secret_from_stdin(what: &str) -> Result<String, Failure> {
     let mut text = String::new();
     io::stdin()
         .take(MAX_STDIN)
@@ -326,6 +403,9 @@ mod tests {
     #[test]
     fn commands_are_the_ones_of_control() {
         assert_eq!(command("f user add ada")["command"], "user_add");
+        assert_eq!(command("f admin role ada viewer")["role"], "viewer");
+        assert_eq!(command("f admin disable ada")["enabled"], false);
+        assert_eq!(command("f admin reset-totp ada")["command"], "admin_reset_totp");
         assert_eq!(command("f backend add --name b --url http://x")["token"], serde_json::Value::Null);
         assert_eq!(command("f backend disable b")["enabled"], false);
         assert_eq!(command("f key create --user u --name n --requests 5 --minutes 2")["requests"], 5);

@@ -1,18 +1,23 @@
 //! What a command prints: a table for people, or an array of objects with `--json`. A new key is printed alone, so that
 //! `KEY=$(ollama-fortress key create …)` works.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use control::command::Reply;
 use domain::{
+    admin::AdminView,
     backend::{BackendState, BackendView},
     key::{CreatedKey, KeyStatus, KeyView},
     limit::RateLimit,
-    policy::Policy,
+    policy::{Policy, format_utc},
     user::UserView,
 };
 use serde::Serialize;
 
+use super::secrets;
 use crate::config::{Listed, OVERRIDDEN};
 
 /// Prints the reply of a command on standard output.
@@ -21,6 +26,13 @@ pub fn print(reply: Reply, json: bool) -> io::Result<()> {
     match reply {
         Reply::Done if json => array::<()>(&mut out, &[]),
         Reply::Done => Ok(()),
+        Reply::Admins(rows) => list(
+            &mut out,
+            &rows,
+            json,
+            &["NAME", "ID", "ROLE", "STATE", "SECOND FACTOR", "SESSIONS", "LAST SEEN"],
+            admin,
+        ),
         Reply::Backends(rows) => {
             list(&mut out, &rows, json, &["NAME", "ID", "URL", "STATE", "TOKEN", "MODELS"], backend)
         }
@@ -28,9 +40,22 @@ pub fn print(reply: Reply, json: bool) -> io::Result<()> {
         Reply::Keys(rows) => {
             list(&mut out, &rows, json, &["KEY", "USER", "NAME", "STATE", "LIMIT", "REQUESTS", "POLICY"], key)
         }
+        Reply::Rotated(report) if json => array(&mut out, &[report]),
+        Reply::Rotated(report) => out.write_all(secrets::describe(&report).as_bytes()),
+        // Printed where it was written.
+        Reply::BackedUp(_) => Ok(()),
+        // Printed a page at a time elsewhere.
+        Reply::Audit(page) => array(&mut out, &page.entries),
         Reply::CreatedKey(created) if json => array(&mut out, &[Created::from(*created)]),
         Reply::CreatedKey(created) => writeln!(out, "{}", created.token),
     }?;
+    out.flush()
+}
+
+/// Prints text as it is.
+pub fn text(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
     out.flush()
 }
 
@@ -91,8 +116,16 @@ fn table(out: &mut impl Write, head: &[&str], rows: &[Vec<String>]) -> io::Resul
 }
 
 /// Models and errors are what other servers say: nothing of it may steer the terminal or break a line.
-fn clean(text: &str) -> String {
+pub fn clean(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
+}
+
+fn admin(row: &AdminView) -> Vec<String> {
+    let state = if row.enabled { "enabled" } else { "disabled" };
+    let factor = if row.second_factor == Some(true) { "on" } else { "off" };
+    let seen = row.last_seen_at.map_or_else(|| "never".to_owned(), |at| format_utc(at).replace('T', " "));
+    let (role, sessions) = (row.role.to_string(), row.sessions.len().to_string());
+    vec![row.name.clone(), row.id.to_string(), role, state.into(), factor.into(), sessions, seen]
 }
 
 fn backend(row: &BackendView) -> Vec<String> {
@@ -116,7 +149,10 @@ fn user(row: &UserView) -> Vec<String> {
 }
 
 fn key(row: &KeyView) -> Vec<String> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    let is_over = row.policy.expires_at.is_some_and(|at| u128::from(at) <= now);
     let state = match row.status {
+        KeyStatus::Active if is_over => "expired",
         KeyStatus::Active => "active",
         KeyStatus::Disabled => "disabled",
         KeyStatus::Revoked => "revoked",

@@ -2,7 +2,7 @@
 //! the control plane's, so that faults sound as they do in the pages.
 
 use clap::Args;
-use domain::policy::PolicyEdit;
+use domain::policy::{PolicyEdit, PolicyInput};
 
 /// Each as on the page; an empty value ('') takes the restriction away.
 #[derive(Args, Default)]
@@ -45,6 +45,17 @@ pub struct PolicyOptions {
     networks: Option<String>,
 }
 
+/// The option behind a field of a policy, for messages; other names stay as they are.
+pub fn option_of(field: &str) -> String {
+    match field {
+        "expires_at" => "--expires".to_owned(),
+        "management" => "--allow-management".to_owned(),
+        "keep_alive_s" => "--keep-alive".to_owned(),
+        field if PolicyInput::FIELDS.contains(&field) => format!("--{}", field.replace('_', "-")),
+        field => field.to_owned(),
+    }
+}
+
 impl From<PolicyOptions> for PolicyEdit {
     fn from(options: PolicyOptions) -> Self {
         Self {
@@ -61,5 +72,31 @@ impl From<PolicyOptions> for PolicyEdit {
             keep_alive_s: options.keep_alive,
             networks: options.networks,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{CommandFactory, Parser};
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        policy: PolicyOptions,
+    }
+
+    #[test]
+    fn every_field_of_a_policy_has_an_option_and_faults_name_it() {
+        let command = Line::command();
+        let known: Vec<String> =
+            command.get_arguments().filter_map(|arg| arg.get_long()).map(|long| format!("--{long}")).collect();
+        assert_eq!(PolicyInput::FIELDS.len(), known.iter().filter(|long| *long != "--help").count());
+        for field in PolicyInput::FIELDS {
+            assert!(known.contains(&option_of(field)), "{field}: {}", option_of(field));
+        }
+        assert_eq!(option_of("name"), "name");
+        let line = Line::try_parse_from(["line", "--keep-alive", "5m"]).unwrap();
+        assert_eq!(PolicyEdit::from(line.policy).keep_alive_s.as_deref(), Some("5m"));
     }
 }

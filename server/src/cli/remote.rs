@@ -15,16 +15,43 @@ use super::Failure;
 use crate::{application, config::Config, logging, tasks::socket_path::SocketPath};
 
 /// How long a store that is locked while no socket answers is waited for: a server is just starting or stopping.
-const PATIENCE: Duration = Duration::from_secs(15);
+pub const PATIENCE: Duration = Duration::from_secs(15);
 /// How often it is looked at meanwhile.
-const PAUSE: Duration = Duration::from_millis(100);
+pub const PAUSE: Duration = Duration::from_millis(100);
 /// Longest answer; lists of many thousand keys stay far below.
 const MAX_ANSWER: u64 = 64 << 20;
 
 /// Has `command` carried out; it is in force when this returns.
 pub fn ask(config: &Config, command: Command) -> Result<Reply, Failure> {
+    let mut reply = None;
+    ask_on(config, command, |answer| {
+        reply = Some(answer);
+        Ok(None)
+    })?;
+    reply.ok_or_else(|| Failure::new("no answer came: look whether the change was made"))
+}
+
+/// Has `first` carried out, and then every command that `each` makes of the answer before.
+pub fn ask_on(
+    config: &Config,
+    first: Command,
+    mut each: impl FnMut(Reply) -> Result<Option<Command>, Failure>,
+) -> Result<(), Failure> {
     // A warning of the store belongs on the terminal, its details do not.
     logging::start(&logging::quiet(&config.log));
+    let mut next = Some(first);
+    while let Some(command) = next {
+        next = ask_once(config, command, &mut each)?;
+    }
+    Ok(())
+}
+
+/// One command over the socket and what `each` makes of its answer; without a running server, all of them.
+fn ask_once(
+    config: &Config,
+    command: Command,
+    each: &mut impl FnMut(Reply) -> Result<Option<Command>, Failure>,
+) -> Result<Option<Command>, Failure> {
     let mut line = serde_json::to_vec(&command).map_err(Failure::new)?;
     line.push(b'\n');
     if line.len() > MAX_COMMAND {
@@ -34,7 +61,7 @@ pub fn ask(config: &Config, command: Command) -> Result<Reply, Failure> {
     loop {
         if let Some(stream) = connect(config)? {
             match over_socket(stream, &line)? {
-                Some(answer) => return answer.map_err(Failure::from),
+                Some(answer) => return each(answer?),
                 // The server went away before it took the command.
                 None if Instant::now() < deadline => {
                     thread::sleep(PAUSE);
@@ -43,8 +70,16 @@ pub fn ask(config: &Config, command: Command) -> Result<Reply, Failure> {
                 None => return Err(Failure::new("the running server takes no command: its log may say why")),
             }
         }
-        match application::offline(config, command.clone()) {
-            Ok(answer) => return answer.map_err(Failure::from),
+        let mut failed = None;
+        let offline = application::offline(config, command.clone(), |answer| {
+            let next = answer.map_err(Failure::from).and_then(&mut *each);
+            next.unwrap_or_else(|failure| {
+                failed = Some(failure);
+                None
+            })
+        });
+        match offline {
+            Ok(()) => return failed.map_or(Ok(None), Err),
             Err(application::StartError::Store(StoreError::Locked)) if Instant::now() < deadline => {
                 thread::sleep(PAUSE)
             }
@@ -54,7 +89,7 @@ pub fn ask(config: &Config, command: Command) -> Result<Reply, Failure> {
 }
 
 /// The socket of a running server; `None` where there is none or its owner is dead.
-fn connect(config: &Config) -> Result<Option<UnixStream>, Failure> {
+pub fn connect(config: &Config) -> Result<Option<UnixStream>, Failure> {
     let path = config.socket();
     let connected = SocketPath::new(&path).and_then(|short| UnixStream::connect(short.as_path()));
     match connected {

@@ -2,13 +2,16 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use control::NetworkEnvironment;
 
 use super::{RawConfig, parse::number, raw::Collector};
-use crate::{accept::places::Limits, tls::files::TlsFiles};
+use crate::{
+    accept::places::Limits,
+    tls::files::{TlsFiles, read},
+};
 
 /// Lists of networks and origins, in one spelling each.
 pub fn network(raw: &RawConfig, faults: &mut Collector) -> NetworkEnvironment {
@@ -26,6 +29,7 @@ pub fn network(raw: &RawConfig, faults: &mut Collector) -> NetworkEnvironment {
         admin_denied_ips: list("ADMIN_DENIED_IPS", control::check_networks),
         cors_origins: list("CORS_ORIGINS", control::check_cors_origins),
         backend_networks: list("BACKEND_NETWORKS", control::check_networks),
+        hsts_days: list("HSTS_DAYS", control::check_hsts_days),
     }
 }
 
@@ -81,6 +85,14 @@ pub fn tls(raw: &RawConfig, faults: &mut Collector) -> Option<TlsFiles> {
         },
     }
     Some(files)
+}
+
+/// `REDIS_CA`: the certificates in the file that it names.
+pub fn redis_ca(raw: &RawConfig, faults: &mut Collector) -> Option<String> {
+    let path = raw.given("REDIS_CA")?;
+    let text = read(Path::new(path)).map_err(|error| format!("cannot be read: {error}"));
+    let found = text.and_then(|bytes| control::check_redis_ca(&String::from_utf8_lossy(&bytes)));
+    found.map_err(|message| faults.push("REDIS_CA", format!("{path} {message}"))).ok()
 }
 
 /// `MAX_CONNECTIONS` and `MAX_CONNECTIONS_PER_IP`.

@@ -50,7 +50,14 @@ impl EnvFile {
             match definition {
                 None => break,
                 Some(Ok((key, value))) => {
-                    match substitution(&lines[at..next].concat()) {
+                    let text = lines[at..next].concat();
+                    if let Some(line) = runaway(&text) {
+                        // What it took with it is looked at as if it were not there.
+                        file.refuse(name, at + line, QUOTE, &key);
+                        at += line;
+                        continue;
+                    }
+                    match substitution(&text) {
                         Some(line) => file.refuse(name, at + line, DOLLAR, &key),
                         None => drop(file.values.insert(key, value)),
                     }
@@ -67,7 +74,7 @@ impl EnvFile {
                     let message = match (substitution(lines[line]), broken) {
                         (Some(_), _) => DOLLAR,
                         (None, 1) => "is not of the form NAME=value",
-                        (None, _) => "has a quote that is not closed as it should be",
+                        (None, _) => QUOTE,
                     };
                     file.refuse(name, line + 1, message, lines[line]);
                     at = line + 1;
@@ -86,6 +93,8 @@ impl EnvFile {
     }
 }
 
+const QUOTE: &str = "has a quote that is not closed as it should be: put a value with an apostrophe in double quotes, as in \
+                     NAME=\"it's\"";
 const DOLLAR: &str = "has a $ that would be taken for a variable: put the value in single quotes, as in NAME='pa$word'";
 
 /// Gives a line at a time and counts them, so that it is known how many a definition took.
@@ -135,6 +144,54 @@ fn substitution(text: &str) -> Option<usize> {
     None
 }
 
+/// The line of a quote that ran on over the lines behind it. Only a value that begins with its quote and ends with it may
+/// have several lines, and none of them may look like another definition.
+fn runaway(text: &str) -> Option<usize> {
+    let mut letters = text.char_indices().peekable();
+    // A definition may have comments and empty lines before it.
+    let (mut number, mut in_value, mut before, mut quote) = (1, false, ' ', None::<(char, usize, bool)>);
+    let mut whole = false;
+    while let Some((at, letter)) = letters.next() {
+        match (letter, quote) {
+            ('\n', Some((_, line, true))) if looks_like_definition(&text[at + 1..]) => return Some(line),
+            ('\n', Some((_, line, false))) => return Some(line),
+            ('\n', None) => (number, in_value) = (number + 1, false),
+            ('\n', Some(_)) => number += 1,
+            ('\\', Some(('\'', ..))) => {}
+            ('\\', _) => number += usize::from(letters.next().is_some_and(|(_, letter)| letter == '\n')),
+            (_, Some((open, line, _))) if letter == open => {
+                // Behind several lines nothing may follow but a comment.
+                let rest = text[at + 1..].lines().next().unwrap_or_default();
+                let ends = rest.trim().is_empty()
+                    || rest.trim_start().len() < rest.len() && rest.trim_start().starts_with('#');
+                if line < number && !ends {
+                    return Some(line);
+                }
+                (quote, whole) = (None, true);
+            }
+            (_, Some(_)) => {}
+            ('#', None) if before.is_whitespace() => while letters.next_if(|(_, letter)| *letter != '\n').is_some() {},
+            ('=', None) if !in_value => (in_value, whole) = (true, false),
+            ('\'' | '"', None) if in_value => {
+                quote = Some((letter, number, !whole && text[..at].trim_end().ends_with('=')))
+            }
+            _ => {}
+        }
+        before = letter;
+    }
+    None
+}
+
+fn looks_like_definition(line: &str) -> bool {
+    let line = line.trim_start_matches([' ', '\t']);
+    let line = line.strip_prefix("export ").unwrap_or(line);
+    let name = line.split(['=', '\n']).next().unwrap_or_default().trim_end();
+    let upper = |letter: char| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_';
+    line[name.len()..].trim_start_matches([' ', '\t']).starts_with('=')
+        && name.starts_with(|letter: char| letter.is_ascii_uppercase())
+        && name.chars().all(upper)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,6 +239,27 @@ mod tests {
         let messages = faults("A=1\nB='hunter2\nC=2\nD hunter2\n");
         assert_eq!(messages.len(), 2, "{messages:?}");
         assert!(messages[0].starts_with("line 2 has a quote") && messages[1].starts_with("line 4 "), "{messages:?}");
+    }
+
+    #[test]
+    fn an_apostrophe_in_a_value_takes_no_line_with_it() {
+        for (text, lines) in [
+            ("A=it's hunter2\nB=2\nC=don't\nD=4\n", vec!["1", "3"]),
+            ("# it's\n\nA=it's\nC='x'\n", vec!["3"]),
+            ("A='hunter2\nB=2\nC='3'\n", vec!["1"]),
+            ("A=\"hunter2\nB=2\nC=\"3\"\n", vec!["1"]),
+            ("A='two\nlines'hunter2\nB=2\n", vec!["1", "2"]),
+        ] {
+            let found = faults(text);
+            let named: Vec<&str> = found.iter().filter_map(|message| message.split(' ').nth(1)).collect();
+            assert_eq!(named, lines, "{text}: {found:?}");
+            assert!(found[0].contains("double quotes"), "{found:?}");
+        }
+        let kept = EnvFile::parse(".env", "A=it's\nB=2\nC=don't\nD=4\n").values;
+        assert_eq!(kept, map(&[("B", "2"), ("D", "4")]), "what stands between is read");
+        let fine = "A=\"it's\"\nB='two\nlines' # don't\nC=\"x\ny\"\nD=it\\'s\nE=5\n";
+        let expected = map(&[("A", "it's"), ("B", "two\nlines"), ("C", "x\ny"), ("D", "it's"), ("E", "5")]);
+        assert_eq!(values(fine), expected);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{
 use control::EnvironmentSettings;
 use domain::{
     limit::{MAX_REQUESTS, MAX_WINDOW_MINUTES, RateLimit},
-    settings::{MAX_BODY_MB, MAX_REPLICAS},
+    settings::{MAX_BODY_MB, MAX_BODY_MEMORY_MB, MAX_REPLICAS, MIN_BODY_MEMORY_MB, least_body_memory_mb},
 };
 use ipnet::IpNet;
 use url::Url;
@@ -33,6 +33,7 @@ impl TryFrom<RawConfig> for Config {
             database: database(&raw, &mut faults),
             data_dir,
             secret_key: secret_key(&raw, &mut faults),
+            secret_key_previous: previous_key(&raw, &mut faults),
             admin: admin(&raw, &mut faults),
             ollama_servers: ollama_servers(&raw, &mut faults),
             environment: environment(&raw, &mut faults),
@@ -126,6 +127,23 @@ fn secret_key(raw: &RawConfig, faults: &mut Collector) -> Option<String> {
     Some(secret.to_owned())
 }
 
+/// The key that the database is still sealed with while another one takes over.
+fn previous_key(raw: &RawConfig, faults: &mut Collector) -> Option<String> {
+    const NAME: &str = "SECRET_KEY_PREVIOUS";
+    if raw.is_empty(NAME) {
+        faults.push(NAME, "is set but empty: remove it, or give the SECRET_KEY from before");
+    }
+    let secret = raw.given(NAME)?;
+    if let Err(message) = control::check_secret(NAME, secret) {
+        faults.push(NAME, message.trim_start_matches(NAME).trim_start());
+    } else if raw.given("SECRET_KEY").is_none() {
+        faults.push(NAME, "is set without SECRET_KEY: give the new one there");
+    } else if raw.given("SECRET_KEY") == Some(secret) {
+        faults.push(NAME, "is the same as SECRET_KEY: give the one from before, or remove it");
+    }
+    Some(secret.to_owned())
+}
+
 fn admin(raw: &RawConfig, faults: &mut Collector) -> Option<(String, String)> {
     match (raw.given("ADMIN_USER"), raw.given("ADMIN_PASSWORD")) {
         (None, None) => None,
@@ -174,6 +192,12 @@ fn environment(raw: &RawConfig, faults: &mut Collector) -> EnvironmentSettings {
         |name, min, max, faults: &mut Collector| raw.given(name).map(|_| number(raw, name, min, max, faults));
     let requests = optional("RATE_LIMIT_REQUESTS", 0, MAX_REQUESTS, faults);
     let minutes = optional("RATE_LIMIT_WINDOW_MINUTES", 1, MAX_WINDOW_MINUTES, faults).unwrap_or(1);
+    let max_body_mb = optional("MAX_BODY_MB", 1, MAX_BODY_MB, faults);
+    let body_memory_mb = optional("BODY_MEMORY_MB", MIN_BODY_MEMORY_MB, MAX_BODY_MEMORY_MB, faults);
+    let least = least_body_memory_mb(number(raw, "MAX_BODY_MB", 1, MAX_BODY_MB, &mut Collector(Vec::new())));
+    if body_memory_mb.is_some_and(|memory| memory < least) {
+        faults.push("BODY_MEMORY_MB", format!("must be at least {least}, twice MAX_BODY_MB; or remove it"));
+    }
     let redis_url = raw.given("REDIS_URL").map(str::to_owned);
     if let Some(Err(message)) = redis_url.as_deref().map(control::check_redis_url) {
         faults.push("REDIS_URL", message);
@@ -182,7 +206,9 @@ fn environment(raw: &RawConfig, faults: &mut Collector) -> EnvironmentSettings {
         default_limit: requests.map(|requests| RateLimit::new(requests, minutes)),
         redis_url,
         replicas: optional("REPLICAS", 1, MAX_REPLICAS, faults),
-        max_body_mb: optional("MAX_BODY_MB", 1, MAX_BODY_MB, faults),
+        redis_ca: doors::redis_ca(raw, faults),
+        max_body_mb,
+        body_memory_mb,
         public_url: public_url(raw, faults),
         network: doors::network(raw, faults),
     }
@@ -223,9 +249,10 @@ fn log(raw: &RawConfig, faults: &mut Collector) -> LogConfig {
     };
     let filter = match level {
         // The engine is loud, and hyper's details help nobody who did not ask for them by name. `surrealkv::lsm` warns at
-        // every close that its commit thread has no runtime, after the store was closed in order.
+        // every close that its commit thread has no runtime, after the store was closed in order, and `kvs::ds` repeats as
+        // errors, with each of its tries, what the store says once.
         Some(level) => format!(
-            "{level},surrealdb=warn,surrealdb_core=warn,surrealkv=warn,surrealkv::lsm=error,hyper=warn,hyper_util=warn,h2=warn,rustls=warn"
+            "{level},surrealdb=warn,surrealdb::core::kvs::ds=off,surrealdb_core=warn,surrealkv=warn,surrealkv::lsm=error,hyper=warn,hyper_util=warn,h2=warn,rustls=warn"
         ),
         None if text.contains('=') && tracing_subscriber::EnvFilter::try_new(text).is_ok() => text.to_owned(),
         None => {

@@ -24,6 +24,12 @@ impl Guard {
     pub fn new(control: Control) -> Self {
         Self { control, machine: first_line::machine() }
     }
+
+    fn note(&self, request: &Request, reason: &'static str) {
+        if let Some(client) = request.extensions().get::<Client>() {
+            self.control.note_stranger(client.address, request.uri().path(), reason);
+        }
+    }
 }
 
 /// The layer.
@@ -32,6 +38,7 @@ pub async fn check(State(guard): State<Guard>, request: Request, next: Next) -> 
     let https = request.extensions().get::<Client>().is_some_and(|client| client.https);
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     if !host::is_allowed(host, &allowed, guard.machine.as_deref(), guard.control.has_administrator()) {
+        guard.note(&request, "a host name that the admin pages are not offered under");
         return misdirected(host, https);
     }
     let source = csrf::Source { host, https, headers: request.headers() };
@@ -39,6 +46,7 @@ pub async fn check(State(guard): State<Guard>, request: Request, next: Next) -> 
         Ok(()) => next.run(request).await,
         Err(reason) => {
             tracing::warn!(path = request.uri().path(), reason, "a request of the admin pages came from elsewhere");
+            guard.note(&request, reason);
             refuse(StatusCode::FORBIDDEN, reason)
         }
     }

@@ -1,5 +1,8 @@
-//! The command line's way into a running server: a Unix socket in the data folder, one JSON line each way. Whoever may
+//! The command line's way into a running server: a Unix socket in the data folder, one JSON line each way
+//! (a backup comes behind its line). Whoever may
 //! open it may do everything; its mode and the folder's see to who that is.
+
+pub mod backup;
 
 use std::{
     fs, io,
@@ -18,6 +21,7 @@ use tokio::{
     net::{UnixListener, UnixStream},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use zeroize::Zeroizing;
 
 use super::socket_path::SocketPath;
 
@@ -60,9 +64,9 @@ impl ControlSocket {
             };
             match accepted {
                 Ok((stream, _)) => {
-                    let control = control.clone();
+                    let (control, stop) = (control.clone(), stop.clone());
                     commands.spawn(async move {
-                        if let Err(error) = answer(stream, control).await {
+                        if let Err(error) = answer(stream, control, stop).await {
                             tracing::debug!(%error, "a client of the control socket went away");
                         }
                     });
@@ -98,11 +102,14 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
     Ok((metadata.dev(), metadata.ino()))
 }
 
-async fn answer(stream: UnixStream, control: Control) -> io::Result<()> {
+async fn answer(stream: UnixStream, control: Control, stop: CancellationToken) -> io::Result<()> {
     let (read, mut write) = stream.into_split();
     let line = tokio::time::timeout(PATIENCE, one_line(BufReader::new(read))).await.map_err(io::Error::other)??;
     let result: Result<Reply, AdminError> = match line.as_deref().map(serde_json::from_slice::<Command>) {
         None => Err(AdminError::invalid("command", "is too long")),
+        Some(Ok(Command::Backup { passphrase, usage })) => {
+            return backup::send(write, control, Zeroizing::new(passphrase), usage, stop).await;
+        }
         Some(Ok(command)) => control.execute(command).await,
         Some(Err(error)) => {
             // The line may hold a password: position and kind of the fault, never its text.

@@ -73,7 +73,8 @@ impl TlsFiles {
     }
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+/// A file that is small enough for a certificate or a key.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     if fs::metadata(path)?.len() > MAX {
         return Err(io::Error::other("is too large for a certificate or a key"));
     }

@@ -39,6 +39,20 @@ pub fn server_functions() -> Vec<(String, String)> {
     paths.map(|(path, method)| (method.to_string(), path.to_owned())).collect()
 }
 
+/// A cookie that an answer sets, as `name=value`.
+pub fn cookie(answer: &reqwest::Response, name: &str) -> Option<String> {
+    let all = answer.headers().get_all(header::SET_COOKIE).iter();
+    let pairs = all.filter_map(|line| line.to_str().ok()?.split(';').next());
+    pairs.filter(|pair| pair.starts_with(&format!("{name}="))).map(str::to_owned).next()
+}
+
+/// Creates one more administrator on the command line.
+pub fn create(home: &Home, name: &str, password: &str, role: &str) {
+    let created =
+        home.run_with(&format!("{password}\n"), &["admin", "create", name, "--role", role, "--password-stdin"]);
+    assert_eq!(created.code, Some(0), "{created:?}");
+}
+
 /// A session.
 pub struct Admin {
     /// The whole `Cookie` header.
@@ -51,10 +65,13 @@ impl Admin {
     }
 
     pub async fn sign_in_with(server: &Server, password: &str) -> Self {
-        let answer = post(server, "session/login", &[("name", NAME), ("password", password)]).send().await.unwrap();
-        let cookie = answer.headers().get(header::SET_COOKIE);
-        let cookie = cookie.unwrap_or_else(|| panic!("no session: {}", answer.status())).to_str().unwrap();
-        Self { cookie: cookie.split(';').next().unwrap().to_owned() }
+        Self::sign_in_as(server, NAME, password).await
+    }
+
+    pub async fn sign_in_as(server: &Server, name: &str, password: &str) -> Self {
+        let answer = post(server, "session/login", &[("name", name), ("password", password)]).send().await.unwrap();
+        let session = cookie(&answer, "op_session");
+        Self { cookie: session.unwrap_or_else(|| panic!("no session: {}", answer.status())) }
     }
 
     /// The secret in the cookie.

@@ -10,7 +10,7 @@ use crate::harness::{Home, home_with_key, http, until};
 const LIBRARY: &str = include_str!("full_disk/no_space.c");
 
 /// The server on a data folder that takes no more bytes while the file `full` exists.
-fn on_full_disk(home: &Home) -> Command {
+pub fn on_full_disk(home: &Home) -> Command {
     let source = home.path().join("no_space.c");
     let library = home.path().join("no_space.so");
     fs::write(&source, LIBRARY).unwrap();

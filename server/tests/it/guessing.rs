@@ -3,10 +3,10 @@
 use std::{collections::BTreeSet, fs};
 
 use futures_util::future::join_all;
-use reqwest::RequestBuilder;
+use reqwest::{RequestBuilder, header};
 
 use crate::{
-    admin::{Admin, NAME, PASSWORD, home_with_admin, post},
+    admin::{NAME, PASSWORD, cookie, form, home_with_admin, post},
     harness::{Server, http},
 };
 
@@ -65,7 +65,8 @@ async fn a_crowd_that_signs_in_from_everywhere_cannot_take_the_memory() {
     const ALLOWED_KIB: u64 = (2 * 64 + 50) * 1024;
     let home = home_with_admin().with("TRUSTED_PROXIES", "127.0.0.1");
     let server = home.start();
-    Admin::sign_in(&server).await;
+    let first = post(&server, "session/login", &[("name", NAME), ("password", PASSWORD)]).send().await.unwrap();
+    let device = cookie(&first, "op_device").unwrap();
     let memory = |field: &str| {
         let status = fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
@@ -88,6 +89,61 @@ async fn a_crowd_that_signs_in_from_everywhere_cannot_take_the_memory() {
     }
     let grown = memory("VmHWM:").saturating_sub(before);
     assert!(grown < ALLOWED_KIB, "{grown} KiB more");
-    Admin::sign_in(&server).await;
+    // Strangers may be locked out now; whoever has signed in from here before is not.
+    let again = login(&server, "192.0.2.1", NAME, PASSWORD).header(header::COOKIE, device).send().await.unwrap();
+    assert!(again.status().is_success(), "{}", again.status());
+    server.stop();
+}
+
+#[tokio::test]
+async fn ten_thousand_logins_that_claim_other_addresses_are_one_address_and_stay_locked() {
+    let home = home_with_admin();
+    let server = home.start();
+    let client = http();
+    let mut answers = std::collections::BTreeMap::<u16, usize>::new();
+    for batch in 0..100 {
+        let tries = (0..100).map(|number| {
+            let forwarded = format!("10.{}.{batch}.{number}", number % 7);
+            let (name, password) = if number % 2 == 0 { (NAME, "a guess") } else { (NAME, PASSWORD) };
+            // The first five are wrong whatever comes.
+            let password = if batch == 0 { "a guess" } else { password };
+            client
+                .post(server.url("/admin/fn/session/login"))
+                .header("sec-fetch-site", "same-origin")
+                .header("x-forwarded-for", forwarded.clone())
+                .header("forwarded", format!("for={forwarded}"))
+                .header("x-real-ip", forwarded)
+                .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(form(&[("name", name), ("password", password)]))
+                .send()
+        });
+        for answer in join_all(tries).await {
+            *answers.entry(answer.unwrap().status().as_u16()).or_default() += 1;
+        }
+    }
+    assert_eq!(answers.into_iter().collect::<Vec<_>>(), [(401, 10_000)]);
+    server.stop();
+}
+
+#[tokio::test]
+async fn an_attack_from_elsewhere_locks_strangers_and_not_the_device_that_signed_in_even_after_a_restart() {
+    let home = home_with_admin().with("TRUSTED_PROXIES", "127.0.0.1");
+    let server = home.start();
+    let first = login(&server, "192.0.2.1", NAME, PASSWORD).send().await.unwrap();
+    let device = cookie(&first, "op_device").unwrap();
+    server.stop();
+    let server = home.start();
+    for host in 1..=6 {
+        whole(login(&server, &format!("10.0.0.{host}"), NAME, "a wrong guess")).await;
+    }
+    let stranger = whole(login(&server, "198.51.100.1", NAME, PASSWORD)).await;
+    assert_eq!(stranger.0, 401);
+    // From another address than the one it signed in from; and with a wrong password it is told the same as all.
+    let known = |password: &str| login(&server, "198.51.100.2", NAME, password).header(header::COOKIE, &device);
+    assert_eq!(whole(known("a wrong guess")).await, stranger);
+    let answer = known(PASSWORD).send().await.unwrap();
+    assert!(answer.status().is_success() && cookie(&answer, "op_session").is_some(), "{}", answer.status());
+    let forged = login(&server, "198.51.100.3", NAME, PASSWORD).header(header::COOKIE, format!("{device}A"));
+    assert_eq!(whole(forged).await, stranger);
     server.stop();
 }

@@ -5,6 +5,8 @@
 
 mod admin;
 mod admin_guard;
+mod audit;
+mod backup;
 mod commands;
 mod cross_site;
 mod crowded;
@@ -16,9 +18,13 @@ mod full_disk;
 mod guessing;
 mod harness;
 mod live;
+mod memory;
 mod policies;
 mod redis;
 mod refusals;
+mod roles;
+mod scan;
+mod second_factor;
 mod secrets;
 mod sessions;
 mod shutdown;

@@ -1,7 +1,7 @@
 //! Redis through the binary: from the environment and from the Settings page, in force at once, and never its password in
 //! a log or a page.
 
-use testkit::RedisServer;
+use testkit::{RedisServer, certificates::Authority};
 
 use crate::{
     admin::{Admin, home_with_admin},
@@ -92,4 +92,48 @@ async fn an_address_saved_in_the_page_is_in_force_without_a_restart() {
     assert!(status.contains("not_configured"), "{status}");
     assert!(!server.log().contains(PASSWORD));
     server.stop();
+}
+
+#[tokio::test]
+async fn redis_over_tls_is_used_with_the_authority_of_a_file_or_of_the_page_and_else_the_page_says_why_not() {
+    let authority = Authority::default();
+    let redis = RedisServer::secured(&authority.pair(&["localhost"])).await;
+    let home = home_with_admin().with("REDIS_URL", redis.secured_url("localhost").as_str());
+    let home = home.with("RATE_LIMIT_REQUESTS", "2");
+    let key = key(&home);
+    let server = home.start();
+    let admin = Admin::sign_in(&server).await;
+    let tested = admin.call(&server, "settings/redis", &[]).await.to_string();
+    assert!(tested.contains("vouches for its certificate"), "{tested}");
+    // Counted by this gateway alone.
+    assert_eq!([call(&server, &key).await, call(&server, &key).await, call(&server, &key).await], [200, 200, 429]);
+    let pair = authority.pair(&["localhost"]);
+    for (typed, words) in [("nonsense", "holds no certificate"), (pair.key.as_str(), "a private key has no place here")]
+    {
+        let answer =
+            admin.post(&server, "settings/save", &[("redis_ca", typed), ("replicas", "7")]).send().await.unwrap();
+        let (status, text) = (answer.status(), answer.text().await.unwrap());
+        assert!(status.is_client_error() && text.contains("redis_ca") && text.contains(words), "{status} {text}");
+    }
+    let saved = admin.call(&server, "settings/save", &[("redis_ca", &authority.pem())]).await;
+    assert_eq!(saved["replicas"]["value"], 1, "nothing half-saved");
+    until_in_use(&server, &admin).await;
+    assert_eq!(call(&server, &key).await, 429, "what was counted before counts there too");
+    assert!(!server.log().contains("PRIVATE KEY"));
+    admin.call(&server, "settings/save", &[("redis_ca", "")]).await;
+    server.stop();
+
+    std::fs::write(home.path().join("ca.pem"), format!("the office's\n{}", authority.pem())).unwrap();
+    std::fs::write(home.path().join("key.pem"), &pair.key).unwrap();
+    let home = home.with("REDIS_CA", "ca.pem");
+    let server = home.start();
+    let admin = Admin::sign_in(&server).await;
+    until_in_use(&server, &admin).await;
+    server.stop();
+    for (file, words) in [("gone.pem", "cannot be read"), ("key.pem", "must hold certificates only")] {
+        let path = home.path().join(file);
+        let check = Home::new().with("REDIS_CA", path.to_str().unwrap()).run(&["check"]);
+        let words = format!("REDIS_CA: {} {words}", path.display());
+        assert!(check.code == Some(64) && check.stderr.contains(&words), "{check:?}");
+    }
 }

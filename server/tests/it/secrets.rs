@@ -1,14 +1,15 @@
 //! Canaries: secrets that are known to the test, put into everything that takes one, at the most talkative log level, and
 //! then looked for in everything that a person, a log collector or a backup could read.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use reqwest::header;
 use rustix::process::Signal;
 use testkit::FakeOllama;
 
 use crate::{
-    admin::{Admin, post},
+    admin::{Admin, post, server_functions},
     harness::{Home, Server, http, until, until_listed},
     sessions::{contains, files},
 };
@@ -17,6 +18,7 @@ const SECRET_KEY: &str = "canary-secret-key-0123456789abcdefgh";
 const PASSWORD: &str = "canary admin password";
 const GUESS: &str = "canary wrong password";
 const RESET: &str = "canary reset password";
+const PASSPHRASE: &str = "canary backup passphrase";
 const TOKEN: &str = "canary-backend-token";
 const EDITED_TOKEN: &str = "canary-edited-token";
 const REDIS: &str = "canary-redis-password";
@@ -26,26 +28,28 @@ const PROMPT: &str = "canary of a prompt";
 /// Never secret: shows that this test can see what is there.
 const VISIBLE: &str = "canary-that-may-be-seen";
 
-const PAGES: [&str; 8] = [
-    "/admin",
-    "/admin/backends",
-    "/admin/help",
-    "/admin/login",
-    "/admin/settings",
-    "/admin/setup",
-    "/admin/users",
-    "/admin/x",
-];
-const READS: [&str; 8] = [
-    "backends/list",
-    "help/facts",
-    "live/now",
-    "session/current",
-    "settings/get",
-    "setup/found",
-    "setup/state",
-    "users/list",
-];
+/// The private key that is uploaded, as it stands in a PEM file.
+const PRIVATE_KEY: &[u8] = include_bytes!("../../../crates/gateway/src/backend/tests/tls/localhost.key.der");
+
+/// Every page of the app, with `id` where one is named, and one that there is not.
+fn pages(id: &str) -> Vec<String> {
+    let routes = leptos_axum::generate_route_list(app::App);
+    let pages = routes.iter().map(|route| route.path().split(['{', ':']).next().unwrap().to_owned());
+    let pages = pages.map(|page| if page.ends_with('/') { page + id } else { page });
+    pages.chain(["/admin/x".into(), "/admin/users/000000000000".into()]).collect()
+}
+
+/// Every server function that only reads.
+fn reads() -> impl Iterator<Item = String> {
+    server_functions().into_iter().filter(|(method, _)| method == "GET").map(|(_, path)| path)
+}
+
+/// Addresses of the app's own files, as they are embedded.
+fn assets() -> Vec<String> {
+    let site = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/site/pkg");
+    let names = std::fs::read_dir(site).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.map(|name| format!("/pkg/{name}")).collect()
+}
 
 /// What came back: a place a person can see, with its bytes.
 #[derive(Default)]
@@ -61,15 +65,23 @@ impl Seen {
     }
 
     async fn pages(&mut self, server: &Server, admin: &Admin, user: &str) {
-        for page in PAGES.iter().copied().map(str::to_owned).chain([format!("/admin/users/{user}")]) {
+        for page in pages(user) {
             self.keep(&page, admin.get(server, &page).header(header::ACCEPT, "text/html").send().await.unwrap()).await;
         }
-        for read in READS {
-            let path = format!("/admin/fn/{read}");
+        for path in reads() {
             self.keep(&path, admin.get(server, &path).send().await.unwrap()).await;
+        }
+        for asset in assets() {
+            self.keep(&asset, http().get(server.url(&asset)).send().await.unwrap()).await;
         }
         let user = format!("/admin/fn/users/get?input[id]={user}");
         self.keep(&user, admin.get(server, &user).send().await.unwrap()).await;
+        for format in ["csv", "jsonl"] {
+            let path = format!("/admin/audit/export?format={format}");
+            self.keep(&path, admin.get(server, &path).send().await.unwrap()).await;
+        }
+        let log = "/admin/fn/audit/list?input[text]=";
+        self.keep(log, admin.get(server, log).send().await.unwrap()).await;
         let mut live = admin.get(server, "/admin/live").send().await.unwrap();
         let event = live.chunk().await.unwrap().unwrap();
         self.0.insert("/admin/live".into(), event.to_vec());
@@ -199,10 +211,29 @@ async fn drive(format: &str) -> (Seen, Vec<(&'static str, String)>, Home, Server
     let lists =
         [["key", "list"], ["backend", "list"], ["user", "list"]].map(|list| home.ok(&[list[0], list[1], "--json"]));
     seen.0.insert("lists".into(), lists.concat().into_bytes());
+    let log = [["list", "--json"], ["export", "--format=csv"]].map(|how| home.ok(&["audit", how[0], how[1]]));
+    seen.0.insert("the audit log".into(), log.concat().into_bytes());
+    let backup = home.run_with(&format!("{PASSPHRASE}\n"), &["backup", "canary.backup", "--passphrase-stdin"]);
+    assert_eq!(backup.code, Some(0), "{backup:?}");
+    seen.0.insert("backup".into(), format!("{backup:?}").into_bytes());
+    seen.0.insert("a backup file".into(), std::fs::read(home.path().join("canary.backup")).unwrap());
+    let help = home.run(&["--help"]);
+    seen.0.insert("help".into(), format!("{help:?}").into_bytes());
+    // The last call: the port speaks TLS afterwards.
+    let pem =
+        |label: &str, der: &[u8]| format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der));
+    let (certificate, private) = (pem("CERTIFICATE", crate::tls::CERTIFICATE), pem("PRIVATE KEY", PRIVATE_KEY));
+    let pair = [("certificate", certificate.as_str()), ("private_key", private.as_str())];
+    let mismatch = [("certificate", private.as_str()), ("private_key", private.as_str())];
+    for pair in [mismatch, pair] {
+        seen.keep("network/tls-save", admin.post(&server, "network/tls-save", &pair).send().await.unwrap()).await;
+    }
     let secrets = vec![
+        ("a private key", STANDARD.encode(PRIVATE_KEY)),
         ("SECRET_KEY", SECRET_KEY.to_owned()),
         ("the administrator's password", PASSWORD.to_owned()),
         ("a guess", GUESS.to_owned()),
+        ("a backup's passphrase", PASSPHRASE.to_owned()),
         ("the reset password", RESET.to_owned()),
         ("a backend's token", TOKEN.to_owned()),
         ("a changed token", EDITED_TOKEN.to_owned()),
@@ -233,7 +264,16 @@ async fn no_secret_is_in_a_log_a_page_an_answer_or_the_data_folder() {
     }
     seen.0.insert("standard error at the end".into(), server.log().into_bytes());
 
-    for place in ["/admin", "/admin/users", "lists", "/admin/fn/backends/list"] {
+    assert!(seen.0.keys().filter(|place| place.starts_with("/pkg/")).count() > 3, "the app's files were looked at");
+    for place in [
+        "/admin",
+        "/admin/users",
+        "lists",
+        "/admin/fn/backends/list",
+        "/admin/audit",
+        "/admin/audit/export?format=csv",
+        "the audit log",
+    ] {
         assert!(contains(&seen.0[place], VISIBLE.as_bytes()), "{place} was not really looked at");
     }
     for state in ["running", "stopped"] {

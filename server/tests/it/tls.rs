@@ -7,16 +7,19 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use reqwest::{Certificate, Client, redirect::Policy};
 use rustix::process::Signal;
 
-use crate::harness::{DEADLINE, Home, home_with_key, http, until};
+use crate::{
+    admin::{Admin, home_with_admin},
+    harness::{DEADLINE, Home, Server, home_with_key, http, until},
+};
 
-const CERTIFICATE: &[u8] = include_bytes!("../../../crates/gateway/src/backend/tests/tls/localhost.cert.der");
+pub const CERTIFICATE: &[u8] = include_bytes!("../../../crates/gateway/src/backend/tests/tls/localhost.cert.der");
 const KEY: &[u8] = include_bytes!("../../../crates/gateway/src/backend/tests/tls/localhost.key.der");
 
 fn pem(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))
 }
 
-fn with_pair(home: Home) -> Home {
+pub fn with_pair(home: Home) -> Home {
     fs::write(home.path().join("cert.pem"), pem("CERTIFICATE", CERTIFICATE)).unwrap();
     fs::write(home.path().join("key.pem"), pem("PRIVATE KEY", KEY)).unwrap();
     home.with("TLS_CERT", "cert.pem").with("TLS_KEY", "key.pem")
@@ -82,4 +85,65 @@ fn halves_that_do_not_fit_are_refused_at_the_start() {
     }
     let half = Home::new().with("TLS_CERT", "cert.pem").run(&["check"]);
     assert!(half.code == Some(64) && half.stderr.contains("TLS_KEY: is missing"), "{half:?}");
+}
+
+/// What an answer tells browsers about plain HTTP.
+fn hsts(answer: &reqwest::Response) -> Option<&str> {
+    answer.headers().get("strict-transport-security").map(|value| value.to_str().unwrap())
+}
+
+#[tokio::test]
+async fn browsers_are_told_to_keep_to_tls_only_over_tls_and_only_if_it_is_wished() {
+    let home = with_pair(home_with_admin());
+    let key = {
+        home.ok(&["user", "add", "ada"]);
+        home.ok(&["key", "create", "--user", "ada", "--name", "laptop"])
+    };
+    let server = home.start();
+    let paths = ["/api/tags", "/api/nothing", "/admin/login", "/admin", "/pkg/favicon.svg", "/livez", "/nothing"];
+    let ask = async |server: &Server, path: &str| {
+        let url = format!("https://localhost:{}{path}", server.address.port());
+        https().get(url).bearer_auth(&key).send().await.unwrap()
+    };
+    for path in paths {
+        assert_eq!(hsts(&ask(&server, path).await), None, "{path}: off unless wished");
+    }
+    server.stop();
+
+    let home = home.with("HSTS_DAYS", "2");
+    let server = home.start();
+    for path in paths {
+        assert_eq!(hsts(&ask(&server, path).await), Some("max-age=172800"), "{path}");
+        let plain = http().get(server.url(path)).bearer_auth(&key).send().await.unwrap();
+        assert_eq!(hsts(&plain), None, "{path} in plain text");
+    }
+    server.stop();
+}
+
+#[tokio::test]
+async fn how_long_browsers_keep_to_tls_is_a_setting_that_counts_at_once_and_can_be_taken_back() {
+    let home = home_with_admin().with("TRUSTED_PROXIES", "127.0.0.1");
+    let server = home.start();
+    let admin = Admin::sign_in(&server).await;
+    let told = async |proto: &str| {
+        let answer = http().get(server.url("/admin/login")).header("x-forwarded-proto", proto).send().await.unwrap();
+        hsts(&answer).map(str::to_owned)
+    };
+    assert_eq!(told("https").await, None);
+    for (typed, expected) in [("365", Some("max-age=31536000")), ("0", Some("max-age=0")), ("", None)] {
+        admin.call(&server, "network/save", &[("hsts_days", typed)]).await;
+        assert_eq!(told("https").await.as_deref(), expected, "{typed:?} behind a proxy that ends TLS");
+        assert_eq!(told("http").await, None);
+    }
+    for bad in ["-1", "731", "1.5", "always"] {
+        let answer = admin.post(&server, "network/save", &[("hsts_days", bad), ("denied_ips", "10.0.0.0/8")]);
+        let answer = answer.send().await.unwrap();
+        let (status, text) = (answer.status(), answer.text().await.unwrap());
+        assert!(status.is_client_error() && text.contains("hsts_days") && text.contains("from 0 to 730"), "{text}");
+    }
+    let network = admin.get(&server, "/admin/fn/network/get").send().await.unwrap().text().await.unwrap();
+    assert!(!network.contains("10.0.0.0"), "nothing half-saved: {network}");
+    server.stop();
+    let wrong = home.with("HSTS_DAYS", "forever").run(&["check"]);
+    assert!(wrong.code == Some(64) && wrong.stderr.contains("HSTS_DAYS: must be a whole number"), "{wrong:?}");
 }

@@ -4,8 +4,9 @@
 use reqwest::{Method, RequestBuilder, header};
 
 use crate::{
-    admin::{Admin, home_with_admin, server_functions},
+    admin::{Admin, PASSWORD, create, form, home_with_admin, server_functions},
     harness::{Server, http},
+    ways_in::CLOSED,
 };
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -36,6 +37,32 @@ async fn no_function_takes_a_field_it_does_not_know() {
             assert!(status == 400 && text.contains("unknown field"), "{method} {path} with {fields}: {status} {text}");
         }
     }
+    server.stop();
+}
+
+#[tokio::test]
+async fn nobody_is_promoted_by_a_field_that_a_form_does_not_have() {
+    let home = home_with_admin();
+    create(&home, "viewer", PASSWORD, "viewer");
+    let server = home.start();
+    let admin = Admin::sign_in(&server).await;
+    let before = home.json(&["admin", "list"]);
+    for (method, path, _, sample) in CLOSED.iter().filter(|(method, ..)| *method == "POST") {
+        for extra in ["role", "is_admin", "status", "hash", "password_hash", "allowed_routes", "created_at", "id"] {
+            if sample.iter().any(|(field, _)| *field == extra) || *path == "keys/status" && extra == "status" {
+                continue;
+            }
+            let fields = form(&[*sample, &[(extra, "owner")]].concat());
+            let answer = call(&server, &admin, method, &format!("/admin/fn/{path}"), &fields, FORM);
+            let answer = answer.send().await.unwrap();
+            assert_eq!(answer.status(), 400, "{path} with {extra}");
+        }
+    }
+    let now = home.json(&["admin", "list"]);
+    let told = |rows: &[serde_json::Value]| {
+        rows.iter().map(|row| (row["name"].clone(), row["role"].clone(), row["enabled"].clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&now), told(&before));
     server.stop();
 }
 

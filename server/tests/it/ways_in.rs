@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use domain::admin::Role::{self, Operator, Owner, Viewer};
 use reqwest::{Method, header};
 
 use crate::{
@@ -11,53 +12,95 @@ use crate::{
 };
 
 /// Server functions that need no session, and what each answers to a stranger who sends nothing.
-const OPEN: [(&str, &str, u16); 3] =
-    [("POST", "session/login", 400), ("GET", "setup/state", 200), ("POST", "setup/admin", 400)];
+const OPEN: [(&str, &str, u16); 4] = [
+    ("POST", "session/login", 400),
+    ("POST", "session/code", 400),
+    ("GET", "setup/state", 200),
+    ("POST", "setup/admin", 400),
+];
 
-/// Server functions that need one.
-const CLOSED: [(&str, &str); 34] = [
-    ("GET", "backends/list"),
-    ("POST", "backends/add"),
-    ("POST", "backends/edit"),
-    ("POST", "backends/enabled"),
-    ("POST", "backends/remove"),
-    ("POST", "backends/test"),
-    ("POST", "backends/probe"),
-    ("GET", "help/facts"),
-    ("POST", "keys/create"),
-    ("POST", "keys/limit"),
-    ("POST", "keys/policy"),
-    ("POST", "keys/status"),
-    ("GET", "live/now"),
-    ("GET", "network/get"),
-    ("POST", "network/save"),
-    ("GET", "network/tls"),
-    ("POST", "network/tls-make"),
-    ("POST", "network/tls-remove"),
-    ("POST", "network/tls-save"),
-    ("GET", "session/current"),
-    ("POST", "session/logout"),
-    ("GET", "settings/get"),
-    ("GET", "settings/redis-status"),
-    ("POST", "settings/save"),
-    ("POST", "settings/redis"),
-    ("GET", "setup/found"),
-    ("POST", "setup/backend"),
-    ("POST", "setup/key"),
-    ("GET", "users/list"),
-    ("GET", "users/get"),
-    ("POST", "users/add"),
-    ("POST", "users/enabled"),
-    ("POST", "users/policy"),
-    ("POST", "users/remove"),
+/// A server function that needs a session: method, path, the least role it is for, and fields that get past its form but
+/// change nothing that a later call needs.
+pub type Closed = (&'static str, &'static str, Role, &'static [(&'static str, &'static str)]);
+
+/// Server functions that need a session.
+pub const CLOSED: [Closed; 53] = [
+    ("GET", "account/get", Viewer, &[]),
+    ("POST", "account/password", Viewer, &[("current", "a wrong guess"), ("password", "another fine phrase")]),
+    ("POST", "account/session-end", Viewer, &[("id", "0123456789abcdef")]),
+    ("POST", "account/sessions-end", Viewer, &[]),
+    ("POST", "account/factor-start", Viewer, &[]),
+    ("POST", "account/factor-confirm", Viewer, &[("code", "x")]),
+    ("POST", "account/factor-cancel", Viewer, &[]),
+    ("POST", "account/factor-off", Viewer, &[]),
+    ("GET", "administrators/list", Viewer, &[]),
+    ("POST", "administrators/add", Owner, &[("name", ""), ("password", ""), ("role", "viewer")]),
+    ("POST", "administrators/role", Owner, &[("id", "0123456789ab"), ("role", "owner")]),
+    ("POST", "administrators/enabled", Owner, &[("id", "0123456789ab"), ("enabled", "false")]),
+    ("POST", "administrators/password", Owner, &[("id", "0123456789ab"), ("password", "another fine phrase")]),
+    ("POST", "administrators/factor-off", Owner, &[("id", "0123456789ab")]),
+    ("POST", "administrators/remove", Owner, &[("id", "0123456789ab")]),
+    ("POST", "administrators/session-end", Owner, &[("id", "0123456789abcdef")]),
+    ("POST", "administrators/sessions-end", Owner, &[("id", "0123456789ab")]),
+    ("GET", "audit/list", Viewer, &[]),
+    ("GET", "backends/list", Viewer, &[]),
+    ("POST", "backends/add", Operator, &[("name", ""), ("url", "x"), ("token", "")]),
+    (
+        "POST",
+        "backends/edit",
+        Operator,
+        &[
+            ("id", "0123456789ab"),
+            ("name", "b"),
+            ("url", "http://127.0.0.1:9"),
+            ("token", ""),
+            ("clear_token", "false"),
+        ],
+    ),
+    ("POST", "backends/enabled", Operator, &[("id", "0123456789ab"), ("enabled", "false")]),
+    ("POST", "backends/remove", Operator, &[("id", "0123456789ab")]),
+    ("POST", "backends/test", Operator, &[("id", "0123456789ab")]),
+    ("POST", "backends/probe", Operator, &[("url", "http://127.0.0.1:9"), ("token", "")]),
+    ("GET", "help/facts", Viewer, &[]),
+    ("POST", "keys/create", Operator, &[("user_id", "0123456789ab"), ("name", "k"), ("requests", ""), ("minutes", "")]),
+    ("POST", "keys/limit", Operator, &[("id", "0123456789ab"), ("requests", ""), ("minutes", "")]),
+    ("POST", "keys/policy", Operator, &[("id", "0123456789ab")]),
+    ("POST", "keys/status", Operator, &[("id", "0123456789ab"), ("status", "disabled")]),
+    ("GET", "live/now", Viewer, &[]),
+    ("GET", "network/get", Viewer, &[]),
+    ("POST", "network/save", Owner, &[("version", "old")]),
+    ("GET", "network/tls", Viewer, &[]),
+    ("POST", "network/tls-make", Owner, &[("names", "")]),
+    ("POST", "network/tls-remove", Owner, &[]),
+    ("POST", "network/tls-save", Owner, &[("certificate", ""), ("private_key", "")]),
+    ("POST", "session/confirm", Viewer, &[("password", "a wrong guess")]),
+    ("GET", "session/current", Viewer, &[]),
+    ("POST", "session/logout", Viewer, &[]),
+    ("GET", "settings/get", Viewer, &[]),
+    ("GET", "settings/redis-status", Viewer, &[]),
+    ("POST", "settings/save", Owner, &[("version", "old")]),
+    ("POST", "settings/redis", Owner, &[]),
+    ("GET", "setup/found", Operator, &[]),
+    ("POST", "setup/backend", Operator, &[("url", "http://127.0.0.1:9"), ("token", "")]),
+    ("POST", "setup/key", Operator, &[("user", "u"), ("key", "k")]),
+    ("GET", "users/list", Viewer, &[]),
+    ("GET", "users/get", Viewer, &[("id", "0123456789ab")]),
+    ("POST", "users/add", Operator, &[("name", "")]),
+    ("POST", "users/enabled", Operator, &[("id", "0123456789ab"), ("enabled", "false")]),
+    ("POST", "users/policy", Operator, &[("id", "0123456789ab")]),
+    ("POST", "users/remove", Operator, &[("id", "0123456789ab")]),
 ];
 
 /// Pages that need no session.
-const OPEN_PAGES: [&str; 2] = ["/admin/login", "/admin/setup"];
+const OPEN_PAGES: [&str; 3] = ["/admin/login", "/admin/login/code", "/admin/setup"];
 /// Pages that need one. `{id}` stands for anything.
-const CLOSED_PAGES: [&str; 7] = [
+pub const CLOSED_PAGES: [&str; 11] = [
     "/admin",
+    "/admin/account",
+    "/admin/administrators",
+    "/admin/audit",
     "/admin/backends",
+    "/admin/confirm",
     "/admin/help",
     "/admin/network",
     "/admin/settings",
@@ -65,7 +108,7 @@ const CLOSED_PAGES: [&str; 7] = [
     "/admin/users/{id}",
 ];
 /// Addresses of the admin plane that are neither page nor server function.
-const OTHER: [&str; 3] = ["/admin/live", "/admin/", "/admin/{*path}"];
+const OTHER: [&str; 4] = ["/admin/audit/export", "/admin/live", "/admin/", "/admin/{*path}"];
 
 /// Paths of the API, none of which answers without a key.
 const API: [&str; 28] = [
@@ -110,7 +153,8 @@ fn literals<'s>(source: &'s str, start: &str) -> BTreeSet<&'s str> {
 
 #[test]
 fn every_server_function_is_in_a_list() {
-    let listed = OPEN.iter().map(|(method, path, _)| (*method, *path)).chain(CLOSED);
+    let listed =
+        OPEN.iter().map(|(method, path, _)| (*method, *path)).chain(CLOSED.map(|(method, path, ..)| (method, path)));
     let listed: BTreeSet<(String, String)> =
         listed.map(|(method, path)| (method.to_owned(), format!("/admin/fn/{path}"))).collect();
     assert_eq!(server_functions().into_iter().collect::<BTreeSet<_>>(), listed);
@@ -170,7 +214,7 @@ async fn nothing_of_the_admin_plane_answers_without_a_session_but_what_is_listed
     ended.call(&server, "session/logout", &[]).await;
     let never = format!("op_session={}", "A".repeat(ended.token().len()));
     for cookie in [None, Some(ended.cookie.as_str()), Some(never.as_str()), Some("op_session=")] {
-        for (method, path) in CLOSED {
+        for (method, path, ..) in CLOSED {
             let path = format!("/admin/fn/{path}");
             let answer = call(&server, method, &path, cookie, "application/json").await;
             assert_eq!(answer.status(), 401, "{path}");
@@ -182,6 +226,8 @@ async fn nothing_of_the_admin_plane_answers_without_a_session_but_what_is_listed
             assert_leads_to_login(call(&server, "GET", &page, cookie, "text/html").await, &page).await;
         }
         assert_eq!(call(&server, "GET", "/admin/live", cookie, "text/event-stream").await.status(), 401);
+        let export = call(&server, "GET", "/admin/audit/export?format=csv", cookie, "text/csv").await;
+        assert!(!export.status().is_success(), "{}", export.status());
         for (method, path, status) in OPEN {
             let answer = call(&server, method, &format!("/admin/fn/{path}"), cookie, "application/json").await;
             assert_eq!(answer.status(), status, "{path}");

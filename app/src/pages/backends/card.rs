@@ -1,6 +1,6 @@
 //! One backend with what is known of it and what can be done to it.
 
-use domain::backend::BackendView;
+use domain::{admin::Role, backend::BackendView};
 use leptos::prelude::*;
 
 use super::edit::EditBackendForm;
@@ -8,6 +8,7 @@ use crate::{
     api::backends::{RemoveBackend, SwitchBackend, TestBackend},
     components::{
         action::{SubmitButton, action_of, refresh_after},
+        allowed::may,
         backend_facts::{LastFault, ModelNames},
         badge::BackendBadge,
         disclosure::Confirm,
@@ -34,12 +35,14 @@ pub(super) fn BackendCard(backend: Signal<BackendView>, refresh: Refresh) -> imp
                 <Facts backend />
                 <LastFault backend />
                 <TestResult test />
-                <div class="flex flex-wrap gap-2">
-                    <TestButton backend test />
-                    <SwitchButton backend refresh />
-                    <EditBackendForm backend refresh />
-                    <Remove backend refresh />
-                </div>
+                {may(Role::Operator).then(|| view! {
+                    <div class="flex flex-wrap gap-2">
+                        <TestButton backend test />
+                        <SwitchButton backend refresh />
+                        <EditBackendForm backend refresh />
+                        <Remove backend refresh />
+                    </div>
+                })}
             </div>
         </li>
     }

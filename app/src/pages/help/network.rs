@@ -23,12 +23,28 @@ pub fn Network() -> impl IntoView {
             "TLS_CERT and TLS_KEY name PEM files, which are read again when they change; or upload a pair on the Network page, or have one made for a LAN. Plain requests to the port are then refused, or led to https where a browser asks for a page.".to_owned(),
         ),
         (
+            "Only over TLS (HSTS)",
+            "HSTS_DAYS, or the field on the Network page, tells browsers that came over TLS to refuse plain HTTP at this host name for so many days: on every port of it, and also after you turned TLS off. Begin with 1; 0 takes it back. It is never sent over plain HTTP, and browsers ignore it for bare addresses.".to_owned(),
+        ),
+        (
             "Scripts of web pages (CORS)",
             "Off unless their origins are listed, each exactly, on the Network page or as CORS_ORIGINS. A key is needed all the same.".to_owned(),
         ),
         (
             "Where backends may be",
             "Anywhere but link-local, multicast and metadata addresses; BACKEND_NETWORKS narrows it further.".to_owned(),
+        ),
+        (
+            "Administrators",
+            "Viewers read these pages, operators also run backends, users and keys, owners do everything, on the Administrators page. Everybody has an account page: password, second factor, and where one is signed in. Dangerous changes ask for the password again after ten minutes.".to_owned(),
+        ),
+        (
+            "Audit",
+            "Every action in these pages and on the command line, and every refused one, is on the Audit page: who, when, from where, before and after, never a secret. It can be filtered and exported, and nobody can change it. ollama-fortress audit list prints it.".to_owned(),
+        ),
+        (
+            "Guessing",
+            "Five wrong passwords for an account or from an address, or a hundred from everybody together, close the door for five minutes. A browser that signed in before has tries of its own, so nobody locks you out by guessing.".to_owned(),
         ),
     ];
     view! {

@@ -46,6 +46,10 @@ pub fn Redis() -> impl IntoView {
                 " page and save. The gateway connects at once, without a restart; how it is with Redis stands below the navigation, and the page can test the address. The environment variable "
                 <code>"REDIS_URL"</code>" does the same, for example "<code>"redis://127.0.0.1:6379/0"</code>"; "<code>"rediss://"</code>" is TLS."
             </p>
+            <p>
+                "Over TLS the certificate of Redis has to be for the host that you enter and signed by an authority that this machine trusts, or by your own: then paste the authority\u{2019}s certificate on the Settings page or name its file in "
+                <code>"REDIS_CA"</code>". A certificate that is expired, for another name or signed by a stranger is refused, and the state below the navigation says which."
+            </p>
             <h3 class="font-medium">"When Redis cannot be reached"</h3>
             <p>
                 "Nothing stops. Every gateway has counted for itself all the time and goes on alone: with the whole limit each, or with its part if you say on the Settings page (or in "

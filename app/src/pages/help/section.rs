@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 /// Anchor and heading of every section, in order.
-const SECTIONS: [(&str, &str); 8] = [
+const SECTIONS: [(&str, &str); 9] = [
     ("start", "How to use the gateway"),
     ("routing", "What the gateway does with a request"),
     ("keys", "Keys: limits and status"),
@@ -11,6 +11,7 @@ const SECTIONS: [(&str, &str); 8] = [
     ("port", "Close the way around the gateway"),
     ("network", "Who may come in"),
     ("redis", "Redis (optional)"),
+    ("backup", "Backup"),
     ("credits", "Credits"),
 ];
 

@@ -1,6 +1,9 @@
 //! The part of the page about TLS: what is in force, and other pairs.
 
-use domain::tls::{CertificateView, PairSource, TlsView};
+use domain::{
+    admin::Role,
+    tls::{CertificateView, PairSource, TlsView},
+};
 use leptos::{either::EitherOf3, prelude::*};
 
 use crate::{
@@ -8,6 +11,7 @@ use crate::{
     api::network::{CreatePair, DropPair, StorePair, get_tls},
     components::{
         action::{SubmitButton, action, refresh_after},
+        allowed::may,
         disclosure::{Confirm, Disclosure},
         fault::{FormFault, LoadFault, field_fault},
         field::{Field, input_name},
@@ -67,11 +71,13 @@ fn State(
     view! {
         {now}
         {fault}
-        <div class="mt-4 flex flex-wrap items-start gap-2">
-            <Upload store />
-            <Make make names=tls.suggested_names />
-            {saved.then(|| view! { <Remove remove /> })}
-        </div>
+        {may(Role::Owner).then(|| view! {
+            <div class="mt-4 flex flex-wrap items-start gap-2">
+                <Upload store />
+                <Make make names=tls.suggested_names />
+                {saved.then(|| view! { <Remove remove /> })}
+            </div>
+        })}
     }
     .into_any()
 }
@@ -154,7 +160,7 @@ fn Make(make: ServerAction<CreatePair>, names: String) -> impl IntoView {
                     <FormFault action=make fields=&["names"] />
                     <Field
                         label="Names and addresses" name="names" id="tls-names" value={typed_in::<CreatePair>(&[], "names", &names)}
-                        hint="Everything people open the gateway under. The certificate is signed by itself and good for two years; it encrypts like any other, and each browser and client has to be told once to trust it."
+                        hint="Everything people open the gateway under. The certificate is signed by itself and good for a little over two years; it encrypts like any other, and each browser and client has to be told once to trust it."
                         fault=field_fault(make, "names")
                     />
                     <div><SubmitButton label="Make certificate" pending=make.pending() class="btn btn-primary btn-sm" /></div>

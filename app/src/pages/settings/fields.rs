@@ -12,28 +12,6 @@ use crate::{
     components::{fault::field_fault, field::Field},
 };
 
-/// Every field that shows its own fault.
-pub(super) const FIELDS: &[&str] = &[
-    "requests",
-    "minutes",
-    "redis_url",
-    "redis_host",
-    "redis_port",
-    "redis_user",
-    "redis_password",
-    "redis_database",
-    "replicas",
-    "catalogue_interval_s",
-    "connect_timeout_s",
-    "first_byte_timeout_s",
-    "stall_timeout_s",
-    "max_body_mb",
-    "public_url",
-    "class_inference",
-    "class_catalogue",
-    "class_management",
-];
-
 /// Where a value comes from, as a sentence.
 pub(super) fn origin<T>(value: &Sourced<T>) -> &'static str {
     match (value.source, value.overrides_environment) {

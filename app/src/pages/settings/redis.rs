@@ -8,6 +8,7 @@ use crate::{
     answer::typed_in,
     api::settings::{StoreSettings, TestRedis},
     components::{
+        area::Area,
         fault::{FormFault, field_fault},
         field::{Field, input_name},
     },
@@ -24,6 +25,7 @@ pub(super) fn RedisSetting(
     save: ServerAction<StoreSettings>,
     test: ServerAction<TestRedis>,
     url: Sourced<String>,
+    ca: Sourced<String>,
     has_password: bool,
 ) -> impl IntoView {
     let parts = Parts::of(&url.value);
@@ -37,6 +39,10 @@ pub(super) fn RedisSetting(
     } else {
         "None is stored."
     };
+    let authority = format!(
+        "Certificates in PEM. With any here, one of them must have signed Redis\u{2019}s; without, one of those this machine trusts. The word none is none in place of one from the environment. {}",
+        origin(&ca)
+    );
     let text = |name: &'static str, value: &str| typed_in::<StoreSettings>(&[], name, value);
     let tls = matches!(text("redis_tls", if parts.tls { "on" } else { "" }).as_str(), "on");
     view! {
@@ -52,6 +58,10 @@ pub(super) fn RedisSetting(
         <Field
             label="Or one Redis address" name="redis_url" value={text("redis_url", "")} inputmode="url" placeholder="redis://user:password@127.0.0.1:6379/0"
             hint="In place of the single fields: rediss:// for TLS." fault=field_fault(save, "redis_url")
+        />
+        <Area
+            label="Authority for Redis over TLS (optional)" name="redis_ca" id="redis_ca" value={text("redis_ca", &ca.value)} hint=authority
+            fault=field_fault(save, "redis_ca")
         />
         <div class="flex flex-col items-start gap-2">
             <LiveState />

@@ -1,6 +1,7 @@
 //! One key with what can be done to it. A revoked key shows as such and has no actions.
 
 use domain::{
+    admin::Role,
     key::{KEY_PREFIX, KeyStanding, KeyStatus, KeyView},
     limit::RateLimit,
 };
@@ -15,6 +16,7 @@ use crate::{
     api::keys::{ChangeKeyLimit, ChangeKeyStatus},
     components::{
         action::{SubmitButton, action_of, on_success, refresh_after},
+        allowed::may,
         badge::KeyBadge,
         disclosure::{Confirm, Disclosure, close},
         fault::{FormFault, field_fault},
@@ -54,12 +56,14 @@ pub(super) fn KeyCard(key: Signal<KeyView>, standings: Signal<Vec<KeyStanding>>,
                 <PolicySummary policy=Signal::derive(move || key.with(|key| key.policy.clone())) />
                 <Show when=move || status.get() != KeyStatus::Revoked>
                     <KeyMeters standing=standing />
-                    <div class="flex flex-wrap gap-2">
-                        <SwitchKey key refresh />
-                        <ChangeLimit key refresh />
-                        <KeyPolicyForm key refresh />
-                        <Revoke key refresh />
-                    </div>
+                    {may(Role::Operator).then(|| view! {
+                        <div class="flex flex-wrap gap-2">
+                            <SwitchKey key refresh />
+                            <ChangeLimit key refresh />
+                            <KeyPolicyForm key refresh />
+                            <Revoke key refresh />
+                        </div>
+                    })}
                 </Show>
             </div>
         </li>

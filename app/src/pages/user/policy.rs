@@ -24,22 +24,6 @@ use crate::{
     format::sentence,
 };
 
-/// Every field that shows its own fault.
-const FIELDS: &[&str] = &[
-    "concurrent",
-    "tokens_per_minute",
-    "tokens_per_day",
-    "tokens_per_month",
-    "gpu_seconds_per_day",
-    "expires_at",
-    "models",
-    "management",
-    "num_ctx",
-    "num_predict",
-    "keep_alive_s",
-    "networks",
-];
-
 const LABEL: &str = "Limits and permissions";
 
 /// What a policy says, a line a part; nothing where it says nothing.
@@ -113,7 +97,7 @@ where
     };
     view! {
         <Hidden name="id" value=id />
-        <FormFault action=action fields=FIELDS />
+        <FormFault action=action fields=&PolicyInput::FIELDS />
         <p class="mb-4 max-w-prose text-sm">
             "For " {what} ", beside the request limit. An empty field restricts nothing. A key's own limits and its user's both count. Changes are in force at once."
         </p>

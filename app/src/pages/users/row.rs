@@ -1,6 +1,6 @@
 //! One user in the list, with what can be done to it.
 
-use domain::user::UserView;
+use domain::{admin::Role, user::UserView};
 use leptos::prelude::*;
 use leptos_router::components::A;
 
@@ -8,6 +8,7 @@ use crate::{
     api::users::{RemoveUser, SwitchUser},
     components::{
         action::{SubmitButton, action_of, refresh_after},
+        allowed::may,
         badge::EnabledBadge,
         disclosure::Confirm,
         fault::FormFault,
@@ -35,18 +36,20 @@ pub(super) fn UserRow(user: Signal<UserView>, refresh: Refresh) -> impl IntoView
             <td class="max-md:hidden">{move || number(user.with(|user| user.keys))}</td>
             <td class="max-md:hidden"><LastTime at=Signal::derive(move || user.with(|user| user.last_used_at)) /></td>
             <td class="max-md:hidden">{move || number(user.with(|user| user.requests))}</td>
-            <td>
-                <div class="flex flex-wrap md:min-w-48 gap-2">
-                    <SwitchUserForm user refresh />
-                    <Confirm label="Remove" question open=refused>
-                        <ActionForm action=remove>
-                            <Hidden name="id" value=id.to_string() />
-                            <SubmitButton label="Remove user" pending=remove.pending() class="btn btn-sm btn-error" />
-                            <FormFault action=remove />
-                        </ActionForm>
-                    </Confirm>
-                </div>
-            </td>
+            {may(Role::Operator).then(|| view! {
+                <td>
+                    <div class="flex flex-wrap md:min-w-48 gap-2">
+                        <SwitchUserForm user refresh />
+                        <Confirm label="Remove" question open=refused>
+                            <ActionForm action=remove>
+                                <Hidden name="id" value=id.to_string() />
+                                <SubmitButton label="Remove user" pending=remove.pending() class="btn btn-sm btn-error" />
+                                <FormFault action=remove />
+                            </ActionForm>
+                        </Confirm>
+                    </div>
+                </td>
+            })}
         </tr>
     }
     .into_any()

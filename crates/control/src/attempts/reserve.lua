@@ -1,16 +1,17 @@
 -- Counts a login try unless one of its counters is full. KEYS are the counters: sorted sets of tries by their time in ms.
--- ARGV: tries allowed, window in ms, name of this try; then for each counter how many earlier tries the gateway knows of, and
--- each one's age in ms and name: those that Redis missed are added. Returns whether it was counted.
+-- ARGV: window in ms, name of this try; then for each counter the tries it allows, how many earlier tries the gateway knows
+-- of, and each one's age in ms and name: those that Redis missed are added. Returns whether it was counted.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local allowed, window, try = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
-local at, locked = 4, false
+local window, try = tonumber(ARGV[1]), ARGV[2]
+local at, locked = 3, false
 for _, key in ipairs(KEYS) do
-  for _ = 1, tonumber(ARGV[at]) do
-    redis.call('ZADD', key, 'NX', now - tonumber(ARGV[at + 1]), ARGV[at + 2])
+  local allowed = tonumber(ARGV[at])
+  for _ = 1, tonumber(ARGV[at + 1]) do
+    redis.call('ZADD', key, 'NX', now - tonumber(ARGV[at + 2]), ARGV[at + 3])
     at = at + 2
   end
-  at = at + 1
+  at = at + 2
   -- Also what lies in the future, after a clock was set back.
   redis.call('ZREMRANGEBYSCORE', key, '-inf', now - window)
   redis.call('ZREMRANGEBYSCORE', key, '(' .. (now + window), '+inf')

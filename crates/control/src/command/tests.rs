@@ -7,7 +7,12 @@ use crate::tests::{bench, bench_of};
 fn all() -> Vec<Command> {
     let text = || "x".to_owned();
     vec![
-        Command::AdminCreate { name: text(), password: text() },
+        Command::AdminCreate { name: text(), password: text(), role: Some(Role::Viewer) },
+        Command::AdminList,
+        Command::AdminSetRole { name: text(), role: Role::Operator },
+        Command::AdminSetEnabled { name: text(), enabled: false },
+        Command::AdminRemove { name: text() },
+        Command::AdminResetTotp { name: text() },
         Command::AdminResetPassword { name: text(), password: text() },
         Command::BackendAdd { name: text(), url: text(), token: Some(text()) },
         Command::BackendList,

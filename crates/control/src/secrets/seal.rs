@@ -5,7 +5,10 @@ use chacha20poly1305::{
     ChaCha20Poly1305, Key, Nonce,
     aead::{Aead, KeyInit, Payload},
 };
-use domain::{error::AdminError, id::BackendId};
+use domain::{
+    error::AdminError,
+    id::{AdminId, BackendId},
+};
 use zeroize::Zeroizing;
 
 use crate::{fault::internal, secrets::random};
@@ -21,17 +24,30 @@ impl Place {
         Self(format!("backend/{id}/token"))
     }
 
+    /// The shared secret of an administrator's second factor.
+    pub fn admin_totp(id: &AdminId) -> Self {
+        Self(format!("admin/{id}/totp"))
+    }
+
     pub fn setting(name: &str) -> Self {
         Self(format!("setting/{name}/value"))
     }
 }
 
-/// Seals and opens. No Debug.
-pub(crate) struct Sealer(ChaCha20Poly1305);
+/// Seals with one key; opens what that or an older one sealed. No Debug.
+pub(crate) struct Sealer {
+    newest: ChaCha20Poly1305,
+    older: Vec<ChaCha20Poly1305>,
+}
 
 impl Sealer {
     pub fn new(key: &[u8; 32]) -> Self {
-        Self(ChaCha20Poly1305::new(&Key::from(*key)))
+        Self::with_older(key, [])
+    }
+
+    pub fn with_older(key: &[u8; 32], older: impl IntoIterator<Item = Zeroizing<[u8; 32]>>) -> Self {
+        let cipher = |key: &[u8; 32]| ChaCha20Poly1305::new(&Key::from(*key));
+        Self { newest: cipher(key), older: older.into_iter().map(|key| cipher(&key)).collect() }
     }
 
     /// Version byte, nonce, ciphertext with tag.
@@ -40,18 +56,27 @@ impl Sealer {
         random::fill(&mut nonce)?;
         let payload = Payload { msg: text.as_bytes(), aad: place.0.as_bytes() };
         let sealed =
-            self.0.encrypt(&Nonce::from(nonce), payload).map_err(|error| internal("sealing failed", &error))?;
+            self.newest.encrypt(&Nonce::from(nonce), payload).map_err(|error| internal("sealing failed", &error))?;
         Ok([&[VERSION], nonce.as_slice(), &sealed].concat())
     }
 
-    /// `None` where the value was not sealed by this root for this place.
+    /// `None` where the value was not sealed by one of these roots for this place.
     pub fn open(&self, place: &Place, sealed: &[u8]) -> Option<Zeroizing<String>> {
-        let (&VERSION, rest) = sealed.split_first()? else { return None };
-        let (nonce, ciphertext) = rest.split_first_chunk::<NONCE_LENGTH>()?;
-        let payload = Payload { msg: ciphertext, aad: place.0.as_bytes() };
-        let plain = self.0.decrypt(&Nonce::from(*nonce), payload).ok()?;
-        String::from_utf8(plain).ok().map(Zeroizing::new)
+        [&self.newest].into_iter().chain(&self.older).find_map(|cipher| open(cipher, place, sealed))
     }
+
+    /// Whether the newest key sealed it.
+    pub fn is_newest(&self, place: &Place, sealed: &[u8]) -> bool {
+        open(&self.newest, place, sealed).is_some()
+    }
+}
+
+fn open(cipher: &ChaCha20Poly1305, place: &Place, sealed: &[u8]) -> Option<Zeroizing<String>> {
+    let (&VERSION, rest) = sealed.split_first()? else { return None };
+    let (nonce, ciphertext) = rest.split_first_chunk::<NONCE_LENGTH>()?;
+    let payload = Payload { msg: ciphertext, aad: place.0.as_bytes() };
+    let plain = cipher.decrypt(&Nonce::from(*nonce), payload).ok()?;
+    String::from_utf8(plain).ok().map(Zeroizing::new)
 }
 
 #[cfg(test)]

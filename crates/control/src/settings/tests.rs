@@ -195,3 +195,20 @@ fn the_environments_redis_password_is_never_in_a_debug_text() {
     let text = format!("{:?}", EnvironmentSettings { redis_url, ..Default::default() });
     assert!(text.contains("redis_url") && !text.contains("geheim"), "{text}");
 }
+
+#[test]
+fn all_bodies_together_hold_two_of_the_largest_and_follow_it_unless_told() {
+    let environment = EnvironmentSettings::default();
+    let memory = |settings: &[(&str, &str)]| view(&state(settings), &environment).body_memory_mb.value;
+    assert_eq!((memory(&[]), memory(&[("max_body_mb", "500")])), (512, 1_000));
+    let input = |largest: &str, memory: &str| SaveSettings {
+        max_body_mb: largest.into(),
+        body_memory_mb: memory.into(),
+        ..Default::default()
+    };
+    let save = |largest: &str, memory: &str| plan(&state(&[]), &environment, &sealer(), &input(largest, memory));
+    let fault = save("100", "199").err().unwrap();
+    assert!(fault.field("body_memory_mb").is_some_and(|text| text.contains("at least 200")), "{fault}");
+    assert!(save("100", "200").is_ok() && save("500", "").is_ok());
+    assert!(save("500", "512").is_ok(), "the default that the page showed is no wish");
+}

@@ -134,7 +134,7 @@ async fn weak_passwords_and_taken_names_are_refused_for_administrators() {
     let bench = bench().await;
     bench.admin().await;
     let create = |name: &str, password: &str| {
-        bench.control.execute(Command::AdminCreate { name: name.into(), password: password.into() })
+        bench.control.execute(Command::AdminCreate { name: name.into(), password: password.into(), role: None })
     };
     let weak = create("second", "password123").await.err().unwrap();
     assert!(weak.field("password").is_some());

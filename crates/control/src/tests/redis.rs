@@ -121,21 +121,21 @@ async fn saving_and_clearing_an_address_is_in_force_without_a_restart() {
     until(async || matches!(bench.control.redis_status(&actor), RedisStatus::Failed { .. })).await;
     let RedisStatus::Failed { detail, .. } = bench.control.redis_status(&actor) else { panic!() };
     assert!(detail.contains("password") && !detail.contains("geheim"), "{detail}");
-    assert!(matches!(bench.control.test_redis(&actor).await, RedisState::Unreachable { .. }));
+    assert!(matches!(bench.control.test_redis(&actor).await.unwrap(), RedisState::Unreachable { .. }));
     let view = bench.control.save_settings(&actor, save("geheim-geheim")).await.unwrap();
     until(async || matches!(bench.control.redis_status(&actor), RedisStatus::InUse { .. })).await;
-    assert!(matches!(bench.control.test_redis(&actor).await, RedisState::Reachable { .. }));
+    assert!(matches!(bench.control.test_redis(&actor).await.unwrap(), RedisState::Reachable { .. }));
     assert!(view.redis_has_password && !format!("{view:?}").contains("geheim"));
     let rows = bench.control.0.store.load().await.unwrap();
     assert!(!format!("{:?}", rows.settings).contains("geheim"), "sealed at rest");
     server.door(Door::Shut);
     until(async || matches!(bench.control.redis_status(&actor), RedisStatus::Failed { .. })).await;
     server.door(Door::Open);
-    assert!(matches!(bench.control.test_redis(&actor).await, RedisState::Reachable { .. }));
+    assert!(matches!(bench.control.test_redis(&actor).await.unwrap(), RedisState::Reachable { .. }));
     until(async || matches!(bench.control.redis_status(&actor), RedisStatus::InUse { .. })).await;
     bench.control.save_settings(&actor, SaveSettings::default()).await.unwrap();
     assert_eq!(bench.control.redis_status(&actor), RedisStatus::NotConfigured);
-    assert_eq!(bench.control.test_redis(&actor).await, RedisState::NotConfigured);
+    assert_eq!(bench.control.test_redis(&actor).await.unwrap(), RedisState::NotConfigured);
     assert!(
         tokio::time::timeout(Duration::from_secs(1), bench.control.login(guess("root", PASSWORD), &client("::1")))
             .await

@@ -66,7 +66,7 @@ async fn another_secret_key_is_refused_and_named() {
 }
 
 /// Opens and closes the store whatever control says, so that the next may open it.
-async fn open_and_close(config: ControlConfig, address: &str) -> Result<(), OpenError> {
+pub(super) async fn open_and_close(config: ControlConfig, address: &str) -> Result<(), OpenError> {
     let store = Store::open(&StoreConfig { address: address.into() }).await.unwrap();
     let result = open_on(config, store.clone()).await.map(|_| ());
     store.close().await.unwrap();

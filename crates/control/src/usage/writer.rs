@@ -19,12 +19,20 @@ const SEGMENT: usize = 1_000;
 /// Records kept while the store cannot be written; beyond it the oldest are given up.
 const KEPT: usize = 100_000;
 const EVERY: Duration = Duration::from_secs(1);
+/// Between additions to the roll-ups.
+const ROLL_UP_EVERY: Duration = Duration::from_secs(15);
 const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 
 /// What one append writes. An append whose answer was lost may have been made, so the same records are handed to the store
 /// until it confirms them: it knows them again.
 type Batch = Vec<UsageRecord>;
-type Write = BoxFuture<'static, (Batch, Result<(), StoreError>)>;
+type Write = BoxFuture<'static, Written>;
+
+/// What a write did.
+enum Written {
+    Appended(Batch, Result<(), StoreError>),
+    RolledUp(Result<bool, StoreError>),
+}
 
 /// Runs until the channel is closed, by its senders or on `stop`, and everything is written, or a last try failed.
 pub(super) async fn run(
@@ -36,6 +44,7 @@ pub(super) async fn run(
     let mut tick = interval(EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut pending = Pending::default();
+    let mut sums = Sums { due: Instant::now() + ROLL_UP_EVERY, behind: true };
     let mut incoming = Vec::with_capacity(SEGMENT);
     let mut writing: Option<Write> = None;
     let mut open = true;
@@ -55,14 +64,26 @@ pub(super) async fn run(
                     writing = pending.next_write(store);
                 }
             }
-            (batch, result) = finished(&mut writing) => {
+            written = finished(&mut writing) => {
                 writing = None;
-                pending.settle(batch, result);
-                if pending.doubtful.is_none() && pending.records.len() >= SEGMENT {
+                match written {
+                    Written::Appended(batch, result) => {
+                        sums.behind |= result.is_ok();
+                        pending.settle(batch, result);
+                    }
+                    Written::RolledUp(result) => {
+                        sums.settle(result);
+                        // Its turn was taken.
+                        writing = pending.next_write(store);
+                    }
+                }
+                if writing.is_none() && pending.doubtful.is_none() && pending.records.len() >= SEGMENT {
                     writing = pending.next_write(store);
                 }
             }
-            _ = tick.tick(), if open && writing.is_none() => writing = pending.next_write(store),
+            now = tick.tick(), if open && writing.is_none() => {
+                writing = sums.next_write(store, now).or_else(|| pending.next_write(store));
+            }
         }
         pending.bound(usage);
         if !open && writing.is_none() {
@@ -70,10 +91,43 @@ pub(super) async fn run(
         }
     }
     pending.drain(store, usage).await;
+    // The next start reads it faster so; what fails here is done then.
+    while matches!(store.roll_up_usage().await, Ok(true)) {}
+}
+
+/// When the roll-ups are to be brought up to date.
+struct Sums {
+    due: Instant,
+    /// Something was appended since; at the start, perhaps by the process before.
+    behind: bool,
+}
+
+impl Sums {
+    fn next_write(&mut self, store: &Store, now: Instant) -> Option<Write> {
+        if !self.behind || now < self.due {
+            return None;
+        }
+        self.due = now + ROLL_UP_EVERY;
+        let store = store.clone();
+        Some(Box::pin(async move { Written::RolledUp(store.roll_up_usage().await) }))
+    }
+
+    fn settle(&mut self, result: Result<bool, StoreError>) {
+        match result {
+            Ok(more) => {
+                self.behind = more;
+                if more {
+                    self.due = Instant::now();
+                }
+            }
+            // Nothing is lost: readers add what is not rolled up. Appends tell of a store that cannot be written.
+            Err(error) => tracing::debug!(%error, "usage is not rolled up yet"),
+        }
+    }
 }
 
 /// The running write's end; never, where none runs.
-async fn finished(writing: &mut Option<Write>) -> (Batch, Result<(), StoreError>) {
+async fn finished(writing: &mut Option<Write>) -> Written {
     match writing {
         Some(write) => write.await,
         None => std::future::pending().await,
@@ -101,7 +155,7 @@ impl Pending {
         let (batch, store) = (self.take()?, store.clone());
         Some(Box::pin(async move {
             let result = store.append_usage(&batch).await;
-            (batch, result)
+            Written::Appended(batch, result)
         }))
     }
 

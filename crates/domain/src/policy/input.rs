@@ -37,6 +37,24 @@ pub struct PolicyInput {
     pub networks: String,
 }
 
+impl PolicyInput {
+    /// Every field, in the page's order.
+    pub const FIELDS: [&str; 12] = [
+        "concurrent",
+        "tokens_per_minute",
+        "tokens_per_day",
+        "tokens_per_month",
+        "gpu_seconds_per_day",
+        "expires_at",
+        "models",
+        "management",
+        "num_ctx",
+        "num_predict",
+        "keep_alive_s",
+        "networks",
+    ];
+}
+
 impl Policy {
     /// Reads what was typed. `now` is Unix milliseconds. The error holds one fault for each field that has one.
     pub fn from_input(input: &PolicyInput, now: u64) -> Result<Self, Vec<FieldError>> {
@@ -138,7 +156,7 @@ fn switch(text: &str) -> Result<bool, String> {
     match text.trim().to_ascii_lowercase().as_str() {
         "on" | "true" | "yes" | "1" => Ok(true),
         "" | "off" | "false" | "no" | "0" => Ok(false),
-        _ => Err("must be on or off".into()),
+        _ => Err("must be yes or no".into()),
     }
 }
 
@@ -222,12 +240,8 @@ mod tests {
             input.networks = "10.0.0.300".into();
         });
         let fields: Vec<_> = found.iter().map(|fault| fault.field.as_str()).collect();
-        let value = serde_json::to_value(PolicyInput::default()).unwrap();
-        let mut expected: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
-        let mut fields_sorted = fields.clone();
-        expected.sort_unstable();
-        fields_sorted.sort_unstable();
-        assert_eq!(fields_sorted, expected);
+        assert_eq!(fields, PolicyInput::FIELDS);
+        crate::tests::assert_fields(&PolicyInput::default(), &[&PolicyInput::FIELDS]);
     }
 
     #[test]

@@ -34,6 +34,12 @@ impl ModelPattern {
     }
 }
 
+/// In a name of some backend, or the star. What other pattern languages mean something by is refused, because here it would
+/// stand for itself and match nothing.
+fn may_be(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !b",[]{}?\\^$|<>\"'`;".contains(&byte)
+}
+
 /// The one spelling of a model that permissions compare: as Ollama's lists show it, in lower case, the tag always there.
 /// A name that Ollama would not take is itself in lower case.
 pub fn normal_name(model: &str) -> String {
@@ -48,8 +54,7 @@ impl std::str::FromStr for ModelPattern {
 
     fn from_str(text: &str) -> Result<Self, InvalidPattern> {
         let text = text.trim();
-        if text.is_empty() || text.len() > LONGEST || !text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',')
-        {
+        if text.is_empty() || text.len() > LONGEST || !text.bytes().all(may_be) {
             return Err(InvalidPattern::Malformed(text.chars().take(80).collect()));
         }
         if !text.contains('*') {
@@ -174,7 +179,9 @@ mod tests {
 
     #[test]
     fn what_is_no_pattern_is_refused_with_its_text() {
-        for bad in ["", "a b", "é", "a,b", &"a".repeat(301), "kimi:cloud", "gpt-oss:20b-cloud"] {
+        for bad in
+            ["", "a b", "é", "[bad", "qwen?", "^qwen.*$", "a,b", &"a".repeat(301), "kimi:cloud", "gpt-oss:20b-cloud"]
+        {
             assert!(bad.parse::<ModelPattern>().is_err(), "{bad}");
         }
     }

@@ -15,7 +15,7 @@ pub(crate) enum AddressError {
     Metadata,
 }
 
-/// Link-local (cloud metadata lives there), multicast, broadcast and "this network". Loopback and private ranges are
+/// Link-local (cloud metadata lives there), multicast, reserved ones and "this network". Loopback and private ranges are
 /// where backends are, so they are allowed.
 pub(crate) fn is_forbidden(ip: IpAddr) -> bool {
     match ip {
@@ -28,7 +28,7 @@ fn is_forbidden_v4(ip: Ipv4Addr) -> bool {
     /// Metadata services that are not link-local: Alibaba's, Oracle's, Azure's.
     const METADATA: [Ipv4Addr; 3] =
         [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(192, 0, 0, 192), Ipv4Addr::new(168, 63, 129, 16)];
-    METADATA.contains(&ip) || ip.is_link_local() || ip.is_multicast() || ip.is_broadcast() || ip.octets()[0] == 0
+    METADATA.contains(&ip) || ip.is_link_local() || ip.is_multicast() || ip.octets()[0] >= 240 || ip.octets()[0] == 0
 }
 
 fn is_forbidden_v6(ip: Ipv6Addr) -> bool {
@@ -67,6 +67,7 @@ mod tests {
             "0.1.2.3",
             "224.0.0.1",
             "255.255.255.255",
+            "240.0.0.1",
             "::",
             "fe80::1",
             "febf::1",

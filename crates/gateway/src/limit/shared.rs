@@ -1,6 +1,7 @@
 //! The counters that several gateways share in Redis: where it is, whether it is asked, and what it is like. While it is
 //! not asked the rings decide alone; they hold every admission of this gateway all the time.
 
+mod authority;
 mod dial;
 mod live;
 mod task;
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::Limiter;
+pub use authority::Authority;
 pub(super) use live::{Live, Verdict};
 
 /// Longest that a request waits for Redis.
@@ -34,14 +36,16 @@ pub struct RedisSettings {
     /// `redis://` or `rediss://` with host, perhaps port, user and number of the database; the password is not in it.
     pub url: Url,
     pub password: Option<String>,
+    /// Who vouches for it over TLS; `None` is whoever the machine trusts.
+    pub authority: Option<Authority>,
     /// Longest that a request waits.
     pub budget: Duration,
 }
 
 impl RedisSettings {
-    /// With the budget that requests have.
+    /// With the budget that requests have, and trust as the machine has it.
     pub fn new(url: Url, password: Option<String>) -> Self {
-        Self { url, password, budget: BUDGET }
+        Self { url, password, authority: None, budget: BUDGET }
     }
 
     /// Connects, logs in and reads the version, all within two seconds.

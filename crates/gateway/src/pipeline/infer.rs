@@ -1,33 +1,30 @@
 //! The part of the pipeline that needs a backend: read the body, resolve its model, forward, and hand the answer over to
 //! its body.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use domain::{
     endpoint::{Dialect, Endpoint},
-    id::KeyId,
     model::ModelNameError,
 };
 use http::{Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 
-use super::Exchange;
+use super::{Exchange, running::Running};
 use crate::{
-    Body, Inner,
+    Body,
     account::{Account, Tee},
     auth::Principal,
-    backend::{Backend, BackendResponse, InFlight},
-    error::{Broken, Error},
+    backend::BackendResponse,
+    error::Error,
     forward::{self, Complaint, Outgoing},
     headers,
     limit::Permit,
     policy::{Estimate, Reservation, Slots},
-    request::{self, Buffered, Facts},
+    request::{self, Buffered, Facts, Share},
     resolve::{self, Candidates, Choice, ResolveError},
     signal::Watch,
-    stream::{Forwarded, Owner, Shape},
+    stream::{Forwarded, Shape},
     wire::Framing,
 };
 
@@ -55,16 +52,16 @@ impl Exchange {
         (permit, slots): (Permit, Slots),
         endpoint: Endpoint,
         account: &mut Account,
-        body: Incoming,
+        body: &mut Option<Incoming>,
     ) -> Result<Ready, Error> {
-        let key = &principal.key().id;
+        let caller = self.caller(principal);
         let mut watch = self.inner.signal.watch();
-        let (body, facts) = tokio::select! {
+        let (Buffered { bytes, mut share }, facts) = tokio::select! {
             received = self.receive(endpoint, body, account) => received?,
-            error = ended(&self.inner, key, &mut watch) => return Err(error),
+            error = caller.until_ended(&mut watch) => return Err(error),
         };
         let mut candidates = self.candidates(principal, endpoint, &facts, account)?;
-        let sent = self.prepare(principal, &slots, endpoint, &body.bytes, account).await?;
+        let sent = self.prepare(principal, &slots, endpoint, (bytes, &mut share), account).await?;
         let outgoing = Outgoing {
             method: self.parts.method.clone(),
             path_and_query: self.parts.uri.path_and_query().map_or(endpoint.path(), |path| path.as_str()),
@@ -76,7 +73,7 @@ impl Exchange {
                 Error::NoBackend if endpoint.dialect() == Dialect::Ollama => compatible_only(&facts.model),
                 error => error,
             })?,
-            error = ended(&self.inner, key, &mut watch) => return Err(error),
+            error = caller.until_ended(&mut watch) => return Err(error),
         };
         judge(&response, &choice, endpoint)?;
         account.status(response.status);
@@ -84,31 +81,23 @@ impl Exchange {
             let stall = self.view.snapshot.settings.stall_timeout;
             tokio::select! {
                 complaint = Complaint::read(response, self.dialect, stall, self.id) => Answer::Complaint(complaint),
-                error = ended(&self.inner, key, &mut watch) => return Err(error),
+                error = caller.until_ended(&mut watch) => return Err(error),
             }
         } else {
             Answer::Passing(response)
         };
-        let Choice { backend, in_flight } = choice;
-        let owner = Running {
-            inner: self.inner.clone(),
-            key: key.clone(),
-            backend,
-            _in_flight: in_flight,
-            _permit: permit,
-            _slots: slots,
-        };
+        let owner = Running::new(caller, choice, permit, slots);
         Ok(Ready { response, owner, watch, endpoint, prompt_bytes: facts.prompt_bytes })
     }
 
     async fn receive(
         &self,
         endpoint: Endpoint,
-        body: Incoming,
+        body: &mut Option<Incoming>,
         account: &mut Account,
     ) -> Result<(Buffered, Facts), Error> {
-        let limit = self.view.snapshot.settings.max_body;
-        let body = request::buffer(&self.parts.headers, body, limit, &self.inner.bodies).await?;
+        let settings = &self.view.snapshot.settings;
+        let body = request::buffer(&self.parts.headers, body, settings, &self.inner.bodies).await?;
         account.received(body.bytes.len());
         let facts = request::read(endpoint, &self.parts.headers, &body.bytes).await?;
         Ok((body, facts))
@@ -120,22 +109,26 @@ impl Exchange {
         principal: &Principal,
         slots: &Slots,
         endpoint: Endpoint,
-        body: &Bytes,
+        (body, share): (Bytes, &mut Share),
         account: &mut Account,
     ) -> Result<Bytes, Error> {
         let ceilings = principal.key().rules.ceilings();
         // Showing a model is no work for it.
         let budget = slots.has_budget() && endpoint != Endpoint::Show;
         if !ceilings.any() && !budget {
-            return Ok(body.clone());
+            return Ok(body);
         }
-        let received = body.clone();
+        if ceilings.any() {
+            // For a moment there may be two of it.
+            share.resize(body.len().saturating_mul(2))?;
+        }
         let (body, estimate) = request::aside(body.len(), move || {
-            let body = ceilings.apply(endpoint, &received)?;
+            let body = ceilings.apply(endpoint, &body)?;
             let estimate = if budget { Estimate::of(endpoint, &body) } else { Estimate::default() };
             Ok((body, estimate))
         })
         .await?;
+        share.resize(body.len())?;
         if budget {
             account.reserve(Reservation::take(slots, estimate, self.inner.started).map_err(Error::Exceeded)?);
         }
@@ -196,26 +189,6 @@ impl Ready {
     }
 }
 
-/// What a running answer holds: dropped, the backend is one request freer.
-struct Running {
-    inner: Arc<Inner>,
-    key: KeyId,
-    backend: Arc<Backend>,
-    _in_flight: InFlight,
-    _permit: Permit,
-    _slots: Slots,
-}
-
-impl Owner for Running {
-    fn ended(&self) -> Option<Broken> {
-        self.inner.ended(&self.key)
-    }
-
-    fn backend_failed(&self, broken: &Broken) {
-        self.backend.failed(broken.to_string());
-    }
-}
-
 /// Whether the head of a backend's answer may pass, and what it says about the backend.
 fn judge(response: &BackendResponse, choice: &Choice, endpoint: Endpoint) -> Result<(), Error> {
     let (status, backend) = (response.status, &choice.backend);
@@ -233,17 +206,6 @@ fn judge(response: &BackendResponse, choice: &Choice, endpoint: Endpoint) -> Res
         backend.failed(format!("it answered {status} at {}", endpoint.path()));
     }
     Ok(())
-}
-
-/// Waits until the request may not go on.
-pub(super) async fn ended(inner: &Inner, key: &KeyId, watch: &mut Watch) -> Error {
-    loop {
-        match inner.ended(key) {
-            Some(Broken::KeyEnded) => return Error::InvalidKey,
-            Some(_) => return Error::ShutDown,
-            None => watch.raised().await,
-        }
-    }
 }
 
 fn unresolved(error: ResolveError, endpoint: Endpoint, model: &str) -> Error {

@@ -10,17 +10,17 @@ mod asked;
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{endpoint::Endpoint, id::KeyId};
+use domain::endpoint::Endpoint;
 use http::{HeaderName, Method, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
-use super::{Exchange, infer::ended};
+use super::{Exchange, running::Running};
 use crate::{
-    Body, Inner,
+    Body,
     account::{Account, Tee},
     auth::Principal,
-    backend::{Backend, InFlight, SendError, streamed},
+    backend::{Backend, SendError, streamed},
     error::{Broken, Error},
     forward, headers,
     limit::Permit,
@@ -58,20 +58,18 @@ impl Exchange {
         (permit, slots): (Permit, Slots),
         endpoint: Endpoint,
         account: &mut Account,
-        body: Incoming,
+        body: &mut Option<Incoming>,
     ) -> Result<Managed, Error> {
-        let key = &principal.key().id;
+        let caller = self.caller(principal);
         let mut watch = self.inner.signal.watch();
         let done = tokio::select! {
             done = self.errands(principal, endpoint, account, body) => done?,
-            error = ended(&self.inner, key, &mut watch) => return Err(error),
+            error = caller.until_ended(&mut watch) => return Err(error),
         };
         let (choice, response) = done;
         account.status(response.status());
-        let Choice { backend, in_flight } = choice;
         let changes = matches!(endpoint, Endpoint::Pull | Endpoint::Create);
-        let (inner, key) = (self.inner.clone(), key.clone());
-        let owner = Managing { inner, key, backend, changes, _in_flight: in_flight, _permit: permit, _slots: slots };
+        let owner = Managing { running: Running::new(caller, choice, permit, slots), changes };
         Ok(Managed { response, owner, watch, endpoint })
     }
 
@@ -81,19 +79,20 @@ impl Exchange {
         principal: &Principal,
         endpoint: Endpoint,
         account: &mut Account,
-        body: Incoming,
+        body: &mut Option<Incoming>,
     ) -> Result<(Choice, Response<reqwest::Body>), Error> {
         let path = self.parts.uri.path();
         if endpoint == Endpoint::Blobs {
             asked::check_blob(path)?;
             let choice = self.one(None)?;
             account.backend(choice.backend.id());
-            let body = if self.parts.method == Method::HEAD { reqwest::Body::default() } else { streamed(body, IDLE) };
+            let body = body.take().filter(|_| self.parts.method != Method::HEAD);
+            let body = body.map_or_else(reqwest::Body::default, |body| streamed(body, IDLE));
             let response = self.errand(&choice, body, PATIENCE).await?;
             return Ok((choice, response));
         }
-        let limit = self.view.snapshot.settings.max_body;
-        let body = request::buffer(&self.parts.headers, body, limit, &self.inner.bodies).await?;
+        let settings = &self.view.snapshot.settings;
+        let body = request::buffer(&self.parts.headers, body, settings, &self.inner.bodies).await?;
         account.received(body.bytes.len());
         let asked = Asked::read(endpoint, &body.bytes)?;
         account.unresolved(&asked.model);
@@ -218,25 +217,20 @@ impl Managed {
     }
 }
 
-/// What a running answer holds: dropped, the backend is one request freer, and its list is read again.
+/// What a running answer holds; dropped, the list of its backend is read again.
 struct Managing {
-    inner: Arc<Inner>,
-    key: KeyId,
-    backend: Arc<Backend>,
+    running: Running,
     /// The backend has other models afterwards.
     changes: bool,
-    _in_flight: InFlight,
-    _permit: Permit,
-    _slots: Slots,
 }
 
 impl Owner for Managing {
     fn ended(&self) -> Option<Broken> {
-        self.inner.ended(&self.key)
+        self.running.ended()
     }
 
     fn backend_failed(&self, broken: &Broken) {
-        self.backend.failed(broken.to_string());
+        self.running.backend_failed(broken);
     }
 }
 
@@ -245,7 +239,8 @@ impl Drop for Managing {
         if self.changes
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            let (fleet, backend) = (self.inner.fleet.clone(), self.backend.id().clone());
+            let Running { caller, backend, .. } = &self.running;
+            let (fleet, backend) = (caller.inner.fleet.clone(), backend.id().clone());
             runtime.spawn(async move { fleet.refresh(Some(backend)).await });
         }
     }

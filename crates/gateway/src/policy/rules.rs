@@ -87,7 +87,16 @@ impl Rules {
     }
 
     pub(crate) fn admits_address(&self, address: IpAddr) -> bool {
-        self.0.as_ref().is_none_or(|rules| rules.networks.iter().all(|networks| networks.contains(address)))
+        self.networks().iter().all(|networks| networks.contains(address))
+    }
+
+    /// Addresses are admitted by the same lists.
+    pub(crate) fn same_networks(&self, other: &Self) -> bool {
+        self.networks() == other.networks()
+    }
+
+    fn networks(&self) -> &[Networks] {
+        self.0.as_ref().map_or(&[], |rules| &rules.networks)
     }
 
     pub(crate) fn management(&self) -> bool {

@@ -21,7 +21,7 @@ fn settings(server: &RedisServer) -> RedisSettings {
 }
 
 /// As gateways are set.
-fn hasty(server: &RedisServer) -> RedisSettings {
+pub fn hasty(server: &RedisServer) -> RedisSettings {
     RedisSettings::new(server.url(), None)
 }
 
@@ -40,11 +40,11 @@ fn failed(rig: &Rig) -> Option<String> {
     }
 }
 
-async fn until_in_use(rig: &Rig) {
+pub async fn until_in_use(rig: &Rig) {
     until(rig, in_use).await;
 }
 
-async fn until_failed(rig: &Rig) {
+pub async fn until_failed(rig: &Rig) {
     until(rig, |rig| failed(rig).is_some()).await;
 }
 
@@ -58,7 +58,7 @@ async fn until(rig: &Rig, reached: impl Fn(&Rig) -> bool) {
 }
 
 /// `count` requests at once; how many were admitted. Nothing but 200 and 429 may come.
-async fn admitted(rig: &Rig, count: usize) -> usize {
+pub async fn admitted(rig: &Rig, count: usize) -> usize {
     let answers = join_all((0..count).map(|_| rig.get("/api/tags"))).await;
     assert!(answers.iter().all(|answer| matches!(answer.status, 200 | 429)), "{answers:?}");
     answers.iter().filter(|answer| answer.status == 200).count()

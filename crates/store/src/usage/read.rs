@@ -3,14 +3,14 @@
 use std::{cmp::Reverse, collections::BTreeMap, ops::ControlFlow};
 
 use domain::{
-    id::KeyId,
+    id::{KeyId, UserId},
     usage::{MinutePoint, UsageRecord},
 };
 use surrealdb::types::{Bytes, RecordId, SurrealValue, Variables};
 
 use super::{
-    Identified,
-    rollup::{Dimensions, RollupRecord},
+    Identified, PendingSegment, decoded, key_additions,
+    rollup::{self, Dimensions, RollupRecord},
     segment, segment_order,
 };
 use crate::{
@@ -28,10 +28,38 @@ const REACH: &str = "RETURN (SELECT VALUE reach FROM ONLY usage_state:one)";
 /// The keys run from the latest to the oldest, so the limit ends the scan; an ORDER BY would read the whole range first.
 const SEGMENTS: &str = "SELECT until, record::id(id)[1] AS tail, block
     FROM usage_segment:[$begin, $tail]>..[$end] LIMIT $page";
-const ROLLUPS: &str = "SELECT id, $this AS row FROM usage_rollup:[$from]..[$to]";
+/// Rows and what is not in them yet, in one consistent view.
+const ROLLUPS: &str = "RETURN {
+    rows: (SELECT id, $this AS row FROM usage_rollup:[$from]..[$to]),
+    pending: (SELECT id, type::record('usage_segment', record::id(id)).block AS block FROM usage_pending)
+}";
 /// Without the histograms, because these are read for a whole month at once.
-const SPENT: &str = "SELECT id, prompt_tokens, completion_tokens, gpu_us FROM usage_rollup:[$from]..[$to]";
-const TOTALS: &str = "SELECT record::id(id) AS key, requests, last_used_at FROM usage_key";
+const SPENT: &str = "RETURN {
+    rows: (SELECT id, prompt_tokens, completion_tokens, gpu_us FROM usage_rollup:[$from]..[$to]),
+    pending: (SELECT id, type::record('usage_segment', record::id(id)).block AS block FROM usage_pending)
+}";
+const TOTALS: &str = "RETURN {
+    rows: (SELECT record::id(id) AS key, requests, last_used_at FROM usage_key),
+    pending: (SELECT id, type::record('usage_segment', record::id(id)).block AS block FROM usage_pending)
+}";
+
+/// Stored sums, and the segments that are not in them yet.
+#[derive(SurrealValue)]
+struct WithPending<T: SurrealValue> {
+    rows: Vec<T>,
+    pending: Vec<PendingSegment>,
+}
+
+/// Asks for stored sums and the records that are not in them yet.
+async fn with_pending<T: SurrealValue>(
+    handle: &Handle,
+    text: &'static str,
+    parameters: Variables,
+) -> Result<(Vec<T>, Vec<UsageRecord>), StoreError> {
+    let answer: Option<WithPending<T>> = handle.one(text, parameters).await?;
+    let answer = answer.ok_or_else(|| StoreError::corrupt("it holds no usage state"))?;
+    Ok((answer.rows, decoded(&answer.pending)?))
+}
 
 #[derive(SurrealValue)]
 struct SegmentRecord {
@@ -127,8 +155,17 @@ pub(crate) async fn rollups(handle: &Handle, from: u64, to: u64) -> Result<Vec<R
     let mut parameters = Variables::new();
     parameters.insert("from", from.min(i64::MAX as u64));
     parameters.insert("to", to.min(i64::MAX as u64));
-    let rows: Vec<Identified<RollupRecord>> = handle.all(ROLLUPS, parameters).await?;
-    rows.into_iter().map(|Identified { id, row }| row.into_row(&id)).collect()
+    let (rows, pending) = with_pending::<Identified<RollupRecord>>(handle, ROLLUPS, parameters).await?;
+    let rows = rows.into_iter().map(|Identified { id, row }| row.into_row(&id));
+    let rows = rows.map(|row| row.map(|row| (Dimensions::of_row(&row), row)));
+    let mut rows = rows.collect::<Result<BTreeMap<Dimensions, RollupRow>, _>>()?;
+    for (dimensions, addition) in rollup::of(&pending).into_iter().filter(|(_, row)| (from..to).contains(&row.at)) {
+        match rows.get_mut(&dimensions) {
+            Some(row) => rollup::merge(row, &addition),
+            None => drop(rows.insert(dimensions, addition)),
+        }
+    }
+    Ok(rows.into_values().collect())
 }
 
 /// Sums over the slots that begin in `from..to`, by key.
@@ -140,14 +177,20 @@ pub(crate) async fn spent(handle: &Handle, from: u64, to: u64) -> Result<Vec<Spe
         let mut parameters = Variables::new();
         parameters.insert("from", at.min(i64::MAX as u64));
         parameters.insert("to", until.min(i64::MAX as u64));
-        let rows: Vec<SpentRecord> = handle.all(SPENT, parameters).await?;
+        let (rows, pending) = with_pending::<SpentRecord>(handle, SPENT, parameters).await?;
+        let mut add = |key: &KeyId, user: &UserId, tokens: u64, gpu_us: u64| {
+            let empty = || SpentRow { key: key.clone(), user: user.clone(), tokens: 0, gpu_us: 0 };
+            let sum = sums.entry(key.clone()).or_insert_with(empty);
+            sum.tokens = sum.tokens.saturating_add(tokens);
+            sum.gpu_us = sum.gpu_us.saturating_add(gpu_us);
+        };
         for SpentRecord { id, prompt_tokens, completion_tokens, gpu_us } in rows {
             let of =
                 Dimensions::from_record_id(&id).ok_or_else(|| StoreError::corrupt("a usage roll-up makes no sense"))?;
-            let empty = || SpentRow { key: of.key.clone(), user: of.user.clone(), tokens: 0, gpu_us: 0 };
-            let sum = sums.entry(of.key.clone()).or_insert_with(empty);
-            sum.tokens = sum.tokens.saturating_add(prompt_tokens).saturating_add(completion_tokens);
-            sum.gpu_us = sum.gpu_us.saturating_add(gpu_us.unwrap_or_default());
+            add(&of.key, &of.user, prompt_tokens.saturating_add(completion_tokens), gpu_us.unwrap_or_default());
+        }
+        for row in rollup::of(&pending).into_values().filter(|row| (at..until).contains(&row.at)) {
+            add(&row.key, &row.user, row.prompt_tokens.saturating_add(row.completion_tokens), row.gpu_us);
         }
         at = until;
     }
@@ -155,11 +198,13 @@ pub(crate) async fn spent(handle: &Handle, from: u64, to: u64) -> Result<Vec<Spe
 }
 
 pub(crate) async fn key_totals(handle: &Handle) -> Result<Vec<(KeyId, KeyTotals)>, StoreError> {
-    let rows: Vec<TotalsRecord> = handle.all(TOTALS, Variables::new()).await?;
-    rows.into_iter()
-        .map(|TotalsRecord { key, requests, last_used_at }| {
-            let key = KeyId::new(&key).map_err(|_| StoreError::corrupt("the usage of a key without an id"))?;
-            Ok((key, KeyTotals { requests, last_used_at }))
-        })
-        .collect()
+    let (rows, pending) = with_pending::<TotalsRecord>(handle, TOTALS, Variables::new()).await?;
+    let mut totals = key_additions(&pending);
+    for TotalsRecord { key, requests, last_used_at } in rows {
+        let total = totals.entry(key).or_default();
+        total.requests = total.requests.saturating_add(requests);
+        total.last_used_at = total.last_used_at.max(last_used_at);
+    }
+    let known = |key: &String| KeyId::new(key).map_err(|_| StoreError::corrupt("the usage of a key without an id"));
+    totals.into_iter().map(|(key, totals)| Ok((known(&key)?, totals))).collect()
 }

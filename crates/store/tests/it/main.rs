@@ -5,6 +5,7 @@
 mod audit;
 mod configuration;
 mod damage;
+mod dump;
 mod durability;
 mod full_disk;
 mod policies;

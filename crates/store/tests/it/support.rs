@@ -30,6 +30,7 @@ pub fn admin(n: u64) -> AdminRow {
         role: Role::Owner,
         enabled: true,
         totp: None,
+        signed_in_at: None,
         created_at: 1_000 + n,
     }
 }

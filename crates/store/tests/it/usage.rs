@@ -135,6 +135,50 @@ async fn rollups_minutes_and_totals_add_up_to_the_records() {
     assert_eq!(totals, expected);
 }
 
+/// Everything that is derived from the records.
+async fn derived(store: &Store) -> (Vec<store::row::RollupRow>, Vec<store::row::SpentRow>, Vec<(String, KeyTotals)>) {
+    let mut totals: Vec<_> =
+        store.key_totals().await.unwrap().into_iter().map(|(key, totals)| (key.as_str().to_owned(), totals)).collect();
+    totals.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut rollups = store.rollups(0, u64::MAX).await.unwrap();
+    rollups.sort_by_key(|row| format!("{row:?}"));
+    (rollups, store.spent(NOON - 10 * SLOT, NOON + 20 * SLOT).await.unwrap(), totals)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rolling_up_changes_nothing_that_is_read_and_counts_nothing_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder_config(folder.path())).await.unwrap();
+    let all = filled(&store).await;
+    let before = derived(&store).await;
+    assert_eq!(before.2.iter().map(|(_, totals)| totals.requests).sum::<u64>(), all.len() as u64);
+    assert!(store.roll_up_usage().await.unwrap(), "80 segments are more than one transaction takes");
+    assert_eq!(derived(&store).await, before, "half of it rolled up");
+    while store.roll_up_usage().await.unwrap() {}
+    assert_eq!(derived(&store).await, before);
+    assert!(!store.roll_up_usage().await.unwrap());
+
+    // The answer to an append was lost, and meanwhile it was rolled up.
+    let again = all.iter().find(|record| record.request_id == 1_007_777).unwrap().clone();
+    let more = [record(20_000, NOON + 5)];
+    store.append_usage(&more).await.unwrap();
+    store.roll_up_usage().await.unwrap();
+    let rolled = derived(&store).await;
+    store.append_usage(&more).await.unwrap();
+    assert_eq!(derived(&store).await, rolled);
+    assert_eq!(again.at, NOON + 11);
+
+    // What a process that was killed left pending is read, and rolled up by the next.
+    store.append_usage(&[record(20_001, NOON + 6)]).await.unwrap();
+    let left = derived(&store).await;
+    store.close().await.unwrap();
+    let store = Store::open(&folder_config(folder.path())).await.unwrap();
+    assert_eq!(derived(&store).await, left);
+    store.roll_up_usage().await.unwrap();
+    assert_eq!(derived(&store).await, left);
+    store.close().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_append_larger_than_a_segment_is_whole_and_survives_closing() {
     let folder = tempfile::tempdir().unwrap();

@@ -6,7 +6,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
     time::Duration,
@@ -16,8 +16,7 @@ use redis::{
     AsyncConnectionConfig, Cmd, ErrorKind, IntoConnectionInfo, RedisConnectionInfo, RedisError, Value,
     aio::MultiplexedConnection,
 };
-use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
-use rustls_platform_verifier::BuilderVerifierExt as _;
+use rustls::pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -25,7 +24,7 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::RedisSettings;
+use super::{RedisSettings, authority};
 
 /// Bound of everything until Redis may be asked.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -47,16 +46,20 @@ pub(super) struct Opened {
 
 /// Connects within two seconds. The error is a sentence without secrets.
 pub(super) async fn dial(settings: &RedisSettings) -> Result<Opened, String> {
-    let opened = tokio::time::timeout(CONNECT, open(settings)).await;
-    opened.unwrap_or_else(|_| Err("timed out: nothing answered within two seconds".into())).map_err(|detail| {
-        match settings.password.as_deref() {
-            Some(password) if !password.is_empty() => detail.replace(password, "…"),
-            _ => detail,
-        }
+    let shaking_hands = AtomicBool::new(false);
+    let opened = tokio::time::timeout(CONNECT, open(settings, &shaking_hands)).await;
+    let late = || match shaking_hands.load(Ordering::Relaxed) {
+        // A server that waits for a command in plain text says nothing to a handshake.
+        true => "TLS failed: nothing answered within two seconds: is TLS turned on at this port?",
+        false => "timed out: nothing answered within two seconds",
+    };
+    opened.unwrap_or_else(|_| Err(late().into())).map_err(|detail| match settings.password.as_deref() {
+        Some(password) if !password.is_empty() => detail.replace(password, "…"),
+        _ => detail,
     })
 }
 
-async fn open(settings: &RedisSettings) -> Result<Opened, String> {
+async fn open(settings: &RedisSettings, shaking_hands: &AtomicBool) -> Result<Opened, String> {
     let url = &settings.url;
     let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
     let stream = TcpStream::connect((host, url.port().unwrap_or(PORT))).await.map_err(|error| unreachable(&error))?;
@@ -66,8 +69,10 @@ async fn open(settings: &RedisSettings) -> Result<Opened, String> {
         return greet(stream, &info).await;
     }
     let name = ServerName::try_from(host.to_owned()).map_err(|error| format!("TLS failed: {error}"))?;
-    let connector = TlsConnector::from(Arc::new(tls()?));
-    let stream = connector.connect(name, stream).await.map_err(|error| format!("TLS failed: {error}"))?;
+    let connector = TlsConnector::from(Arc::new(authority::config(settings.authority.as_ref())?));
+    shaking_hands.store(true, Ordering::Relaxed);
+    let stream = connector.connect(name, stream).await.map_err(|error| authority::describe(&error))?;
+    shaking_hands.store(false, Ordering::Relaxed);
     greet(stream, &info).await
 }
 
@@ -84,19 +89,6 @@ fn login(settings: &RedisSettings) -> Result<RedisConnectionInfo, String> {
     Ok(match &settings.password {
         Some(password) => login.set_password(password),
         None => login,
-    })
-}
-
-/// The machine's own roots, or none where it has none: then every certificate is refused.
-fn tls() -> Result<ClientConfig, String> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = || {
-        let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
-        builder.map_err(|error| format!("TLS failed: {error}"))
-    };
-    Ok(match builder()?.with_platform_verifier() {
-        Ok(builder) => builder.with_no_client_auth(),
-        Err(_) => builder()?.with_root_certificates(RootCertStore::empty()).with_no_client_auth(),
     })
 }
 

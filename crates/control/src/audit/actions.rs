@@ -1,0 +1,103 @@
+//! The words for every action, whichever way it is asked for: one table for the server functions, one for the command line.
+//! A change that is done says the same words, in the `By` of its use case; a test compares them.
+
+use crate::{Rotation, command::Command};
+
+pub(crate) const SIGNED_IN: &str = "signed in";
+/// Below it are the server functions.
+const FUNCTIONS: &str = "/admin/fn/";
+/// Words for whatever else was asked for.
+const PAGES: &str = "admin pages opened";
+
+/// Server functions that change or try something, by their path under `/admin/fn/`.
+pub(crate) const CALLS: &[(&str, &str)] = &[
+    ("account/factor-cancel", "second factor given up"),
+    ("account/factor-confirm", "second factor turned on"),
+    ("account/factor-off", "second factor turned off"),
+    ("account/factor-start", "second factor begun"),
+    ("account/password", "own password changed"),
+    ("account/session-end", "own session ended"),
+    ("account/sessions-end", "other own sessions ended"),
+    ("administrators/add", "administrator created"),
+    ("administrators/enabled", "administrator switched"),
+    ("administrators/factor-off", "second factor turned off for somebody"),
+    ("administrators/password", "password reset"),
+    ("administrators/remove", "administrator removed"),
+    ("administrators/role", "administrator's role changed"),
+    ("administrators/session-end", "session ended"),
+    ("administrators/sessions-end", "sessions ended"),
+    ("backends/add", "backend added"),
+    ("backends/edit", "backend changed"),
+    ("backends/enabled", "backend switched"),
+    ("backends/probe", "address tried"),
+    ("backends/remove", "backend removed"),
+    ("backends/test", "backend tried"),
+    ("keys/create", "key created"),
+    ("keys/limit", "key limit changed"),
+    ("keys/policy", "key policy changed"),
+    ("keys/status", "key status changed"),
+    ("network/save", "network settings saved"),
+    ("network/tls-make", "TLS certificate made"),
+    ("network/tls-remove", "TLS certificate removed"),
+    ("network/tls-save", "TLS certificate saved"),
+    ("session/code", SIGNED_IN),
+    ("session/confirm", "password given again"),
+    ("session/login", SIGNED_IN),
+    ("session/logout", "signed out"),
+    ("settings/redis", "Redis tried"),
+    ("settings/save", "settings saved"),
+    ("setup/admin", "first administrator created"),
+    ("setup/backend", "backend added"),
+    ("setup/key", "key created"),
+    ("users/add", "user added"),
+    ("users/enabled", "user switched"),
+    ("users/policy", "user policy changed"),
+    ("users/remove", "user removed"),
+];
+
+/// Words for what a path of the admin plane does; never anything of the path itself.
+pub(super) fn of_path(path: &str) -> &'static str {
+    match path {
+        "/admin/setup" => "set-up link opened",
+        super::EXPORT_PATH => super::EXPORTED,
+        _ => of_function(path).unwrap_or(PAGES),
+    }
+}
+
+/// Words for the server function at `path`; `None` for those that only read, and for what is none.
+pub fn of_function(path: &str) -> Option<&'static str> {
+    let function = path.strip_prefix(FUNCTIONS)?;
+    CALLS.iter().find(|(known, _)| *known == function).map(|(_, words)| *words)
+}
+
+/// Words for a command; `None` for those that only read.
+pub(crate) fn of_command(command: &Command) -> Option<&'static str> {
+    Some(match command {
+        Command::AdminCreate { .. } => "administrator created",
+        Command::AdminResetPassword { .. } => "password reset",
+        Command::AdminSetRole { .. } => "administrator's role changed",
+        Command::AdminSetEnabled { .. } => "administrator switched",
+        Command::AdminRemove { .. } => "administrator removed",
+        Command::AdminResetTotp { .. } => "second factor turned off for somebody",
+        Command::BackendAdd { .. } => "backend added",
+        Command::SecretsRotate { rotation: Rotation::ForgetOld } => "old secrets forgotten",
+        Command::SecretsRotate { .. } => "secrets rotated",
+        Command::Backup { .. } => "backup made",
+        Command::BackendSetEnabled { .. } => "backend switched",
+        Command::BackendRemove { .. } => "backend removed",
+        Command::UserAdd { .. } => "user added",
+        Command::UserPolicy { .. } => "user policy changed",
+        Command::UserSetEnabled { .. } => "user switched",
+        Command::UserRemove { .. } => "user removed",
+        Command::KeyCreate { .. } => "key created",
+        Command::KeyPolicy { .. } => "key policy changed",
+        Command::KeySetEnabled { .. } | Command::KeyRevoke { .. } => "key status changed",
+        Command::KeyLimit { .. } => "key limit changed",
+        Command::SettingsReset { .. } => "settings reset",
+        Command::AdminList
+        | Command::BackendList
+        | Command::UserList
+        | Command::KeyList { .. }
+        | Command::AuditRead { .. } => return None,
+    })
+}
