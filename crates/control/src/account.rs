@@ -23,7 +23,10 @@ const SETUP: Duration = Duration::from_secs(600);
 
 /// Second factors that are being set up, by session. In memory only: nothing counts before its first code.
 #[derive(Default)]
-pub(crate) struct FactorSetups(Mutex<HashMap<[u8; 32], (Zeroizing<String>, Instant)>>);
+pub(crate) struct FactorSetups(Mutex<HashMap<[u8; 32], Begun>>);
+
+/// The secret that is shown, and when that began.
+type Begun = (Zeroizing<String>, Instant);
 
 impl FactorSetups {
     fn put(&self, session: [u8; 32], secret: &str, now: Instant) {

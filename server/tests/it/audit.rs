@@ -50,6 +50,9 @@ async fn viewer(server: &Server, owner: &Admin) -> Admin {
     Admin { cookie: session.split(';').next().unwrap().to_owned() }
 }
 
+/// Names and values of a form.
+type Fields<'a> = &'a [(&'a str, &'a str)];
+
 #[tokio::test]
 async fn what_is_refused_has_a_row_that_repeats_nothing_of_the_request() {
     let home = home_with_admin();
@@ -66,7 +69,7 @@ async fn what_is_refused_has_a_row_that_repeats_nothing_of_the_request() {
     let row = log(&home).into_iter().find(|row| text(row, "/reason") == right).unwrap();
     assert_eq!((text(&row, "/actor/role"), text(&row, "/actor/address")), ("viewer", "127.0.0.1"));
     // Values that are not accepted, things that are not there, fields that nobody knows.
-    let calls: [(&str, &[(&str, &str)], &str, &str); 4] = [
+    let calls: [(&str, Fields, &str, &str); 4] = [
         ("users/add", &[("name", "canary\u{202e}")], "user added", "a value was not accepted: name"),
         ("users/remove", &[("id", "canarycanary")], "user removed", "user not found"),
         ("users/add", &[("name", "x"), ("canary", "canary")], "user added", "a value was not accepted: input"),

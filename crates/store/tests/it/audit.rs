@@ -14,14 +14,14 @@ fn entry(n: u64) -> AuditEntry {
         id: id(n),
         at: 1_000 + n / 2,
         actor: AuditActor {
-            name: if n % 3 == 0 { "Ada".into() } else { "bob".into() },
+            name: if n.is_multiple_of(3) { "Ada".into() } else { "bob".into() },
             id: Some(admin(n).id),
             role: Some(Role::Operator),
             address: Some("10.0.0.1".into()),
         },
         action: "user added".into(),
-        outcome: if n % 5 == 0 { AuditOutcome::Refused } else { AuditOutcome::Done },
-        reason: (n % 5 == 0).then(|| "no right".into()),
+        outcome: if n.is_multiple_of(5) { AuditOutcome::Refused } else { AuditOutcome::Done },
+        reason: n.is_multiple_of(5).then(|| "no right".into()),
         count: 1 + n,
         changes: vec![AuditChange {
             kind: "user".into(),
