@@ -211,7 +211,7 @@ mod tests {
     fn a_row_is_one_line_that_steers_no_terminal() {
         assert_eq!(
             printed(Shape::Lines, &[entry("a\u{1b}[2J\nb")]),
-            "2026-11-22 10:30:00  a\u{fffd}[2J\u{fffd}b          10.0.0.1         signed in REFUSED: too many attempts (3 times)\n"
+            "2026-11-22 10:30:00  a\u{fffd}[2J\u{fffd}b           10.0.0.1         signed in REFUSED: too many attempts (3 times)\n"
         );
     }
 

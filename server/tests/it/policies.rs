@@ -45,7 +45,7 @@ async fn a_policy_of_the_command_line_clamps_and_refuses_at_once_and_a_restart_k
 
     let wrong = home.run(&["key", "policy", id, "--concurrent", "0", "--expires", "yesterday"]);
     assert_eq!(wrong.code, Some(64), "{wrong:?}");
-    assert!(wrong.stderr.contains("concurrent") && wrong.stderr.contains("expires_at"), "{}", wrong.stderr);
+    assert!(wrong.stderr.contains("--concurrent") && wrong.stderr.contains("--expires"), "{}", wrong.stderr);
     assert_eq!(home.json(&["key", "list"])[0]["policy"]["num_predict"], 7, "nothing half-saved");
     server.stop();
 }
