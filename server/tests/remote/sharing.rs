@@ -14,7 +14,10 @@ async fn settings(admin: &Admin, server: &Server) -> Vec<(String, String)> {
         let (_, rest) = tag.split_once(&format!(" {name}=\""))?;
         Some(rest.split('"').next()?.replace("&amp;", "&"))
     };
-    let inputs = page.split("<input").skip(1).filter_map(|rest| rest.split_once('>').map(|(tag, _)| tag));
+    // The frame has forms of its own.
+    let (_, form) = page.split_once("/admin/fn/settings/save").expect("the form is on its page");
+    let form = form.split("</form>").next().unwrap_or_default();
+    let inputs = form.split("<input").skip(1).filter_map(|rest| rest.split_once('>').map(|(tag, _)| tag));
     inputs
         .filter(|tag| !tag.contains("type=\"checkbox\"") || tag.contains(" checked"))
         .filter_map(|tag| {
