@@ -8,7 +8,7 @@ mod members;
 mod read;
 mod refusals;
 
-use domain::audit::{AuditEntry, AuditOutcome};
+use domain::audit::{AuditChange, AuditEntry, AuditOutcome};
 use domain::error::AdminError;
 use store::row::Op;
 
@@ -26,8 +26,13 @@ pub(crate) const EXPORTED: &str = "audit log exported";
 
 /// The row for a change that is about to be made; `None` for housekeeping.
 pub(crate) fn row(by: &By, state: &State, ops: &[Op]) -> Result<Option<Op>, AdminError> {
+    Ok(done(by, changes::changes(state, ops))?.map(Op::Audit))
+}
+
+/// What was done, now, once; `None` for housekeeping.
+pub(crate) fn done(by: &By, changes: Vec<AuditChange>) -> Result<Option<AuditEntry>, AdminError> {
     let Some(actor) = by.actor.clone() else { return Ok(None) };
-    Ok(Some(Op::Audit(AuditEntry {
+    Ok(Some(AuditEntry {
         id: random::id::<domain::id::AdminId>()?.into(),
         at: Now::read().wall,
         actor,
@@ -35,6 +40,6 @@ pub(crate) fn row(by: &By, state: &State, ops: &[Op]) -> Result<Option<Op>, Admi
         outcome: AuditOutcome::Done,
         reason: None,
         count: 1,
-        changes: changes::changes(state, ops),
-    })))
+        changes,
+    }))
 }

@@ -8,20 +8,17 @@ pub(crate) mod read;
 
 use std::{collections::BTreeMap, io};
 
-use domain::{
-    audit::{AuditEntry, AuditOutcome},
-    error::AdminError,
-};
+use domain::error::AdminError;
 use serde::{Deserialize, Serialize};
 use store::{StoreError, dump::Piece};
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
 use crate::{
-    Actor, Control,
+    Actor, Control, audit,
     clock::Now,
     fault,
-    secrets::{check_of, random, ring::Source, root::Root},
+    secrets::{check_of, ring::Source, root::Root},
 };
 use content::{Item, Manifest};
 use envelope::{COST, Cost, Sealing};
@@ -125,21 +122,11 @@ impl Control {
             Err(error) => of_store(&error),
             Ok(()) => fault::internal("a backup was not finished", &"the reading had no end"),
         })?;
-        if let Some(actor) = by.actor {
-            let entry = AuditEntry {
-                id: random::id::<domain::id::AdminId>()?.into(),
-                at: Now::read().wall,
-                actor,
-                action: by.what.into(),
-                outcome: AuditOutcome::Done,
-                reason: None,
-                count: 1,
-                changes: Vec::new(),
-            };
-            if let Err(error) = self.0.store.append_audit(vec![entry]).await {
-                // On a full disk the backup is all the more welcome.
-                tracing::error!(%error, "the audit log does not tell of a backup");
-            }
+        if let Some(entry) = audit::done(&by, Vec::new())?
+            && let Err(error) = self.0.store.append_audit(vec![entry]).await
+        {
+            // On a full disk the backup is all the more welcome.
+            tracing::error!(%error, "the audit log does not tell of a backup");
         }
         tracing::info!(revision = summary.revision, bytes = summary.bytes, "backup made");
         Ok(summary)
