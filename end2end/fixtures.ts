@@ -116,11 +116,11 @@ export const test = base.extend<Test, Worker>({
 export const NOBODY: Storage = { cookies: [], origins: [] };
 
 /** One call through the gateway; its status. */
-export async function generate(url: string, key: string, prompt = "hi") {
+export async function generate(url: string, key: string, prompt = "hi", model = "llama3.2") {
   const answer = await fetch(`${url}/api/generate`, {
     method: "POST",
     headers: { authorization: `Bearer ${key}` },
-    body: JSON.stringify({ model: "llama3.2", prompt, stream: false }),
+    body: JSON.stringify({ model, prompt, stream: false }),
   });
   await answer.text();
   return answer.status;

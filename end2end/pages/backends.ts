@@ -41,6 +41,16 @@ export class BackendsPage {
     await row.getByRole("button", { name: "Save backend" }).click();
   }
 
+  /** Opens the part of a form, the one that adds or one in a row, that says how much of the work a backend gets. */
+  async openShare(form: Locator) {
+    await form.getByText("Share of the work", { exact: true }).click();
+    await expect(form.getByLabel("Requests at once", { exact: true })).toBeVisible();
+  }
+
+  async press(name: string, button: string) {
+    await this.row(name).getByRole("button", { name: button, exact: true }).click();
+  }
+
   async forgetToken(name: string) {
     const row = this.row(name);
     await row.getByText("Edit", { exact: true }).click();

@@ -22,10 +22,10 @@ async function turnOn(page: Page) {
   await part.getByRole("button", { name: "Set up a second factor" }).click();
   await expect(part.getByRole("img", { name: "QR code for the authenticator app" }).locator("svg")).toBeVisible();
   const secret = (await part.getByTestId("factor-secret").textContent())!;
-  await part.getByLabel("Code of now").fill("000000");
+  await part.getByLabel("Current code").fill("000000");
   await part.getByRole("button", { name: "Turn on" }).click();
   await expect(part.getByText(/is not the code of this moment/i)).toBeVisible();
-  await part.getByLabel("Code of now").fill(code(secret));
+  await part.getByLabel("Current code").fill(code(secret));
   await part.getByRole("button", { name: "Turn on" }).click();
   const codes = part.getByRole("list", { name: "Recovery codes" }).getByRole("listitem");
   await expect(codes).toHaveCount(8);
@@ -86,11 +86,11 @@ for (const javaScriptEnabled of [true, false]) {
       await expect(sessions).toHaveCount(2);
       await expect(sessions.filter({ hasText: "This one" })).toHaveCount(1);
       const form = page.getByRole("region", { name: "Password", exact: true });
-      await form.getByLabel("Password of now", { exact: true }).fill("a wrong one");
+      await form.getByLabel("Current password", { exact: true }).fill("a wrong one");
       await form.getByLabel("New password", { exact: true }).fill("another fine phrase");
       await form.getByRole("button", { name: "Change password" }).click();
-      await expect(form.getByLabel("Password of now", { exact: true })).toHaveAttribute("aria-invalid", "true");
-      await form.getByLabel("Password of now", { exact: true }).fill(ADMIN.password);
+      await expect(form.getByLabel("Current password", { exact: true })).toHaveAttribute("aria-invalid", "true");
+      await form.getByLabel("Current password", { exact: true }).fill(ADMIN.password);
       await form.getByLabel("New password", { exact: true }).fill("another fine phrase");
       await form.getByRole("button", { name: "Change password" }).click();
       await expect(sessions).toHaveCount(1);

@@ -1,10 +1,12 @@
 // Backends: added, tested, changed, switched and removed, and what a wrong address says.
 
-import { expect, test } from "../fixtures.ts";
+import { expect, generate, test } from "../fixtures.ts";
 import { App } from "../pages/app.ts";
 import { BackendsPage } from "../pages/backends.ts";
 
-test.beforeEach(({ page }) => new App(page).open("/admin/backends"));
+test.beforeEach(async ({ page, javaScriptEnabled }) => {
+  if (javaScriptEnabled !== false) await new App(page).open("/admin/backends");
+});
 
 test("a backend is added, tested, changed, disabled, enabled and removed", async ({ page, startFake, fortress }) => {
   const fake = await startFake("--models", "qwen3:4b,gemma3", "--version", "0.9.9");
@@ -76,4 +78,85 @@ test("faults of the form stand beside their fields and keep what was typed", asy
   await expect(url).toHaveAttribute("aria-invalid", "true");
   await expect(url).toHaveValue("not an address");
   await expect(backends.row("broken")).toHaveCount(0);
+});
+
+test("how much of the work a backend gets is set when it is added, and changed", async ({ page, startFake, fortress, problems }) => {
+  problems.allow(/Failed to load resource/);
+  const fake = await startFake("--models", "shared:1b");
+  const backends = new BackendsPage(page);
+  await expect(backends.form.getByLabel("Weight", { exact: true }), "the simple case stays simple").toBeHidden();
+  await backends.openShare(backends.form);
+  await backends.form.getByLabel("Requests at once", { exact: true }).fill("4");
+  await backends.form.getByLabel("Weight", { exact: true }).fill("3");
+  const row = await backends.add("shared", fake.url);
+  await expect(row).toContainText("At most 4 at once");
+  await expect(row).toContainText("Weight 3");
+  await expect(row).not.toContainText(/Priority \d/);
+
+  // What is not as usual is shown at once.
+  await backends.edit("shared", { Weight: "101", Priority: "7" });
+  await expect(row.getByLabel("Weight", { exact: true })).toHaveAccessibleDescription(/whole number from 1 to 100/);
+  await expect(row.getByLabel("Priority", { exact: true }), "what was typed stays").toHaveValue("7");
+  await expect(row).toContainText("Weight 3");
+  await row.getByLabel("Weight", { exact: true }).fill("");
+  await row.getByLabel("Requests at once", { exact: true }).fill("");
+  await row.getByRole("button", { name: "Save backend" }).click();
+  await expect(row).toContainText("Priority 7");
+  await expect(row).not.toContainText("Weight 3");
+  await expect(row).not.toContainText("At most 4");
+  const [stored] = JSON.parse(await fortress.run("backend", "list", "--json")).filter((backend: { name: string }) => backend.name === "shared");
+  expect([stored.parallel, stored.weight, stored.priority]).toEqual([null, 1, 7]);
+  await backends.remove("shared");
+});
+
+test("a backend is drained while it answers, followed without a reload, and taken back", async ({ page, startFake, fortress, key }) => {
+  const fake = await startFake("--models", "drained:1b");
+  const backends = new BackendsPage(page);
+  const row = await backends.add("leaving", fake.url);
+  await expect(row).toContainText("Up");
+  await fortress.waitForModel("drained:1b", key);
+  await fake.hold();
+  try {
+    const running = generate(fortress.url, key, "hello", "drained:1b");
+    await fake.waitFor("hello");
+    await backends.press("leaving", "Drain");
+    await expect(row).toContainText("Draining, 1 request left");
+    expect(await generate(fortress.url, key, "too late", "drained:1b")).toBe(503);
+    await fake.open();
+    expect(await running).toBe(200);
+    await expect(row).toContainText("Drained");
+  } finally {
+    await fake.open();
+  }
+  await backends.press("leaving", "Take back");
+  await expect(row).toContainText("Up");
+  await expect(row).not.toContainText("Drained");
+  expect(await generate(fortress.url, key, "again", "drained:1b")).toBe(200);
+  await backends.remove("leaving");
+});
+
+test.describe("without JavaScript", () => {
+  test.use({ javaScriptEnabled: false });
+
+  test("a backend is drained and taken back, and a fault keeps what was typed", async ({ page, startFake, fortress }) => {
+    const fake = await startFake("--models", "plain:1b");
+    await fortress.run("backend", "add", "--name", "plain", "--url", fake.url);
+    await page.goto("/admin/backends");
+    const backends = new BackendsPage(page);
+    const row = backends.row("plain");
+    await backends.press("plain", "Drain");
+    await expect(row).toContainText("Drained");
+    await backends.press("plain", "Take back");
+    await expect(row).not.toContainText("Drained");
+    await row.getByText("Edit", { exact: true }).click();
+    await backends.openShare(row);
+    await row.getByLabel("Weight", { exact: true }).fill("many");
+    await row.getByRole("button", { name: "Save backend" }).click();
+    await expect(row.getByLabel("Weight", { exact: true }), "opened because something in it is wrong").toBeVisible();
+    await expect(row.getByLabel("Weight", { exact: true })).toHaveValue("many");
+    await row.getByLabel("Weight", { exact: true }).fill("2");
+    await row.getByRole("button", { name: "Save backend" }).click();
+    await expect(row).toContainText("Weight 2");
+    await fortress.run("backend", "remove", "plain");
+  });
 });

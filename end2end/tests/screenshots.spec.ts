@@ -2,14 +2,16 @@
 
 import { copyFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { MODELS, NOBODY, expect, generate, test } from "../fixtures.ts";
+import { ADMIN, MODELS, NOBODY, expect, generate, test } from "../fixtures.ts";
+import { code } from "../pages/administrators.ts";
 import { alive, App } from "../pages/app.ts";
 import { DashboardPage } from "../pages/dashboard.ts";
+import { LoginPage } from "../pages/login.ts";
 import { SetupPage } from "../pages/setup.ts";
 
 const FOLDER = resolve(import.meta.dirname, "../test-results/screenshots");
 const SIZES = { wide: { width: 1440, height: 900 }, narrow: { width: 390, height: 844 } };
-const PAGES = { dashboard: "/admin", backends: "/admin/backends", users: "/admin/users", settings: "/admin/settings", administrators: "/admin/administrators", account: "/admin/account", confirm: "/admin/confirm", help: "/admin/help" };
+const PAGES = { dashboard: "/admin", backends: "/admin/backends", users: "/admin/users", settings: "/admin/settings", network: "/admin/network", audit: "/admin/audit", administrators: "/admin/administrators", account: "/admin/account", confirm: "/admin/confirm", help: "/admin/help" };
 
 for (const [size, viewport] of Object.entries(SIZES)) {
   for (const colorScheme of ["light", "dark"] as const) {
@@ -49,6 +51,26 @@ for (const [size, viewport] of Object.entries(SIZES)) {
           await setup.createKey();
           await expect(page.getByRole("radio", { name: "curl" })).toBeVisible();
           await shoot(page, `setup-4-${size}-${colorScheme}`);
+        });
+
+        test("the second factor", async ({ page, start }) => {
+          const { url } = await start({ ADMIN_USER: ADMIN.name, ADMIN_PASSWORD: ADMIN.password });
+          await page.goto(`${url}/admin/account`);
+          await new LoginPage(page).signIn(ADMIN.name, ADMIN.password);
+          await alive(page);
+          const part = page.getByRole("region", { name: "Second factor" });
+          await part.getByRole("button", { name: "Set up a second factor" }).click();
+          await expect(part.getByRole("img").locator("svg")).toBeVisible();
+          await shoot(page, `factor-1-${size}-${colorScheme}`);
+          await part.getByLabel("Current code").fill(code((await part.getByTestId("factor-secret").textContent())!));
+          await part.getByRole("button", { name: "Turn on" }).click();
+          await expect(part.getByRole("list", { name: "Recovery codes" })).toBeVisible();
+          await shoot(page, `factor-2-${size}-${colorScheme}`);
+          await page.context().clearCookies();
+          await page.goto(`${url}/admin/login`);
+          await new LoginPage(page).send(ADMIN.name, ADMIN.password);
+          await expect(page.getByRole("heading", { name: "Enter your code" })).toBeVisible();
+          await shoot(page, `code-${size}-${colorScheme}`);
         });
       });
     });

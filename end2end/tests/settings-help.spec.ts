@@ -64,6 +64,33 @@ test.describe("settings", () => {
     await expect(settings.field("Requests")).toHaveValue("2");
   });
 
+  test("the strategy is chosen, explained on the Help page, and given up again", async ({ page, start }) => {
+    const fortress = await start({ ADMIN_USER: ADMIN.name, ADMIN_PASSWORD: ADMIN.password, BALANCE: "weighted" });
+    const settings = new SettingsPage(page);
+    await page.goto(`${fortress.url}/admin/settings`);
+    await new LoginPage(page).send(ADMIN.name, ADMIN.password);
+    await new App(page).expectPage("Settings");
+    await alive(page);
+    const strategy = settings.field("Strategy");
+    await expect(strategy).toHaveValue("weighted");
+    await expect(strategy).toHaveAccessibleDescription(/Set by the environment/);
+    await strategy.selectOption("round-robin");
+    await settings.save({ "Requests that may wait": "0" });
+    await expect(settings.saved).toBeVisible();
+    await expect(strategy).toHaveAccessibleDescription(/overrides the environment/);
+    await page.goto(`${fortress.url}/admin/help`);
+    const routing = page.locator("#routing");
+    await expect(routing.locator("dt").filter({ hasText: "in force" })).toContainText("Round robin");
+    await expect(routing).toContainText("no queue is kept");
+    await page.goto(`${fortress.url}/admin/settings`);
+    await alive(page);
+    await strategy.selectOption({ label: "As the environment says, or the default" });
+    await settings.save({ "Requests that may wait": "", "Longest wait (seconds)": "30" });
+    await expect(settings.saved).toBeVisible();
+    await expect(strategy).toHaveValue("weighted");
+    await expect(settings.field("Requests that may wait")).toHaveValue("1000");
+  });
+
   test("a Redis address is tried and its state said honestly", async ({ page, start, startFake }) => {
     const gone = await startFake();
     await gone.stop();

@@ -26,6 +26,7 @@ use crate::{
     tasks::control_socket::ControlSocket,
     tls::TlsDoor,
 };
+pub use files::check_data_dir;
 use files::{DataDirLock, make_data_dir};
 use open::open;
 pub use open::{StartError, offline};
@@ -102,6 +103,14 @@ impl Application {
             admin.spawn(open(parts, gateway)).await.map_err(StartError::other)??
         };
         let (control, read_only) = (opened.control, opened.read_only);
+        if let Some((user, password)) = config.admin.clone() {
+            let control = control.clone();
+            admin.spawn(async move {
+                if let Some(warning) = control.unused_credentials(&user, &password).await {
+                    tracing::warn!("{warning}");
+                }
+            });
+        }
         let stopping = CancellationToken::new();
         let edge = Edge {
             gateway: gateway.clone(),

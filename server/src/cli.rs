@@ -4,6 +4,7 @@
 
 mod arguments;
 mod audit;
+mod backend;
 mod backup;
 mod output;
 mod passphrase;
@@ -21,16 +22,20 @@ use std::{
 
 use clap::Parser;
 use control::command::Reply;
-use domain::error::AdminError;
+use domain::{error::AdminError, key::UNLISTED};
 
 use crate::{
     application,
     config::{Config, Fault, Faults, Layered, RawConfig},
 };
-use arguments::{Arguments, Verb};
+use arguments::{Arguments, Ask, Verb};
+use backend::Backend;
 
 /// Exit code where something that was given has to be changed (sysexits' EX_USAGE).
 const EXIT_USAGE: u8 = 64;
+/// `check` opens no database and cannot tell whether there is an administrator.
+const ADMIN_HINT: &str = "ADMIN_USER and ADMIN_PASSWORD make the first administrator and are not used once there is one: \
+    `ollama-fortress admin reset-password NAME` changes a password.\n";
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
@@ -99,6 +104,9 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Verb::Restore(restore) => restore.run(arguments.json),
         Verb::Ask(ask) => {
             let config = Config::load()?;
+            if let Ask::Backend(Backend::Drain(drain)) = *ask {
+                return show(backend::drain(&config, drain)?, arguments.json);
+            }
             show(remote::ask(&config, ask.into_command()?)?, arguments.json)
         }
     }
@@ -106,6 +114,11 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
 
 /// Prints a reply. A reader that has seen enough (`| head -1`) is no failure, unless what it did not read was a key.
 fn show(reply: Reply, json: bool) -> Result<(), Failure> {
+    if let Reply::Keys(keys) = &reply {
+        // A failure to warn is no failure of what was asked.
+        let mut unlisted = keys.iter().filter(|key| key.unlisted);
+        let _ = unlisted.try_for_each(|key| output::warn(&format!("op_{}: {UNLISTED}", key.id)));
+    }
     let key = if let Reply::CreatedKey(created) = &reply { Some(created.view.id.clone()) } else { None };
     match (output::print(reply, json), key) {
         (Ok(()), _) => Ok(()),
@@ -121,8 +134,16 @@ fn show(reply: Reply, json: bool) -> Result<(), Failure> {
 fn check(json: bool) -> Result<(), Failure> {
     let raw = RawConfig::read(&Layered::load());
     output::print_config(&raw.list(), json).map_err(|error| Failure::new(format_args!("cannot print: {error}")))?;
-    Config::try_from(raw)?;
-    Ok(())
+    if !json && raw.given("ADMIN_PASSWORD").is_some() {
+        output::text(ADMIN_HINT).map_err(|error| Failure::new(format_args!("cannot print: {error}")))?;
+    }
+    let (folder, _) = raw.data_dir();
+    let unusable = application::check_data_dir(&folder).map_err(|message| Fault::new("DATA_DIR", message)).err();
+    let mut faults = Config::try_from(raw).err().unwrap_or(Faults(Vec::new()));
+    if !faults.0.iter().any(|fault| fault.name == "DATA_DIR") {
+        faults.0.extend(unusable);
+    }
+    if faults.0.is_empty() { Ok(()) } else { Err(faults.into()) }
 }
 
 fn report(failure: &Failure) -> ExitCode {

@@ -6,7 +6,7 @@ mod route;
 mod sanity;
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     panic::AssertUnwindSafe,
     sync::{
         Arc,
@@ -100,26 +100,31 @@ impl Edge {
         if let Some((status, sentence)) = sanity::fault(&request) {
             return refuse(&self.gateway, request.uri().path(), status, sentence);
         }
+        let Some(caller) = self.proxies.client(peer, request.headers()) else {
+            tracing::warn!(proxy = %peer.ip(), "a trusted proxy wrote an X-Forwarded-For that is no address");
+            let sentence =
+                "the proxy in front of the gateway wrote an X-Forwarded-For that is no address: mend it there";
+            return refuse(&self.gateway, request.uri().path(), StatusCode::BAD_REQUEST, sentence);
+        };
         let route = Route::on(self.planes, request.method(), request.uri().path(), request.headers());
         if self.transport == Transport::PlainOnTls && !matches!(route, Route::Alive | Route::Ready) {
             return self.to_tls(&request, &route);
         }
-        if let Some(refusal) = self.bar(&route, &request, peer) {
+        if let Some(refusal) = self.bar(&route, &request, caller.ip()) {
             return refusal;
         }
         match route {
             Route::Gateway => {
-                let client = self.proxies.client(peer, request.headers());
                 let cors = Cors::of(request.headers(), &self.control.doors().cors);
                 if let Some(answer) = cors.preflight(&request) {
                     return answer;
                 }
-                let mut response = self.gateway.handle(request, client).await;
+                let mut response = self.gateway.handle(request, caller).await;
                 cors.mark(response.headers_mut());
                 response
             }
             Route::Admin => {
-                let client = self.client(&request, peer);
+                let client = self.client(&request, peer, caller.ip());
                 self.admin.call(request, client).await
             }
             Route::ToAdmin => reply::see_admin(),
@@ -136,16 +141,19 @@ impl Edge {
         }
     }
 
-    /// The refusal for an address that the lists keep out of a plane. Health checks are for everybody.
-    fn bar(&self, route: &Route, request: &Request<Incoming>, peer: SocketAddr) -> Option<Response<Body>> {
+    /// The refusal for an address that the lists keep out of a plane. Health checks are for everybody who is not denied:
+    /// whoever looks after the machine need not be among those who are allowed to use it.
+    fn bar(&self, route: &Route, request: &Request<Incoming>, address: IpAddr) -> Option<Response<Body>> {
         let doors = self.control.doors();
+        let is_health = matches!(route, Route::Alive | Route::Ready);
         let rules = match route {
             Route::Gateway => &doors.api,
             Route::Admin | Route::ToAdmin | Route::File(_) => &doors.admin,
-            _ => return None,
+            Route::Alive | Route::Ready if self.planes == Planes::Admin => &doors.admin,
+            Route::Alive | Route::Ready => &doors.api,
+            Route::WrongMethod | Route::Nothing => return None,
         };
-        let address = self.proxies.client(peer, request.headers()).ip();
-        if rules.admits(address) {
+        if if is_health { !rules.denied.contains(address) } else { rules.admits(address) } {
             return None;
         }
         tracing::debug!(%address, path = request.uri().path(), "an address that the lists keep out");
@@ -182,11 +190,11 @@ impl Edge {
         }
     }
 
-    fn client(&self, request: &Request<Incoming>, peer: SocketAddr) -> Client {
+    fn client(&self, request: &Request<Incoming>, peer: SocketAddr, address: IpAddr) -> Client {
         let headers = request.headers();
         let user_agent = headers.get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
         Client {
-            address: self.proxies.client(peer, headers).ip(),
+            address,
             user_agent: user_agent.unwrap_or_default().chars().take(200).collect(),
             https: self.is_https(headers, peer),
         }

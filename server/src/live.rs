@@ -1,6 +1,6 @@
 //! `GET /admin/live`: the live status as server-sent events; with `?user=ID`, where the keys of that user stand instead of
 //! the fleet. The present status at once, then every change, until the
-//! session ends, the browser goes away, or the process stops.
+//! session ends, its address is kept out of the admin pages, the browser goes away, or the process stops.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -58,6 +58,8 @@ struct Reader {
     live: Live,
     actor: Actor,
     status: watch::Receiver<Arc<LiveStatus>>,
+    /// Whose addresses come in was changed.
+    doors: watch::Receiver<()>,
     first: bool,
     /// Whose keys' standings are told in place of the fleet.
     user: Option<UserRef>,
@@ -65,10 +67,9 @@ struct Reader {
 }
 
 fn events(live: Live, actor: Actor, user: Option<UserRef>) -> impl Stream<Item = Result<Event, Infallible>> {
-    let status = live.control.live(&actor);
-    stream::unfold(Reader { live, actor, status, first: true, user, standings: Vec::new() }, |mut reader| async move {
-        reader.next().await.map(|event| (Ok(event), reader))
-    })
+    let (status, doors) = (live.control.live(&actor), live.control.doors_moved());
+    let reader = Reader { live, actor, status, doors, first: true, user, standings: Vec::new() };
+    stream::unfold(reader, |mut reader| async move { reader.next().await.map(|event| (Ok(event), reader)) })
 }
 
 impl Reader {
@@ -104,6 +105,11 @@ impl Reader {
                 changed = self.status.changed() => {
                     changed.ok()?;
                     return self.live.control.is_live(&self.actor).then_some(());
+                }
+                Ok(()) = self.doors.changed() => {
+                    if !self.live.control.is_live(&self.actor) {
+                        return None;
+                    }
                 }
                 _ = check.tick() => {
                     if !self.live.control.is_live(&self.actor) {

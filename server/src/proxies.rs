@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -19,24 +19,23 @@ impl TrustedProxies {
     }
 
     /// The client's address: the right-most one in `X-Forwarded-For` that is no trusted proxy, or the peer itself. Keeps
-    /// the peer's port, which means nothing then.
-    pub fn client(&self, peer: SocketAddr, headers: &HeaderMap) -> SocketAddr {
+    /// the peer's port, which means nothing then. `None` where a trusted proxy wrote something else than an address: the
+    /// proxy is not who called, and nobody knows who did, so that no list could be kept.
+    pub fn client(&self, peer: SocketAddr, headers: &HeaderMap) -> Option<SocketAddr> {
         // IPv4 callers of a dual-stack listener are still IPv4 callers.
         let mut address = peer.ip().to_canonical();
         if self.trusts(address) {
-            let lines: Vec<&str> =
-                headers.get_all(FORWARDED_FOR).iter().filter_map(|line| line.to_str().ok()).collect();
-            let hops = lines.iter().rev().flat_map(|line| line.rsplit(',')).map(str::trim);
-            for hop in hops {
-                // Text that is no address ends the chain: what stands left of it was not written by somebody we trust.
-                let Some(next) = parse(hop) else { break };
-                address = next;
+            let lines: Vec<&[u8]> = headers.get_all(FORWARDED_FOR).iter().map(HeaderValue::as_bytes).collect();
+            let hops = lines.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b','));
+            // Empty places in a list mean nothing.
+            for hop in hops.map(<[u8]>::trim_ascii).filter(|hop| !hop.is_empty()) {
+                address = std::str::from_utf8(hop).ok().and_then(parse)?;
                 if !self.trusts(address) {
                     break;
                 }
             }
         }
-        SocketAddr::new(address, peer.port())
+        Some(SocketAddr::new(address, peer.port()))
     }
 
     /// A trusted proxy says that the client's side of the connection is TLS.
@@ -53,16 +52,20 @@ impl TrustedProxies {
     }
 }
 
-/// An address as proxies write it: bare, with a port, or in brackets.
+/// An address as proxies write it: bare, with a zone, with a port, or in brackets.
 fn parse(hop: &str) -> Option<IpAddr> {
-    let bare = || hop.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
+    let bare = || {
+        let inner = hop.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(hop);
+        match inner.split_once('%') {
+            Some((address, zone)) if !zone.is_empty() => address.parse().ok().map(IpAddr::V6),
+            _ => inner.parse().ok(),
+        }
+    };
     bare().or_else(|| hop.parse::<SocketAddr>().ok().map(|address| address.ip())).map(|address| address.to_canonical())
 }
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn client(trusted: &[&str], peer: &str, forwarded: &[&'static str]) -> String {
@@ -71,7 +74,8 @@ mod tests {
         for line in forwarded {
             headers.append(FORWARDED_FOR, HeaderValue::from_static(line));
         }
-        proxies.client(SocketAddr::new(peer.parse().unwrap(), 1), &headers).ip().to_string()
+        let client = proxies.client(SocketAddr::new(peer.parse().unwrap(), 1), &headers);
+        client.map_or_else(|| "nobody knows".to_owned(), |client| client.ip().to_string())
     }
 
     #[test]
@@ -86,8 +90,35 @@ mod tests {
         assert_eq!(client(&proxies, "10.0.0.1", &["198.51.100.7"]), "198.51.100.7");
         assert_eq!(client(&proxies, "10.0.0.1", &["1.1.1.1, 198.51.100.7, 10.0.0.2"]), "198.51.100.7");
         assert_eq!(client(&proxies, "10.0.0.1", &["1.1.1.1", "198.51.100.7"]), "198.51.100.7");
-        assert_eq!(client(&proxies, "10.0.0.1", &["1.1.1.1, unknown, 10.0.0.2"]), "10.0.0.2");
         assert_eq!(client(&proxies, "10.0.0.1", &[]), "10.0.0.1");
+        assert_eq!(client(&proxies, "10.0.0.1", &["", " , "]), "10.0.0.1");
+        assert_eq!(client(&proxies, "10.0.0.1", &["198.51.100.7, , 10.0.0.2,"]), "198.51.100.7");
+    }
+
+    /// The proxy's own address is on the lists of those who may come in.
+    #[test]
+    fn what_cannot_be_read_makes_nobody_the_proxy() {
+        let proxies = ["10.0.0.0/8"];
+        for forwarded in [
+            &["unknown"][..],
+            &["203.0.113.6, garbage"],
+            &["1.1.1.1, unknown, 10.0.0.2"],
+            &["\"203.0.113.6\""],
+            &["203.0.113.6", "_hidden"],
+            &["203.0.113.6%eth0"],
+            &["203.0.113.6\u{e9}"],
+        ] {
+            let mut headers = HeaderMap::new();
+            for line in forwarded {
+                headers.append(FORWARDED_FOR, HeaderValue::from_bytes(line.as_bytes()).unwrap());
+            }
+            let proxies = TrustedProxies::new(proxies.iter().map(|text| text.parse().unwrap()).collect());
+            assert_eq!(proxies.client("10.0.0.1:1".parse().unwrap(), &headers), None, "{forwarded:?}");
+        }
+        // Left of the client anybody may have written anything, and a stranger's header is not looked at.
+        assert_eq!(client(&proxies, "10.0.0.1", &["garbage, 198.51.100.7, 10.0.0.2"]), "198.51.100.7");
+        assert_eq!(client(&proxies, "203.0.113.9", &["garbage"]), "203.0.113.9");
+        assert_eq!(client(&proxies, "10.0.0.1", &["fe80::1%eth0"]), "fe80::1");
     }
 
     #[test]

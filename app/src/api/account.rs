@@ -44,7 +44,7 @@ pub async fn start_factor() -> Result<FactorSetup, AppError> {
 #[server(name = CancelFactor, prefix = "/admin/fn", endpoint = "account/factor-cancel")]
 pub async fn cancel_factor() -> Result<(), AppError> {
     let (control, actor) = crate::ssr::signed_in()?;
-    control.forget_factor_setup(&actor);
+    control.cancel_second_factor(&actor);
     Ok(())
 }
 

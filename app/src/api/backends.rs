@@ -1,6 +1,8 @@
 //! Backends: list, add, edit, switch, remove, test.
 
-use domain::backend::{AddBackend, BackendRef, BackendView, EditBackend, ProbeAddress, ProbeReport, SetBackendEnabled};
+use domain::backend::{
+    AddBackend, BackendRef, BackendView, EditBackend, ProbeAddress, ProbeReport, SetBackendDraining, SetBackendEnabled,
+};
 use leptos::{prelude::*, server_fn::codec::GetUrl};
 
 use super::Private;
@@ -28,6 +30,12 @@ pub async fn edit_backend(input: Private<EditBackend>) -> Result<BackendView, Ap
 pub async fn set_backend_enabled(input: SetBackendEnabled) -> Result<BackendView, AppError> {
     let (control, actor) = crate::ssr::signed_in()?;
     Ok(control.set_backend_enabled(&actor, input).await?)
+}
+
+#[server(name = DrainBackend, prefix = "/admin/fn", endpoint = "backends/draining")]
+pub async fn set_backend_draining(input: SetBackendDraining) -> Result<BackendView, AppError> {
+    let (control, actor) = crate::ssr::signed_in()?;
+    Ok(control.set_backend_draining(&actor, input).await?)
 }
 
 #[server(name = RemoveBackend, prefix = "/admin/fn", endpoint = "backends/remove")]

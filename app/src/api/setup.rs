@@ -58,7 +58,7 @@ pub async fn find_backends() -> Result<FoundBackends, AppError> {
 /// environment named already is kept, with the token if one is given.
 #[server(name = UseBackend, prefix = "/admin/fn", endpoint = "setup/backend")]
 pub async fn use_backend(input: Private<ProbeAddress>) -> Result<(), AppError> {
-    use domain::backend::{AddBackend, BackendView, EditBackend};
+    use domain::backend::{AddBackend, EditBackend};
 
     let (control, actor) = crate::ssr::signed_in()?;
     if control.setup_step(None, Some(&actor)) != SetupStep::Backend {
@@ -73,13 +73,12 @@ pub async fn use_backend(input: Private<ProbeAddress>) -> Result<(), AppError> {
     match known {
         None => {
             let name = crate::format::backend_name(&report.url);
-            control.add_backend(&actor, AddBackend { name, url: report.url, token: input.token }).await?;
+            control.add_backend(&actor, AddBackend::new(name, report.url, input.token)).await?;
         }
-        Some(BackendView { id, name, url, .. }) => {
+        Some(known) => {
             if !input.token.is_empty() {
-                control
-                    .edit_backend(&actor, EditBackend { id, name, url, token: input.token, clear_token: false })
-                    .await?;
+                let edit = EditBackend { token: input.token, ..EditBackend::of(&known) };
+                control.edit_backend(&actor, edit).await?;
             }
             control.keep_backends(&actor)?;
         }

@@ -7,6 +7,7 @@ use leptos::prelude::*;
 pub fn BackendBadge(#[prop(into)] state: Signal<BackendState>) -> impl IntoView {
     let look = move || match state.get() {
         BackendState::Up => ("Up", "status status-success"),
+        BackendState::Draining => ("Draining", "status status-info"),
         BackendState::Down => ("Down", "status status-error"),
         BackendState::Disabled => ("Disabled", "status status-neutral"),
         BackendState::Unknown => ("Unknown", "status status-warning"),

@@ -4,6 +4,7 @@ use leptos::{html, prelude::*, server_fn::ServerFn};
 
 use super::{
     action::{SubmitButton, on_success, refresh_after},
+    disclosure::{Disclosure, close},
     fault::FormFault,
     field::Hidden,
     refresh::Refresh,
@@ -53,6 +54,26 @@ pub fn Section(title: &'static str, #[prop(optional, into)] note: Option<String>
         </fieldset>
     }
     .into_any()
+}
+
+/// A part that opens in place, with the form of `action` in `children`: open from the start where that was refused. After
+/// every success it closes, and the data of the page is asked for again.
+#[component]
+pub fn FormDisclosure<S>(
+    action: ServerAction<S>,
+    label: &'static str,
+    refresh: Refresh,
+    children: Children,
+) -> impl IntoView
+where
+    S: ServerFn<Error = AppError> + Clone + Send + Sync + 'static,
+    S::Output: Send + Sync + 'static,
+{
+    let refused = action.value().with_untracked(Option::is_some);
+    let details = NodeRef::<html::Details>::new();
+    refresh_after(action, refresh);
+    on_success(action, move || close(details));
+    view! { <Disclosure label details open=refused>{children()}</Disclosure> }.into_any()
 }
 
 /// What the form of `switch` holds: enables what is disabled and disables what is enabled.

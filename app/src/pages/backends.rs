@@ -3,11 +3,13 @@
 mod add;
 mod card;
 mod edit;
+mod share;
 
-use domain::{admin::Role, backend::BackendView};
+use domain::{admin::Role, backend::BackendView, live::LiveStatus};
 use leptos::prelude::*;
 
 use self::{add::AddBackendForm, card::BackendCard};
+use super::dashboard::feed;
 use crate::{
     api::backends::list_backends,
     components::{
@@ -23,6 +25,7 @@ use crate::{
 pub fn BackendsPage() -> impl IntoView {
     let refresh = Refresh::new();
     let backends = Resource::new(move || refresh.count(), |_| list_backends());
+    let live = feed::follow(LiveStatus::default()).status;
     view! {
         <PageHeader title="Backends" />
         <Behind refresh />
@@ -31,12 +34,56 @@ pub fn BackendsPage() -> impl IntoView {
             <Listing list=backends refresh empty="No backend yet. Add the address of an Ollama below; its models appear by themselves." let:backends>
                 <ul role="list" class="flex flex-col gap-3">
                     <Rows
-                        items=backends key=|backend: &BackendView| backend.id.to_string()
+                        items=Signal::derive(move || live.with(|live| backends.with(|backends| as_of_now(backends, live)))) key=|backend: &BackendView| backend.id.to_string()
                         row=move |backend| view! { <BackendCard backend refresh /> }
                     />
                 </ul>
             </Listing>
             {may(Role::Operator).then(|| view! { <AddBackendForm refresh /> })}
         </div>
+    }
+}
+
+/// The list as it was read, with what changes from moment to moment as the live status has it. Where that is of a moment
+/// before the last change, it is left out.
+fn as_of_now(backends: &[BackendView], live: &LiveStatus) -> Vec<BackendView> {
+    let now = |backend: &BackendView| {
+        let marks = |view: &BackendView| (view.id.clone(), view.url.clone(), view.enabled, view.draining);
+        let Some(live) = live.backends.iter().find(|view| marks(view) == marks(backend)) else {
+            return backend.clone();
+        };
+        BackendView {
+            state: live.state,
+            models: live.models.clone(),
+            version: live.version.clone(),
+            in_flight: live.in_flight,
+            last_error: live.last_error.clone(),
+            limit: live.limit,
+            breakers: live.breakers.clone(),
+            ..backend.clone()
+        }
+    };
+    backends.iter().map(now).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{backend::BackendState, id::BackendId};
+
+    use super::*;
+
+    #[test]
+    fn the_live_status_goes_into_the_list_unless_it_is_of_before() {
+        let id = BackendId::new("0123456789ab").unwrap();
+        let stored =
+            BackendView { draining: true, weight: 3, ..BackendView::new(id, "gpu".into(), "http://gpu".into()) };
+        let seen = BackendView { state: BackendState::Draining, in_flight: 2, weight: 1, ..stored.clone() };
+        let live = |view: &BackendView| LiveStatus { backends: vec![view.clone()], ..LiveStatus::default() };
+        let now = as_of_now(std::slice::from_ref(&stored), &live(&seen));
+        assert_eq!((now[0].state, now[0].in_flight, now[0].weight), (BackendState::Draining, 2, 3));
+        let before = BackendView { draining: false, state: BackendState::Up, ..seen };
+        let now = as_of_now(std::slice::from_ref(&stored), &live(&before));
+        assert_eq!(now, std::slice::from_ref(&stored));
+        assert_eq!(as_of_now(std::slice::from_ref(&stored), &LiveStatus::default()), [stored]);
     }
 }

@@ -60,7 +60,7 @@ fn NetworkForm(network: NetworkView, save: ServerAction<StoreNetwork>) -> impl I
                 </p>
                 <Section title="Who may call the API">
                     <ListSetting save label="Allowed for the API" name="allowed_ips" value=network.allowed_ips hint="Empty: everybody with a key." />
-                    <ListSetting save label="Denied for the API" name="denied_ips" value=network.denied_ips hint="Refused with 403 whatever key they have." />
+                    <ListSetting save label="Denied for the API" name="denied_ips" value=network.denied_ips hint="Refused with 403 whatever key they have, also at /livez and /readyz." />
                 </Section>
                 <Section title="Who may open these pages" note=here>
                     <ListSetting

@@ -3,6 +3,7 @@
 mod endpoints;
 mod fields;
 mod redis;
+mod strategy;
 
 use domain::{
     admin::Role,
@@ -14,6 +15,7 @@ use self::{
     endpoints::EndpointProtection,
     fields::{DefaultLimit, NumberSetting, TextSetting},
     redis::{REDIS_TEST, RedisSetting, RedisTestForm},
+    strategy::Strategy,
 };
 use crate::{
     answer::typed_in,
@@ -61,6 +63,17 @@ fn SettingsForm(
                 <FormFault action=save fields=&SaveSettings::FIELDS />
                 <Section title="Default limit">
                     <DefaultLimit save limit=settings.default_limit />
+                </Section>
+                <Section title="Choosing a backend">
+                    <Strategy save balance=settings.balance />
+                    <NumberSetting
+                        save label="Requests that may wait" name="queue_max" value=settings.queue_max
+                        hint="When every backend with the model has all it takes, further requests wait, fairly between keys. 0: they are answered 503 at once."
+                    />
+                    <NumberSetting
+                        save label="Longest wait (seconds)" name="queue_seconds" value=settings.queue_seconds
+                        hint="Then a request that waits is answered 503 and may come again."
+                    />
                 </Section>
                 <Section title="Redis">
                     <RedisSetting save test url=settings.redis_url ca=settings.redis_ca has_password=settings.redis_has_password />

@@ -39,8 +39,8 @@ impl FactorSetups {
         lock(&self.0).get(session).filter(|(_, until)| now < *until).map(|(secret, _)| secret.clone())
     }
 
-    fn forget(&self, session: &[u8; 32]) {
-        lock(&self.0).remove(session);
+    fn forget(&self, session: &[u8; 32]) -> bool {
+        lock(&self.0).remove(session).is_some()
     }
 }
 
@@ -127,6 +127,7 @@ impl Control {
         }
         let secret = totp::new_secret()?;
         self.0.factor_setups.put(actor.token_hash, &secret, Now::read().instant);
+        self.note_done(actor, "second factor begun");
         factor_setup(&secret, actor, host)
     }
 
@@ -137,8 +138,15 @@ impl Control {
     }
 
     /// Gives up what is being set up.
-    pub fn forget_factor_setup(&self, actor: &Actor) {
-        self.0.factor_setups.forget(&actor.token_hash);
+    pub fn cancel_second_factor(&self, actor: &Actor) {
+        if self.forget_factor_setup(actor) {
+            self.note_done(actor, "second factor given up");
+        }
+    }
+
+    /// Whether something was being set up.
+    pub(crate) fn forget_factor_setup(&self, actor: &Actor) -> bool {
+        self.0.factor_setups.forget(&actor.token_hash)
     }
 
     /// The first code: from here on signing in asks for one. The recovery codes are in this answer and nowhere else.

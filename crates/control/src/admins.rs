@@ -12,8 +12,8 @@ use store::row::{AdminRow, Op, SessionRow};
 use zeroize::Zeroizing;
 
 use crate::{
-    Actor, Control, by::By, check, clock::Now, fault, login::ended, name, secrets::random, session::public_id,
-    state::State,
+    Actor, Control, by::By, check, clock::Now, fault, login::ended, name, password::Verdict, secrets::random,
+    session::public_id, state::State,
 };
 
 /// Somebody who could undo everything is left.
@@ -97,6 +97,28 @@ impl Control {
         .await?;
         self.0.sessions.end(|session| session.admin == input.id);
         Ok(())
+    }
+
+    /// What to tell an operator whose `ADMIN_USER` and `ADMIN_PASSWORD` are not the account they seem to be: they make the
+    /// first administrator and change none. Costs a password hash.
+    pub async fn unused_credentials(&self, user: &str, password: &str) -> Option<String> {
+        let state = self.state();
+        let admins = &state.rows.admins;
+        let Some(row) = name::find(admins.iter(), user, |row| &row.name) else {
+            return (!admins.is_empty()).then(|| {
+                "ADMIN_USER and ADMIN_PASSWORD are not used: there are administrators already, and none of this name. \
+                 `ollama-fortress admin create NAME` makes one more"
+                    .into()
+            });
+        };
+        let verdict = self.0.hasher.verify(password, Some(&row.password_hash)).await;
+        (verdict == Ok(Verdict::Wrong)).then(|| {
+            format!(
+                "ADMIN_PASSWORD is not the password of the administrator {0:?}, who exists already, and is not used. \
+                 `ollama-fortress admin reset-password {0}` changes it, and so does the Account page",
+                row.name
+            )
+        })
     }
 
     /// Ends one session of whomever.
@@ -206,7 +228,7 @@ impl Control {
         password_field: &str,
         password: &str,
     ) -> Result<AdminRow, AdminError> {
-        let name = check::account(name_field, name, password_field, password)
+        let name = check::new_account(name_field, name, password_field, password)
             .map_err(|fields| AdminError::Invalid { fields })?;
         let password_hash = self.0.hasher.hash(password).await?;
         let (id, created_at) = (random::id()?, Now::read().wall);

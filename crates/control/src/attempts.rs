@@ -1,7 +1,8 @@
 //! The login lock-out: five failures of an address or an account within five minutes, a hundred of everybody together. A
 //! try is reserved before its password is hashed, so that two hundred tries at once cost five hashes. Whoever is known has a
 //! count of its own, which nobody else's guesses fill: a device by its cookie, a session, and, for the account's count, an
-//! address that signed in before. With Redis the counts of all gateways are added up there, which can lock and never unlock.
+//! address that signed in before. With Redis the counts of all gateways are added up there, which can lock and never unlock;
+//! what it locked stays so where it was heard of, should it be lost.
 
 mod shared;
 
@@ -82,6 +83,8 @@ struct Inner {
     failures: HashMap<Name, Vec<Try>>,
     known: HashSet<Name>,
     tries: u64,
+    /// Counters that Redis said were full, and until when. They count while Redis is silent.
+    closed: HashMap<Name, Instant>,
 }
 
 impl Attempts {
@@ -118,6 +121,7 @@ impl Attempts {
                 inner.take_back(counter.name, reservation.number);
             } else {
                 inner.failures.remove(&counter.name);
+                inner.closed.remove(&counter.name);
             }
         }
         if inner.known.len() >= CAPACITY {
@@ -134,7 +138,29 @@ impl Attempts {
 
     /// Forgets the failures of an account, for a password that was reset by the operator.
     pub fn forget(&self, account: &str) {
-        lock(&self.inner).failures.remove(&of_account(account));
+        let mut inner = lock(&self.inner);
+        inner.failures.remove(&of_account(account));
+        inner.closed.remove(&of_account(account));
+    }
+
+    /// Takes Redis's word for how long each counter of a try is full yet, in milliseconds; 0 for one that is not.
+    pub fn hear(&self, reservation: &Reservation, full_for: &[i64], now: Instant) {
+        let mut inner = lock(&self.inner);
+        for (counter, full_for) in reservation.counters.iter().zip(full_for) {
+            // A Redis that lies closes nothing for longer than a count can.
+            let full_for = u64::try_from(*full_for).map(Duration::from_millis).unwrap_or_default().min(WINDOW);
+            if full_for.is_zero() {
+                inner.closed.remove(&counter.name);
+            } else {
+                inner.hear_of(counter.name, now, now + full_for);
+            }
+        }
+    }
+
+    /// Whether one of its counters was full when Redis was last heard of, and would be yet.
+    pub fn was_closed(&self, reservation: &Reservation, now: Instant) -> bool {
+        let inner = lock(&self.inner);
+        reservation.counters.iter().any(|counter| inner.closed.get(&counter.name).is_some_and(|until| now < *until))
     }
 
     /// Drops what has lapsed.
@@ -180,6 +206,20 @@ impl Inner {
             times.retain(|time| now.duration_since(time.at) < WINDOW);
             !times.is_empty()
         });
+        self.closed.retain(|_, until| now < *until);
+    }
+
+    fn hear_of(&mut self, name: Name, now: Instant, until: Instant) {
+        if self.closed.len() >= CAPACITY {
+            self.closed.retain(|_, until| now < *until);
+        }
+        // Of too many, those that end first go first.
+        if self.closed.len() >= CAPACITY
+            && let Some(first) = self.closed.iter().min_by_key(|(_, until)| **until).map(|(name, _)| *name)
+        {
+            self.closed.remove(&first);
+        }
+        self.closed.insert(name, until);
     }
 
     fn make_room(&mut self, now: Instant) {

@@ -19,6 +19,12 @@ pub use self::{
 };
 use crate::{by::By, clock::Now, secrets::random, state::State};
 
+/// What the log calls those who are no account: no account may be called so.
+pub(crate) const ACTORS: [&str; 5] = [COMMAND_LINE, GATEWAY, refusals::STRANGER, refusals::UNKNOWN, refusals::OTHERS];
+pub(crate) const COMMAND_LINE: &str = "command line";
+/// What the gateway does by itself.
+pub(crate) const GATEWAY: &str = "gateway";
+
 /// Where the log is written out.
 pub const EXPORT_PATH: &str = "/admin/audit/export";
 /// The words for writing it out.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use domain::{
     backend::{
-        AddBackend, BackendRef, BackendState, BackendView, EditBackend, ProbeAddress, ProbeReport, SetBackendEnabled,
+        AddBackend, BackendRef, BackendState, BackendView, EditBackend, ProbeAddress, ProbeReport, SetBackendDraining,
+        SetBackendEnabled, Share,
     },
     error::{AdminError, FieldError},
     id::BackendId,
@@ -18,7 +19,7 @@ use url::Url;
 use crate::{
     Actor, Control, Inner,
     clock::Now,
-    fault, name,
+    doors, fault, name,
     secrets::{random, seal::Place},
     settings,
     setup::shown,
@@ -36,16 +37,20 @@ struct Form {
     url: Url,
     /// `None` where nothing was typed.
     token: Option<BackendToken>,
+    share: Share,
 }
 
 impl Form {
-    fn check(name: &str, url: &str, token: &str) -> Result<Self, AdminError> {
+    /// `share` is bound, weight and priority.
+    fn check(name: &str, url: &str, token: &str, share: [&str; 3]) -> Result<Self, AdminError> {
         let mut fields = Vec::new();
         let name = name::check("name", name).map_err(|fault| fields.push(fault));
         let url = check_url(url).map_err(|fault| fields.push(fault));
         let token = check_token(token).map_err(|fault| fields.push(fault));
-        match (name, url, token) {
-            (Ok(name), Ok(url), Ok(token)) => Ok(Self { name, url, token }),
+        let [parallel, weight, priority] = share;
+        let share = Share::from_fields(parallel, weight, priority).map_err(|faults| fields.extend(faults));
+        match (name, url, token, share) {
+            (Ok(name), Ok(url), Ok(token), Ok(share)) => Ok(Self { name, url, token, share }),
             _ => Err(AdminError::Invalid { fields }),
         }
     }
@@ -106,17 +111,42 @@ impl Control {
         self.look_at(&id).await
     }
 
+    /// Refuses an address outside the networks that backends may be in, unless the backend has it already.
+    async fn check_place(&self, url: &Url, own: Option<&BackendId>) -> Result<(), AdminError> {
+        let state = self.state();
+        if own.is_some_and(|id| state.backend(id).is_ok_and(|row| leads_to(row, url))) {
+            return Ok(());
+        }
+        let networks = doors::backend_networks(&state, &self.0.environment.network);
+        let checked = gateway::probe::check_networks(url, &networks).await;
+        checked.map_err(|message| AdminError::invalid("url", message))
+    }
+
     /// Stores it without reaching it.
     pub(crate) async fn store_backend(&self, actor: &Actor, input: &AddBackend) -> Result<BackendId, AdminError> {
         let by = actor.operates("backend added")?;
-        let form = Form::check(&input.name, &input.url, &input.token)?;
+        let share = [&*input.parallel, &*input.weight, &*input.priority];
+        let form = Form::check(&input.name, &input.url, &input.token, share)?;
+        self.check_place(&form.url, None).await?;
         let id: BackendId = random::id()?;
         self.mutate(by, |state| {
             form.check_fits(&self.0, state, None)?;
             // Sealed here and not before: the key may change until the write's turn comes.
             let sealed_token = self.seal_token(&id, form.token.as_ref())?;
             let (name, url, created_at) = (form.name.clone(), shown(&form.url), Now::read().wall);
-            let row = BackendRow { id: id.clone(), name, url, enabled: true, sealed_token, created_at };
+            let Share { parallel, weight, priority } = form.share;
+            let row = BackendRow {
+                id: id.clone(),
+                name,
+                url,
+                enabled: true,
+                sealed_token,
+                parallel,
+                weight,
+                priority,
+                draining: false,
+                created_at,
+            };
             Ok((vec![Op::PutBackend(row)], ()))
         })
         .await?;
@@ -125,8 +155,17 @@ impl Control {
     }
 
     pub async fn edit_backend(&self, actor: &Actor, input: EditBackend) -> Result<BackendView, AdminError> {
+        let id = input.id.clone();
+        self.change_backend(actor, input).await?;
+        self.look_at(&id).await
+    }
+
+    /// Changes it without reaching it.
+    pub(crate) async fn change_backend(&self, actor: &Actor, input: EditBackend) -> Result<BackendView, AdminError> {
         let by = actor.operates("backend changed")?;
-        let form = Form::check(&input.name, &input.url, &input.token)?;
+        let share = [&*input.parallel, &*input.weight, &*input.priority];
+        let form = Form::check(&input.name, &input.url, &input.token, share)?;
+        self.check_place(&form.url, Some(&input.id)).await?;
         self.mutate(by, |state| {
             let row = state.backend(&input.id)?;
             let sealed = self.seal_token(&input.id, form.token.as_ref())?;
@@ -139,10 +178,28 @@ impl Control {
             }
             let sealed_token = if keeps { row.sealed_token.clone() } else { sealed };
             let (name, url) = (form.name.clone(), shown(&form.url));
-            Ok((vec![Op::PutBackend(BackendRow { name, url, sealed_token, ..row.clone() })], ()))
+            let Share { parallel, weight, priority } = form.share;
+            let changed = BackendRow { name, url, sealed_token, parallel, weight, priority, ..row.clone() };
+            Ok((vec![Op::PutBackend(changed)], ()))
         })
         .await?;
-        self.look_at(&input.id).await
+        self.backend_view(&input.id)
+    }
+
+    /// A drained backend finishes what it has and gets nothing new, also after a restart, until it is taken back.
+    pub async fn set_backend_draining(
+        &self,
+        actor: &Actor,
+        input: SetBackendDraining,
+    ) -> Result<BackendView, AdminError> {
+        let SetBackendDraining { id, draining } = input;
+        self.mutate(actor.operates("backend drained or taken back")?, |state| {
+            let row = state.backend(&id)?;
+            let changed = (row.draining != draining).then(|| BackendRow { draining, ..row.clone() });
+            Ok((changed.map(Op::PutBackend).into_iter().collect(), ()))
+        })
+        .await?;
+        self.backend_view(&id)
     }
 
     pub async fn set_backend_enabled(
@@ -237,20 +294,23 @@ fn view(row: &BackendRow, live: &[BackendView]) -> BackendView {
     let known = live.iter().find(|view| view.id == row.id);
     let state = match known {
         _ if !row.enabled => BackendState::Disabled,
+        Some(view) if view.state == BackendState::Up && row.draining => BackendState::Draining,
         Some(view) => view.state,
         None => BackendState::Unknown,
     };
+    let known = known.cloned();
+    let known = known.unwrap_or_else(|| BackendView::new(row.id.clone(), row.name.clone(), row.url.clone()));
     BackendView {
-        id: row.id.clone(),
         name: row.name.clone(),
         url: row.url.clone(),
         enabled: row.enabled,
         has_token: row.sealed_token.is_some(),
         created_at: row.created_at,
+        parallel: row.parallel,
+        weight: row.weight,
+        priority: row.priority,
+        draining: row.draining,
         state,
-        models: known.map(|view| view.models.clone()).unwrap_or_default(),
-        version: known.and_then(|view| view.version.clone()),
-        in_flight: known.map_or(0, |view| view.in_flight),
-        last_error: known.and_then(|view| view.last_error.clone()),
+        ..known
     }
 }

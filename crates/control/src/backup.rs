@@ -98,7 +98,11 @@ impl Control {
         out: mpsc::Sender<Vec<u8>>,
     ) -> Result<BackupSummary, AdminError> {
         let actor = Actor::command_line()?;
-        self.backup(&actor, passphrase, usage, out).await
+        let made = self.backup(&actor, passphrase, usage, out).await;
+        if let Err(error) = &made {
+            self.note_refused(&actor, "backup made", error);
+        }
+        made
     }
 
     pub(crate) async fn backup_at(

@@ -6,7 +6,7 @@ use domain::{admin::Role, audit::AuditActor, error::AdminError};
 
 use store::row::AdminRow;
 
-use crate::{Actor, Client};
+use crate::{Actor, Client, audit};
 
 /// The author of a change and the words for it in log and audit.
 #[derive(Debug, Clone)]
@@ -19,7 +19,7 @@ pub(crate) struct By {
 impl By {
     /// What the gateway does by itself.
     pub fn gateway(what: &'static str) -> Self {
-        Self { what, actor: Some(AuditActor { name: "gateway".into(), id: None, role: None, address: None }) }
+        Self { what, actor: Some(AuditActor { name: audit::GATEWAY.into(), id: None, role: None, address: None }) }
     }
 
     /// Housekeeping: what it writes nobody decided.

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use domain::error::FieldError;
 use url::Url;
 
-use crate::{backends::place, name, password::check_password, redis, settings::origins};
+use crate::{audit, backends::place, name, password::check_password, redis, settings::origins};
 
 /// The trimmed name of an administrator, or all that is wrong with name and password, each under the field's name.
 pub(crate) fn account(
@@ -28,9 +28,27 @@ pub(crate) fn account(
     }
 }
 
+/// The same for an account that is to be made, whose name must not be taken for an actor of the audit log or for another
+/// account.
+pub(crate) fn new_account(
+    name_field: &str,
+    name: &str,
+    password_field: &str,
+    password: &str,
+) -> Result<String, Vec<FieldError>> {
+    let mistakable = name::check_unmistakable(name_field, name, &audit::ACTORS).err();
+    match (account(name_field, name, password_field, password), mistakable) {
+        (Ok(_), Some(fault)) => Err(vec![fault]),
+        (Err(faults), Some(fault)) if faults.iter().all(|known| known.field != fault.field) => {
+            Err([vec![fault], faults].concat())
+        }
+        (account, _) => account,
+    }
+}
+
 /// `ADMIN_USER` and `ADMIN_PASSWORD`: every fault under the name of its variable.
 pub fn check_admin(user: &str, password: &str) -> Result<(), Vec<FieldError>> {
-    account("ADMIN_USER", user, "ADMIN_PASSWORD", password).map(drop)
+    new_account("ADMIN_USER", user, "ADMIN_PASSWORD", password).map(drop)
 }
 
 /// `REDIS_URL`.

@@ -4,7 +4,7 @@
 use domain::{
     admin::{AddAdmin, AdminRef, AdminView, Role, SetAdminEnabled, SetAdminPassword, SetAdminRole},
     audit::{AuditPage, ReadAudit},
-    backend::{AddBackend, BackendRef, BackendView},
+    backend::{AddBackend, BackendRef, BackendView, EditBackend, SetBackendDraining, Share, ShareEdit},
     error::AdminError,
     id::{BackendId, ID_LENGTH, KeyId, UserId},
     key::{CreateKey, CreatedKey, KEY_PREFIX, KeyStatus, KeyView, SetKeyLimit, SetKeyStatus},
@@ -51,8 +51,23 @@ pub enum Command {
         name: String,
         url: String,
         token: Option<String>,
+        #[serde(default)]
+        share: ShareEdit,
+    },
+    /// Changes what is named without reaching it.
+    BackendEdit {
+        backend: String,
+        name: Option<String>,
+        url: Option<String>,
+        token: Option<String>,
+        forget_token: bool,
+        share: ShareEdit,
     },
     BackendList,
+    BackendSetDraining {
+        backend: String,
+        draining: bool,
+    },
     BackendSetEnabled {
         backend: String,
         enabled: bool,
@@ -200,9 +215,31 @@ impl Control {
                 let id = self.administrator_called(&name)?;
                 Ok(Reply::Admins(vec![self.reset_second_factor(actor, AdminRef { id }).await?]))
             }
-            Command::BackendAdd { name, url, token } => {
-                let id = self.store_backend(actor, &AddBackend { name, url, token: token.unwrap_or_default() }).await?;
+            Command::BackendAdd { name, url, token, share } => {
+                let [parallel, weight, priority] = share.apply(Share::default());
+                let token = token.unwrap_or_default();
+                let input = AddBackend { name, url, token, parallel, weight, priority };
+                let id = self.store_backend(actor, &input).await?;
                 Ok(Reply::Backends(vec![self.backend_view(&id)?]))
+            }
+            Command::BackendEdit { backend, name, url, token, forget_token, share } => {
+                let before = self.backend_view(&self.backend_called(&backend)?)?;
+                let [parallel, weight, priority] = share.apply(Share::from(&before));
+                let input = EditBackend {
+                    name: name.unwrap_or_else(|| before.name.clone()),
+                    url: url.unwrap_or_else(|| before.url.clone()),
+                    token: token.unwrap_or_default(),
+                    clear_token: forget_token,
+                    parallel,
+                    weight,
+                    priority,
+                    id: before.id,
+                };
+                Ok(Reply::Backends(vec![self.change_backend(actor, input).await?]))
+            }
+            Command::BackendSetDraining { backend, draining } => {
+                let input = SetBackendDraining { id: self.backend_called(&backend)?, draining };
+                Ok(Reply::Backends(vec![self.set_backend_draining(actor, input).await?]))
             }
             Command::BackendList => Ok(Reply::Backends(self.backends(actor))),
             Command::BackendSetEnabled { backend, enabled } => {

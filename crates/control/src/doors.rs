@@ -15,6 +15,7 @@ use domain::{
 };
 use sha2::{Digest, Sha256};
 use store::row::Op;
+use tokio::sync::watch;
 
 use crate::{
     Actor, Client, Control,
@@ -56,13 +57,19 @@ pub struct Doors {
 #[derive(Default)]
 pub(crate) struct InForce {
     doors: ArcSwap<Doors>,
+    /// Tells answers that still run to look whether they may go on.
+    moved: watch::Sender<()>,
     /// Port of the API where the admin pages have a listener of their own.
     api_port: OnceLock<u16>,
 }
 
 impl InForce {
     pub fn follow(&self, state: &State, environment: &NetworkEnvironment) {
-        self.doors.store(Arc::new(doors(state, environment)));
+        let doors = doors(state, environment);
+        if **self.doors.load() != doors {
+            self.doors.store(Arc::new(doors));
+            self.moved.send_replace(());
+        }
     }
 
     /// The address of the API, for pages that are at another one. `host` is their Host header.
@@ -82,52 +89,30 @@ struct List {
     typed: fn(&SaveNetwork) -> &str,
 }
 
-const ALLOWED: List = List {
-    name: "allowed_ips",
-    check: check_networks,
-    environment: |from| &from.allowed_ips,
-    typed: |input| &input.allowed_ips,
-};
-const DENIED: List = List {
-    name: "denied_ips",
-    check: check_networks,
-    environment: |from| &from.denied_ips,
-    typed: |input| &input.denied_ips,
-};
-const ADMIN_ALLOWED: List = List {
-    name: "admin_allowed_ips",
-    check: check_networks,
-    environment: |from| &from.admin_allowed_ips,
-    typed: |input| &input.admin_allowed_ips,
-};
-const ADMIN_DENIED: List = List {
-    name: "admin_denied_ips",
-    check: check_networks,
-    environment: |from| &from.admin_denied_ips,
-    typed: |input| &input.admin_denied_ips,
-};
-const CORS: List = List {
-    name: "cors_origins",
-    check: check_cors_origins,
-    environment: |from| &from.cors_origins,
-    typed: |input| &input.cors_origins,
-};
-const BACKENDS: List = List {
-    name: "backend_networks",
-    check: check_networks,
-    environment: |from| &from.backend_networks,
-    typed: |input| &input.backend_networks,
-};
+const ALLOWED: List = List::new("allowed_ips", check_networks, |from| &from.allowed_ips, |input| &input.allowed_ips);
+const DENIED: List = List::new("denied_ips", check_networks, |from| &from.denied_ips, |input| &input.denied_ips);
+const ADMIN_ALLOWED: List =
+    List::new("admin_allowed_ips", check_networks, |from| &from.admin_allowed_ips, |input| &input.admin_allowed_ips);
+const ADMIN_DENIED: List =
+    List::new("admin_denied_ips", check_networks, |from| &from.admin_denied_ips, |input| &input.admin_denied_ips);
+const CORS: List =
+    List::new("cors_origins", check_cors_origins, |from| &from.cors_origins, |input| &input.cors_origins);
+const BACKENDS: List =
+    List::new("backend_networks", check_networks, |from| &from.backend_networks, |input| &input.backend_networks);
 /// No list, but a text as they are.
-const HSTS: List = List {
-    name: "hsts_days",
-    check: check_hsts_days,
-    environment: |from| &from.hsts_days,
-    typed: |input| &input.hsts_days,
-};
+const HSTS: List = List::new("hsts_days", check_hsts_days, |from| &from.hsts_days, |input| &input.hsts_days);
 const LISTS: [&List; 7] = [&ALLOWED, &DENIED, &ADMIN_ALLOWED, &ADMIN_DENIED, &CORS, &BACKENDS, &HSTS];
 
 impl List {
+    const fn new(
+        name: &'static str,
+        check: fn(&str) -> Result<String, String>,
+        environment: fn(&NetworkEnvironment) -> &Option<String>,
+        typed: fn(&SaveNetwork) -> &str,
+    ) -> Self {
+        Self { name, check, environment, typed }
+    }
+
     fn setting(&self) -> String {
         format!("{PREFIX}{}", self.name)
     }
@@ -287,6 +272,11 @@ impl Control {
     /// What the listener has to obey; changes in the same moment as the rest of the configuration.
     pub fn doors(&self) -> impl Deref<Target = Arc<Doors>> {
         self.0.doors.doors.load()
+    }
+
+    /// Tells of every change of the doors.
+    pub fn doors_moved(&self) -> watch::Receiver<()> {
+        self.0.doors.moved.subscribe()
     }
 
     /// Whether anybody could sign in.

@@ -75,6 +75,7 @@ mod tests {
             created_at: 0,
             last_used_at: None,
             requests: 0,
+            unlisted: false,
         };
         CreatedKey { token: "op_…".into(), view }
     }

@@ -88,10 +88,21 @@ impl Control {
 
     pub async fn set_key_status(&self, actor: &Actor, input: SetKeyStatus) -> Result<KeyView, AdminError> {
         let status = input.status;
-        self.change_key(actor.operates("key status changed")?, &input.id, |key| {
+        let by = actor.operates("key status changed")?;
+        let changed = self.change_key(by.clone(), &input.id, |key| {
             Ok(if status == KeyStatus::Revoked { revoked(key) } else { KeyRow { status, ..key.clone() } })
-        })
-        .await
+        });
+        match changed.await {
+            Err(AdminError::ReadOnly { .. }) if status == KeyStatus::Revoked => {
+                self.revoke_unsaved(&by, &input.id).await?;
+                let state = self.state();
+                Ok(self.key_view(&state, state.key(&input.id)?))
+            }
+            Err(AdminError::ReadOnly { message }) if status == KeyStatus::Disabled => {
+                Err(AdminError::ReadOnly { message: format!("{message}; but a key can be revoked") })
+            }
+            changed => changed,
+        }
     }
 
     /// Changes a key that is not revoked. Revoking is final, so asking for it again is no fault and changes nothing.
@@ -132,6 +143,7 @@ impl Control {
             created_at: row.created_at,
             last_used_at: used.last_used_at,
             requests: used.requests,
+            unlisted: self.0.tombstones.is_owed_to_file(&row.id),
         }
     }
 }

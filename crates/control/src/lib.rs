@@ -94,6 +94,10 @@ pub struct EnvironmentSettings {
     pub replicas: Option<u32>,
     /// Certificates in PEM that `REDIS_CA` leads to, as [`check_redis_ca`] gives them.
     pub redis_ca: Option<String>,
+    /// `BALANCE`, `QUEUE_MAX` and `QUEUE_SECONDS`.
+    pub balance: Option<domain::balance::Balance>,
+    pub queue_max: Option<u32>,
+    pub queue_seconds: Option<u32>,
     pub max_body_mb: Option<u32>,
     pub body_memory_mb: Option<u32>,
     pub public_url: Option<String>,
@@ -109,6 +113,9 @@ impl std::fmt::Debug for EnvironmentSettings {
             .field("default_limit", &self.default_limit)
             .field("redis_url", &self.redis_url.as_ref().map(|_| "(hidden)"))
             .field("replicas", &self.replicas)
+            .field("balance", &self.balance)
+            .field("queue_max", &self.queue_max)
+            .field("queue_seconds", &self.queue_seconds)
             .field("max_body_mb", &self.max_body_mb)
             .field("body_memory_mb", &self.body_memory_mb)
             .field("public_url", &self.public_url)
@@ -149,7 +156,7 @@ impl Actor {
     /// Whoever may open the socket or the data folder; it has no session and no account.
     fn command_line() -> Result<Self, AdminError> {
         let id = AdminId::new("commandline0").map_err(|error| fault::internal("an id was malformed", &error))?;
-        let view = ActorView { id, name: "command line".into(), role: Role::Owner };
+        let view = ActorView { id, name: audit::COMMAND_LINE.into(), role: Role::Owner };
         Ok(Self { view, token_hash: [0; 32], address: None })
     }
 }

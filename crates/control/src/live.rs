@@ -75,7 +75,10 @@ impl Control {
         status.at = now.wall;
         status.minutes = self.0.usage.last_hour(now.wall);
         status.usage_dropped += self.0.usage.lost();
-        status.read_only = self.0.store.read_only();
+        status.read_only = self.0.store.read_only().map(|why| match self.0.tombstones.owed_to_file().len() {
+            0 => why,
+            count => format!("{why}; revoked keys that would work again after a restart: {count}"),
+        });
         self.0.feed.publish(status);
     }
 
@@ -111,13 +114,14 @@ impl Control {
         }
     }
 
-    /// Ends what has lapsed and writes when sessions were last used.
+    /// Ends what has lapsed and writes when sessions were last used, and what else waits to be written.
     pub(crate) async fn tidy(&self, now: Now) {
         self.0.attempts.prune(now.instant);
         self.0.flash.prune(now.instant);
         self.0.codes.prune(now.instant);
         self.0.tickets.prune(now.instant);
         self.write_sessions(now, false).await;
+        self.write_revoked().await;
     }
 
     /// What cannot be written now is tried again with the next call.
@@ -164,6 +168,9 @@ impl Control {
             default_limit: settings.default_limit.value,
             catalogue_interval_s: settings.catalogue_interval_s.value,
             backends: state.rows.backends.len() as u64,
+            balance: settings.balance.value,
+            queue_max: settings.queue_max.value,
+            queue_seconds: settings.queue_seconds.value,
             version: env!("CARGO_PKG_VERSION").into(),
         }
     }

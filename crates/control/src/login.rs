@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use crate::{
     Actor, Client, Control, NewSession, SignedIn,
     attempts::Guesser,
+    audit::actions,
     by::By,
     clock::Now,
     devices::{self, DeviceId},
@@ -251,6 +252,7 @@ impl Control {
             Ok(begun) => begun,
             // An operator must be able to look at a gateway whose disk is full. A recovery code could not be crossed out.
             Err(AdminError::ReadOnly { .. }) if !matches!(factor, Some(Factor::Recovery(_))) => {
+                self.note_unsaved(&By::of(actions::SIGNED_IN, &admin, client));
                 (admin, self.0.sessions.begin_in_memory(draft.row.clone(), now))
             }
             Err(error) => return Err(error),
@@ -281,9 +283,11 @@ impl Control {
         Some(actor(row, token_hash, client.address))
     }
 
-    /// The session is still valid; an open event stream asks every few seconds.
+    /// The session is still valid, and its address not kept out of the admin pages meanwhile; an open event stream asks
+    /// every few seconds.
     pub fn is_live(&self, actor: &Actor) -> bool {
-        self.0.sessions.is_live(&actor.token_hash, Now::read())
+        let admitted = actor.address.is_none_or(|address| self.doors().admin.admits(address));
+        admitted && self.0.sessions.is_live(&actor.token_hash, Now::read())
     }
 
     /// Ends here also while the store cannot be written; its row is deleted as soon as it can be.
@@ -297,12 +301,14 @@ impl Control {
 
     /// Ends sessions at once, whether or not their rows can be deleted now.
     pub(crate) async fn end_sessions_of(&self, by: By, which: impl Fn(&SessionRow) -> bool) -> Result<(), AdminError> {
-        let result = self.mutate(by, |state| Ok((ended(state, &which), ()))).await;
+        let result = self.mutate(by.clone(), |state| Ok((ended(state, &which), ()))).await;
         self.0.sessions.end(which);
-        match result {
-            Err(AdminError::ReadOnly { .. }) => Ok(()),
-            result => result,
+        let unsaved = matches!(result, Err(AdminError::ReadOnly { .. }));
+        // Sessions that began meanwhile have no rows that could be in the way.
+        if unsaved || self.0.store.read_only().is_some() {
+            self.note_unsaved(&by);
         }
+        if unsaved { Ok(()) } else { result }
     }
 }
 

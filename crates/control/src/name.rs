@@ -25,6 +25,38 @@ pub(crate) fn check(field: &str, text: &str) -> Result<String, FieldError> {
     Ok(name)
 }
 
+/// Refuses a name that stands for somebody else: one of those in `taken`, but for case, spaces and signs, or one that
+/// mixes letters of scripts that look alike.
+pub(crate) fn check_unmistakable(field: &str, name: &str, taken: &[&str]) -> Result<(), FieldError> {
+    let bare = |text: &str| fold(text).chars().filter(|letter| letter.is_alphanumeric()).collect::<String>();
+    if let Some(taken) = taken.iter().find(|taken| bare(taken) == bare(name)) {
+        return Err(FieldError::new(
+            field,
+            format!("is what the audit log calls somebody else ({taken}): take another"),
+        ));
+    }
+    if name.split(|letter: char| !letter.is_alphanumeric()).any(is_mixed) {
+        return Err(FieldError::new(
+            field,
+            "must not mix Latin letters with Greek or Cyrillic ones, which look the same",
+        ));
+    }
+    Ok(())
+}
+
+/// A word with letters of two of the scripts that share shapes.
+fn is_mixed(word: &str) -> bool {
+    let script = |letter: char| match letter {
+        'a'..='z' | 'A'..='Z' | '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' => Some(0),
+        '\u{370}'..='\u{3ff}' | '\u{1f00}'..='\u{1fff}' => Some(1),
+        '\u{400}'..='\u{52f}' | '\u{1c80}'..='\u{1c8f}' | '\u{2de0}'..='\u{2dff}' | '\u{a640}'..='\u{a69f}' => Some(2),
+        _ => None,
+    };
+    let mut scripts = word.nfkc().filter_map(script);
+    let first = scripts.next();
+    scripts.any(|script| Some(script) != first)
+}
+
 /// Two names that people would take for the same.
 pub(crate) fn same(left: &str, right: &str) -> bool {
     left == right || fold(left) == fold(right)
@@ -78,6 +110,30 @@ mod tests {
         let marks = ["a\u{202e}b", "a\u{200b}b", "a\u{ad}b", "a\u{61c}b", "a\u{2066}b", "\u{3164}", "a\u{e0041}"];
         for bad in ["", " \t", &"x".repeat(101), "a\nb", "a\u{0}", "a\u{85}b", "\u{fe0f}"].iter().chain(&marks) {
             assert_eq!(check("name", bad).unwrap_err().field, "name", "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_called_as_somebody_else() {
+        let verdict = |name: &str| check_unmistakable("name", name, &["command line", "gateway"]);
+        for bad in [
+            "command line",
+            "Command Line",
+            "command-line",
+            "command_line.",
+            "COMMANDLINE",
+            "Gateway",
+            "g\u{ff41}teway",
+        ] {
+            assert_eq!(verdict(bad).unwrap_err().field, "name", "{bad}");
+        }
+        // Cyrillic o, a; Greek omicron.
+        for bad in ["r\u{43e}ot", "g\u{430}teway", "r\u{3bf}ot", "two r\u{43e}ots"] {
+            assert!(verdict(bad).unwrap_err().message.contains("must not mix"), "{bad}");
+        }
+        for good in ["root", "Ольга", "Ольга 2 Smith", "Ω", "Amélie", "gateway admin", "山田 taro", "µ"]
+        {
+            assert_eq!(verdict(good), Ok(()), "{good}");
         }
     }
 

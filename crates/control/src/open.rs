@@ -182,6 +182,10 @@ fn new_backends(state: &State, servers: &[Url]) -> Result<Vec<Op>, AdminError> {
             url: shown(url),
             enabled: true,
             sealed_token: None,
+            parallel: None,
+            weight: 1,
+            priority: 0,
+            draining: false,
             created_at,
         }));
     }

@@ -7,8 +7,7 @@ mod differences;
 use std::{fs, io, path::Path};
 
 use domain::{
-    audit::{AuditActor, AuditChange, AuditEntry, AuditField, AuditOutcome},
-    id::AdminId,
+    audit::{AuditChange, AuditEntry, AuditField},
     key::{KEY_PREFIX, KeyStatus},
 };
 use serde::Serialize;
@@ -19,11 +18,12 @@ use store::{
 };
 
 use crate::{
-    Actor, ControlConfig,
+    Actor, ControlConfig, audit,
     backup::{Backup, BackupError, BackupSummary},
+    by::By,
     clock::Now,
     keys::revoked,
-    secrets::{check_of, random, root, root::Root},
+    secrets::{check_of, root, root::Root},
     tombstones::{Tombstones, revoked_in},
 };
 
@@ -109,7 +109,7 @@ pub async fn restore(
         ));
     }
     Box::pin(fill(&restoring, backup)).await?;
-    let (restored, revoked) = Box::pin(finish(&restoring, backup, present.as_ref(), &tombstones, now)).await?;
+    let (restored, revoked) = Box::pin(finish(&restoring, backup, present.as_ref(), &tombstones)).await?;
     let differences = present.as_ref().map(|present| differences::between(present, &restored)).unwrap_or_default();
 
     // The list must outlive what comes now, whatever becomes of the database.
@@ -184,7 +184,6 @@ async fn finish(
     backup: &Backup,
     present: Option<&State>,
     tombstones: &Tombstones,
-    now: u64,
 ) -> Result<(State, Vec<KeyRow>), RestoreError> {
     let store = Store::open(restoring.config()).await?;
     let worked = async {
@@ -197,7 +196,7 @@ async fn finish(
         let late = |key: &&KeyRow| key.status != KeyStatus::Revoked && (tombstones.has(&key.id) || revoked_now(key));
         let late: Vec<KeyRow> = state.keys.iter().filter(late).map(revoked).collect();
         let mut ops: Vec<Op> = late.iter().cloned().map(Op::PutKey).collect();
-        ops.push(Op::Audit(told(backup, &late, now)?));
+        ops.extend(told(backup, &late)?.map(Op::Audit));
         state.revision = store.commit(state.revision, ops).await?;
         for key in &mut state.keys {
             if let Some(revoked) = late.iter().find(|row| row.id == key.id) {
@@ -212,7 +211,7 @@ async fn finish(
 }
 
 /// The audit log's row.
-fn told(backup: &Backup, revoked: &[KeyRow], now: u64) -> Result<AuditEntry, RestoreError> {
+fn told(backup: &Backup, revoked: &[KeyRow]) -> Result<Option<AuditEntry>, RestoreError> {
     let other = |error: domain::error::AdminError| RestoreError::Other(error.to_string());
     let summary = backup.summary();
     let change = |key: &KeyRow| AuditChange {
@@ -221,20 +220,10 @@ fn told(backup: &Backup, revoked: &[KeyRow], now: u64) -> Result<AuditEntry, Res
         name: key.name.clone(),
         fields: vec![AuditField { field: "status".into(), before: None, after: Some("revoked".into()) }],
     };
-    Ok(AuditEntry {
-        id: random::id::<AdminId>().map_err(other)?.into(),
-        at: now,
-        actor: actor().map_err(other)?,
-        action: format!("backup of {} UTC restored", domain::policy::format_utc(summary.made_at).replace('T', " ")),
-        outcome: AuditOutcome::Done,
-        reason: None,
-        count: 1,
-        changes: revoked.iter().map(change).collect(),
-    })
-}
-
-fn actor() -> Result<AuditActor, domain::error::AdminError> {
-    Ok(Actor::command_line()?.audited())
+    let by = By { what: "backup restored", actor: Some(Actor::command_line().map_err(other)?.audited()) };
+    let entry = audit::done(&by, revoked.iter().map(change).collect()).map_err(other)?;
+    let action = format!("backup of {} UTC restored", domain::policy::format_utc(summary.made_at).replace('T', " "));
+    Ok(entry.map(|entry| AuditEntry { action, ..entry }))
 }
 
 /// Puts the backup's root before the present ones into the key file, so that either database can be opened with it, and

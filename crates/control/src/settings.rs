@@ -5,12 +5,13 @@ pub(crate) mod origins;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::{
+    balance::Balance,
     error::{AdminError, FieldError},
     limit::RateLimit,
     network::NONE,
     settings::{
-        BODY_MEMORY_MB, MAX_BODY_MB, MAX_BODY_MEMORY_MB, MAX_REPLICAS, MIN_BODY_MEMORY_MB, SaveSettings, SettingsView,
-        Source, Sourced, least_body_memory_mb,
+        BODY_MEMORY_MB, MAX_BODY_MB, MAX_BODY_MEMORY_MB, MAX_QUEUE, MAX_QUEUE_SECONDS, MAX_REPLICAS,
+        MIN_BODY_MEMORY_MB, QUEUE, QUEUE_SECONDS, SaveSettings, SettingsView, Source, Sourced, least_body_memory_mb,
     },
 };
 use sha2::{Digest, Sha256};
@@ -30,6 +31,7 @@ const REDIS_URL: &str = "redis_url";
 pub(crate) const REDIS_PASSWORD: &str = "redis_password";
 const REDIS_CA: &str = "redis_ca";
 pub(crate) const PUBLIC_URL: &str = "public_url";
+const BALANCE: &str = "balance";
 
 /// A setting that is a whole number.
 struct Number {
@@ -44,6 +46,8 @@ const CONNECT: Number = Number { name: "connect_timeout_s", min: 1, max: 60, def
 const FIRST_BYTE: Number = Number { name: "first_byte_timeout_s", min: 1, max: 86_400, default: 600 };
 const STALL: Number = Number { name: "stall_timeout_s", min: 1, max: 86_400, default: 300 };
 const REPLICAS: Number = Number { name: "replicas", min: 1, max: MAX_REPLICAS, default: 1 };
+const WAITING: Number = Number { name: "queue_max", min: 0, max: MAX_QUEUE, default: QUEUE };
+const PATIENCE: Number = Number { name: "queue_seconds", min: 1, max: MAX_QUEUE_SECONDS, default: QUEUE_SECONDS };
 const MAX_BODY: Number = Number { name: "max_body_mb", min: 1, max: MAX_BODY_MB, default: 64 };
 const BODY_MEMORY: Number =
     Number { name: "body_memory_mb", min: MIN_BODY_MEMORY_MB, max: MAX_BODY_MEMORY_MB, default: BODY_MEMORY_MB };
@@ -123,6 +127,13 @@ pub(crate) fn view(state: &State, environment: &EnvironmentSettings) -> Settings
         connect_timeout_s: CONNECT.view(state, None),
         first_byte_timeout_s: FIRST_BYTE.view(state, None),
         stall_timeout_s: STALL.view(state, None),
+        balance: sourced(
+            state.setting(BALANCE).and_then(|name| name.parse().ok()),
+            environment.balance,
+            Balance::default(),
+        ),
+        queue_max: WAITING.view(state, environment.queue_max),
+        queue_seconds: PATIENCE.view(state, environment.queue_seconds),
         max_body_mb,
         body_memory_mb,
         public_url: sourced(state.setting(PUBLIC_URL).map(str::to_owned), environment_origins, String::new()),
@@ -193,6 +204,9 @@ fn plan(
     plan.number(&CONNECT, &input.connect_timeout_s, now.connect_timeout_s.value);
     plan.number(&FIRST_BYTE, &input.first_byte_timeout_s, now.first_byte_timeout_s.value);
     plan.number(&STALL, &input.stall_timeout_s, now.stall_timeout_s.value);
+    plan.balance(&input.balance, environment.balance.unwrap_or_default());
+    plan.number(&WAITING, &input.queue_max, now.queue_max.value);
+    plan.number(&PATIENCE, &input.queue_seconds, now.queue_seconds.value);
     plan.number(&MAX_BODY, &input.max_body_mb, now.max_body_mb.value);
     plan.number(&BODY_MEMORY, &input.body_memory_mb, now.body_memory_mb.value);
     plan.body_memory(environment);
@@ -261,6 +275,18 @@ impl Plan<'_> {
                 BODY_MEMORY.name,
                 format!("must be at least {least}, twice the largest request body; or empty"),
             ));
+        }
+    }
+
+    /// A choice has no empty value to go back by: choosing what counts without a saved value saves none.
+    fn balance(&mut self, typed: &str, unsaved: Balance) {
+        match typed.trim() {
+            "" => self.clear(BALANCE),
+            text => match text.parse::<Balance>() {
+                Ok(balance) if balance == unsaved => self.clear(BALANCE),
+                Ok(balance) => self.put(BALANCE, balance.to_string()),
+                Err(fault) => self.faults.push(FieldError::new(BALANCE, fault.to_string())),
+            },
         }
     }
 

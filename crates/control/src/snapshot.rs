@@ -58,7 +58,18 @@ fn backend(row: &BackendRow, secrets: &Secrets) -> Option<BackendEntry> {
         },
     };
     let (id, name) = (row.id.clone(), row.name.clone());
-    Some(BackendEntry { id, name, url, enabled: row.enabled, token, created_at: row.created_at })
+    Some(BackendEntry {
+        id,
+        name,
+        url,
+        enabled: row.enabled,
+        token,
+        created_at: row.created_at,
+        parallel: row.parallel,
+        weight: row.weight.max(1),
+        priority: row.priority,
+        draining: row.draining,
+    })
 }
 
 fn of_settings(state: &State, environment: &EnvironmentSettings) -> Settings {
@@ -80,5 +91,8 @@ fn of_settings(state: &State, environment: &EnvironmentSettings) -> Settings {
         body_memory: view.body_memory_mb.value as usize * 1_000_000,
         doors: doors::api(state, &environment.network),
         replicas: view.replicas.value,
+        balance: view.balance.value,
+        queue_max: view.queue_max.value as usize,
+        queue_timeout: seconds(view.queue_seconds.value),
     }
 }

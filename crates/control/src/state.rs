@@ -13,7 +13,7 @@ use store::{
 };
 use tokio::sync::OwnedMutexGuard;
 
-use crate::{Control, Inner, audit, by::By, clock::Now, fault, snapshot, tombstones};
+use crate::{Control, Inner, audit, by::By, clock::Now, fault, keys, snapshot, tombstones};
 
 /// How often a write is computed anew because another gateway changed the shared database first.
 const TRIES: usize = 8;
@@ -107,20 +107,25 @@ impl Inner {
     }
 
     /// Writes down that keys are revoked, so that no backup brings them back. The database says so already: where it
-    /// cannot be written down, the next start does it.
+    /// cannot be written down, that is shown with the key, and tried again by housekeeping and by the next start.
     pub async fn bury(&self, revoked: Vec<KeyId>) {
-        if revoked.iter().all(|id| self.tombstones.has(id)) {
+        if revoked.iter().all(|id| self.tombstones.is_written(id)) {
             return;
         }
         let tombstones = Arc::clone(&self.tombstones);
-        let written = tokio::task::spawn_blocking(move || tombstones.add(revoked, Now::read().wall)).await;
-        if let Ok(Err(error)) = written {
-            tracing::error!(%error, "the list of revoked keys cannot be written");
+        let ids = revoked.clone();
+        let written = tokio::task::spawn_blocking(move || tombstones.add(ids, Now::read().wall)).await;
+        // One that was cut off is tried again, too. Said once, not with every try.
+        if !matches!(written, Ok(Ok(()))) && self.tombstones.owe_to_file(revoked) {
+            let error = written.ok().and_then(Result::err).map(|error| error.to_string()).unwrap_or_default();
+            tracing::error!(error, "the list of revoked keys cannot be written; trying again");
         }
     }
 
     async fn reload(&self) -> Result<(), StoreError> {
-        let state = State { rows: self.store.load().await? };
+        let mut state = State { rows: self.store.load().await? };
+        // What was revoked while the database could not be written.
+        self.tombstones.lay(&mut state);
         if !self.secrets.follow(&state) {
             tracing::error!(
                 "another gateway sealed the database's secrets with a key that this one does not have: give it the same \
@@ -162,6 +167,57 @@ impl Inner {
 }
 
 impl Control {
+    /// Revokes a key although the store cannot be written: the one change that does not wait for it, because whoever has
+    /// the key would not wait either. The error says that it ends with this process.
+    pub(crate) async fn revoke_unsaved(&self, by: &By, id: &KeyId) -> Result<(), AdminError> {
+        let held = Arc::clone(&self.0.write).lock_owned().await;
+        let inner = Arc::clone(&self.0);
+        let id = id.clone();
+        // In a task of its own, as every write.
+        let task = tokio::spawn(async move {
+            let _held = held;
+            let tombstones = Arc::clone(&inner.tombstones);
+            let buried = id.clone();
+            let write = move || tombstones.revoke_unsaved(&buried, Now::read().wall);
+            let written = tokio::task::spawn_blocking(write).await;
+            let state = inner.state.load_full();
+            let row = keys::revoked(state.key(&id)?);
+            inner.install(state.after(vec![Op::PutKey(row)], state.rows.revision));
+            written.map_err(|error| fault::internal("a write was cut off", &error))?.map_err(|error| {
+                tracing::error!(%error, key = %id, "a revoked key cannot be written down: it would work again after a restart");
+                let message = "the key is refused from now on, but nothing can be written: as long as that is so, it would \
+                               work again after a restart. Make room on the disk and leave the gateway running, which then \
+                               writes it down by itself";
+                AdminError::ReadOnly { message: message.into() }
+            })
+        });
+        let done = task.await.map_err(|error| fault::internal("a write was cut off", &error))?;
+        self.note_unsaved(by);
+        done
+    }
+
+    /// Tries again to write down what was revoked meanwhile.
+    pub(crate) async fn write_revoked(&self) {
+        let owed = self.0.tombstones.owed_to_file();
+        if !owed.is_empty() {
+            self.0.bury(owed).await;
+        }
+        let owed = self.0.tombstones.owed_to_database();
+        if owed.is_empty() || self.0.store.read_only().is_some() {
+            return;
+        }
+        let written = self.mutate(By::gateway("revoked keys stay revoked"), |state| {
+            let rows = owed.iter().filter_map(|id| state.key(id).ok());
+            Ok((rows.map(|row| Op::PutKey(keys::revoked(row))).collect(), ()))
+        });
+        match written.await {
+            Ok(()) => self.0.tombstones.saved(&owed),
+            Err(error) => {
+                tracing::warn!(%error, "the database does not know yet which keys were revoked; trying again")
+            }
+        }
+    }
+
     /// The one write path. `compute` sees the present state and may run more than once; what it refuses changes
     /// nothing. The audit log's row is in the same transaction.
     pub(crate) async fn mutate<T>(

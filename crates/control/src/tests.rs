@@ -3,6 +3,7 @@
 mod administrators;
 mod audit;
 mod doors;
+mod enumeration;
 mod fleet;
 mod key_texts;
 mod keys;
@@ -144,7 +145,7 @@ impl Bench {
 }
 
 pub(crate) fn add(name: &str, url: &str, token: &str) -> AddBackend {
-    AddBackend { name: name.into(), url: url.into(), token: token.into() }
+    AddBackend::new(name.into(), url.into(), token.into())
 }
 
 /// Polls until `done`, for at most ten seconds.

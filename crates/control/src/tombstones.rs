@@ -2,7 +2,7 @@
 //! no backup that is restored over it makes a revoked key work again. It holds ids and times, nothing secret.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeSet, HashSet},
     fs::{self, File, OpenOptions},
     io::{self, ErrorKind, Write},
     os::unix::fs::OpenOptionsExt,
@@ -22,6 +22,15 @@ pub(crate) struct Tombstones {
     path: PathBuf,
     /// What is in the file.
     known: Mutex<HashSet<KeyId>>,
+    /// What the file or the database could not be told yet.
+    owed: Mutex<Owed>,
+}
+
+/// Keys that were revoked while something could not be written.
+#[derive(Default)]
+struct Owed {
+    file: BTreeSet<KeyId>,
+    database: BTreeSet<KeyId>,
 }
 
 impl Tombstones {
@@ -48,7 +57,7 @@ impl Tombstones {
                 None => tracing::warn!(path = %path.display(), "a line of the list of revoked keys makes no sense"),
             }
         }
-        Ok(Self { path, known: Mutex::new(known) })
+        Ok(Self { path, known: Mutex::new(known), owed: Mutex::default() })
     }
 
     /// Revokes in `state` what the file says was revoked; the rows that changed.
@@ -62,8 +71,52 @@ impl Tombstones {
         .collect()
     }
 
+    /// It was revoked, whether or not that is written down yet.
     pub fn has(&self, id: &KeyId) -> bool {
+        self.is_written(id) || lock(&self.owed).file.contains(id)
+    }
+
+    pub fn is_written(&self, id: &KeyId) -> bool {
         lock(&self.known).contains(id)
+    }
+
+    /// Takes a key that the database cannot be told of now: it is in the file when this returns, or else, with the reason,
+    /// in memory only.
+    pub fn revoke_unsaved(&self, id: &KeyId, now_ms: u64) -> io::Result<()> {
+        lock(&self.owed).database.insert(id.clone());
+        let written = self.add([id.clone()], now_ms);
+        if written.is_err() {
+            lock(&self.owed).file.insert(id.clone());
+        }
+        written
+    }
+
+    /// Keeps in mind what the file could not be told; whether something of it is new.
+    pub fn owe_to_file(&self, ids: impl IntoIterator<Item = KeyId>) -> bool {
+        let ids: Vec<KeyId> = ids.into_iter().filter(|id| !self.is_written(id)).collect();
+        let owed = &mut lock(&self.owed).file;
+        let before = owed.len();
+        owed.extend(ids);
+        owed.len() > before
+    }
+
+    pub fn is_owed_to_file(&self, id: &KeyId) -> bool {
+        lock(&self.owed).file.contains(id)
+    }
+
+    /// Keys that a restart, if the database does not know of them, or a restore would bring back.
+    pub fn owed_to_file(&self) -> Vec<KeyId> {
+        lock(&self.owed).file.iter().cloned().collect()
+    }
+
+    /// Keys that the database still calls good.
+    pub fn owed_to_database(&self) -> Vec<KeyId> {
+        lock(&self.owed).database.iter().cloned().collect()
+    }
+
+    /// The database knows now that they are revoked.
+    pub fn saved(&self, ids: &[KeyId]) {
+        lock(&self.owed).database.retain(|id| !ids.contains(id));
     }
 
     /// Writes those that are not there yet; they are on the disk when this returns.
@@ -85,6 +138,7 @@ impl Tombstones {
         if let (true, Some(folder)) = (is_new, self.path.parent()) {
             File::open(folder)?.sync_all()?;
         }
+        lock(&self.owed).file.retain(|id| !fresh.contains(id));
         known.extend(fresh);
         Ok(())
     }

@@ -84,7 +84,29 @@ impl Control {
     /// Writes usage once a second until `stop` or the end of the channel, and then what is left: after `stop` nothing
     /// more is taken.
     pub async fn run_usage_writer(&self, records: mpsc::Receiver<UsageRecord>, stop: CancellationToken) {
-        writer::run(&self.0.store, &self.0.usage, records, stop).await;
+        let tell = |records: &[UsageRecord]| self.tell_slow(records);
+        writer::run(&self.0.store, &self.0.usage, &tell, records, stop).await;
+    }
+
+    /// Says in the log why requests were slow, for whoever reads it at debug.
+    fn tell_slow(&self, records: &[UsageRecord]) {
+        if !tracing::enabled!(tracing::Level::DEBUG) {
+            return;
+        }
+        for record in records {
+            if let Some(why) = self.why_slow(record) {
+                tracing::debug!(request_id = %format_args!("{:016x}", record.request_id), "slow: {why}");
+            }
+        }
+    }
+
+    /// Why a request was slow, in one sentence without full stop; `None` for one that was not.
+    pub fn why_slow(&self, record: &UsageRecord) -> Option<String> {
+        let state = self.state();
+        let rows = &state.rows;
+        let backend = record.backend.as_ref().and_then(|id| rows.backends.iter().find(|row| row.id == *id));
+        let evictor = record.evicted_by.as_ref().and_then(|id| rows.keys.iter().find(|row| row.id == *id));
+        record.why_slow(backend.map(|row| row.name.as_str()), evictor.map(|row| row.name.as_str()))
     }
 }
 

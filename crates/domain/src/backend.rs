@@ -1,7 +1,10 @@
 //! Backends as the pages and the command line see them: views, inputs and what a probe of an address found.
 
+mod share;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::share::{Share, ShareEdit};
 use crate::id::BackendId;
 
 /// A configured backend with what is known of it now.
@@ -25,6 +28,89 @@ pub struct BackendView {
     pub in_flight: u64,
     /// What went wrong last, and when (Unix milliseconds).
     pub last_error: Option<LastError>,
+    /// Most requests at once, as set; `None` is learned from the backend.
+    #[serde(default)]
+    pub parallel: Option<u32>,
+    /// Its share of the work, 1 to [`MAX_WEIGHT`].
+    #[serde(default = "one")]
+    pub weight: u32,
+    /// Backends of a higher priority are used first, 0 to [`MAX_PRIORITY`].
+    #[serde(default)]
+    pub priority: u32,
+    /// It finishes what it has and gets nothing new.
+    #[serde(default)]
+    pub draining: bool,
+    /// Most requests at once that are in force, set or learned; `None` while nothing is known.
+    #[serde(default)]
+    pub limit: Option<u32>,
+    /// What is left out now, and why; nothing where all is well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub breakers: Vec<BreakerView>,
+}
+
+impl BackendView {
+    /// How far a drain is, in words; nothing where it is not drained.
+    pub fn drained(&self) -> Option<String> {
+        let told = match self.in_flight {
+            0 => "Drained".to_owned(),
+            1 => "Draining, 1 request left".to_owned(),
+            left => format!("Draining, {left} requests left"),
+        };
+        self.draining.then_some(told)
+    }
+
+    /// An enabled backend of which nothing more is known.
+    pub fn new(id: BackendId, name: String, url: String) -> Self {
+        Self {
+            id,
+            name,
+            url,
+            enabled: true,
+            has_token: false,
+            created_at: 0,
+            state: BackendState::Unknown,
+            models: Vec::new(),
+            version: None,
+            in_flight: 0,
+            last_error: None,
+            parallel: None,
+            weight: one(),
+            priority: 0,
+            draining: false,
+            limit: None,
+            breakers: Vec::new(),
+        }
+    }
+}
+
+/// Largest [`BackendView::parallel`].
+pub const MAX_PARALLEL: u32 = 1_000;
+/// Largest [`BackendView::weight`].
+pub const MAX_WEIGHT: u32 = 100;
+/// Largest [`BackendView::priority`].
+pub const MAX_PRIORITY: u32 = 100;
+
+fn one() -> u32 {
+    1
+}
+
+/// A circuit breaker that is not closed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BreakerView {
+    /// `None` is the backend as a whole.
+    pub model: Option<String>,
+    pub state: BreakerState,
+    /// When it is tried again, Unix milliseconds.
+    pub until: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BreakerState {
+    /// Nothing is sent to it.
+    Open,
+    /// One request tries whether it works again.
+    HalfOpen,
 }
 
 /// The last fault seen on a backend.
@@ -44,6 +130,8 @@ pub enum BackendState {
     Unknown,
     /// Answered its last listing.
     Up,
+    /// The same, but it gets nothing new; see [`BackendView::draining`].
+    Draining,
     /// Did not answer its last listing; its last good model list is kept.
     Down,
 }
@@ -57,6 +145,23 @@ pub struct AddBackend {
     /// Bearer token the backend wants; empty for none.
     #[serde(default)]
     pub token: String,
+    /// As [`Share`] reads them; empty is the default.
+    #[serde(default)]
+    pub parallel: String,
+    #[serde(default)]
+    pub weight: String,
+    #[serde(default)]
+    pub priority: String,
+}
+
+impl AddBackend {
+    /// Every field that people fill in, in the page's order.
+    pub const FIELDS: [&str; 6] = ["name", "url", "token", "parallel", "weight", "priority"];
+
+    /// With its share of the work as it is by default.
+    pub fn new(name: String, url: String, token: String) -> Self {
+        Self { name, url, token, parallel: String::new(), weight: String::new(), priority: String::new() }
+    }
 }
 
 /// Changes a backend. An empty `token` keeps the stored one unless `clear_token` says otherwise.
@@ -70,6 +175,30 @@ pub struct EditBackend {
     pub token: String,
     #[serde(default)]
     pub clear_token: bool,
+    /// As [`Share`] reads them; empty is the default.
+    #[serde(default)]
+    pub parallel: String,
+    #[serde(default)]
+    pub weight: String,
+    #[serde(default)]
+    pub priority: String,
+}
+
+impl EditBackend {
+    /// An edit that changes nothing.
+    pub fn of(backend: &BackendView) -> Self {
+        let [parallel, weight, priority] = ShareEdit::default().apply(backend.into());
+        Self {
+            id: backend.id.clone(),
+            name: backend.name.clone(),
+            url: backend.url.clone(),
+            token: String::new(),
+            clear_token: false,
+            parallel,
+            weight,
+            priority,
+        }
+    }
 }
 
 /// Switches a backend on or off.
@@ -78,6 +207,14 @@ pub struct EditBackend {
 pub struct SetBackendEnabled {
     pub id: BackendId,
     pub enabled: bool,
+}
+
+/// Drains a backend, or takes it back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetBackendDraining {
+    pub id: BackendId,
+    pub draining: bool,
 }
 
 /// Names one backend: remove it, test it.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::limit::RateLimit;
+use crate::{balance::Balance, limit::RateLimit};
 
 /// Live values for the examples on the Help page and the set-up's last step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,5 +14,9 @@ pub struct HelpFacts {
     pub default_limit: Option<RateLimit>,
     pub catalogue_interval_s: u32,
     pub backends: u64,
+    /// The strategy in force, and the queue's bounds.
+    pub balance: Balance,
+    pub queue_max: u32,
+    pub queue_seconds: u32,
     pub version: String,
 }

@@ -85,12 +85,13 @@ endpoints! {
     24 OpenAiResponses OpenAi "/v1/responses"
     25 AnthropicMessages Anthropic "/v1/messages"
     26 OpenAiTranscriptions OpenAi "/v1/audio/transcriptions"
+    27 Queue Ollama "/fortress/v1/queue"
 }
 
 impl Endpoint {
     pub fn group(self) -> Group {
         match self {
-            Self::Root | Self::Status | Self::Recommendations => Group::Own,
+            Self::Root | Self::Status | Self::Recommendations | Self::Queue => Group::Own,
             Self::Version | Self::Tags | Self::Ps | Self::OpenAiModels | Self::OpenAiModel => Group::Catalogue,
             Self::Pull | Self::Push | Self::Create | Self::Delete | Self::Copy | Self::Blobs => Group::Management,
             Self::Account | Self::Web => Group::Never,

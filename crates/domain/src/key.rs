@@ -90,7 +90,15 @@ pub struct KeyView {
     pub last_used_at: Option<u64>,
     /// Requests accounted since the key was made.
     pub requests: u64,
+    /// It is revoked, but the list of revoked keys beside the database could not be told yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unlisted: bool,
 }
+
+/// What [`KeyView::unlisted`] means for whoever revoked it.
+pub const UNLISTED: &str = "the key is refused from now on and the database knows it, but `revoked-keys` in the data folder \
+                            could not be written: until it is, a backup from before would bring the key back. Mend what is \
+                            in the way; the running gateway tries again by itself, and so does the next start";
 
 /// Creates a key. `requests` and `minutes` come as typed: empty text means none; both or neither.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

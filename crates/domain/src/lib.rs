@@ -6,6 +6,7 @@ pub mod address;
 pub mod admin;
 pub mod audit;
 pub mod backend;
+pub mod balance;
 pub mod dashboard;
 pub mod endpoint;
 pub mod error;

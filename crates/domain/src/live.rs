@@ -14,6 +14,9 @@ pub struct LiveStatus {
     pub backends: Vec<BackendView>,
     /// Requests in flight over all backends.
     pub in_flight: u64,
+    /// Requests waiting for a slot.
+    #[serde(default)]
+    pub waiting: u64,
     /// The last 60 minutes, oldest first, the running minute last.
     pub minutes: Vec<MinutePoint>,
     /// Usage records dropped because the writer could not keep up, since the start.

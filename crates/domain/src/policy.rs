@@ -20,7 +20,7 @@ pub use self::{
 use crate::network::Networks;
 
 /// A key and its user each have one, and both apply: of two ceilings the smaller, of two allow lists what both admit.
-/// Only `management` is granted by either. The default restricts nothing and grants nothing.
+/// Only `management` and `topology` are granted by either. The default restricts nothing and grants nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Policy {
@@ -48,6 +48,9 @@ pub struct Policy {
     /// It may pull, push, create, copy and delete models.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub management: bool,
+    /// It may see which backend answers, and why that one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub topology: bool,
     /// Largest context a request may ask for. What a request does not ask for is the backend's own choice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub num_ctx: Option<u32>,

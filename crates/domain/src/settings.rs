@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::limit::RateLimit;
+use crate::{balance::Balance, limit::RateLimit};
 
 /// Largest value of [`SettingsView::max_body_mb`].
 pub const MAX_BODY_MB: u32 = 512;
@@ -15,6 +15,13 @@ pub const BODY_MEMORY_MB: u32 = 512;
 pub fn least_body_memory_mb(max_body_mb: u32) -> u32 {
     max_body_mb.saturating_mul(2)
 }
+
+/// Largest and default value of [`SettingsView::queue_max`].
+pub const MAX_QUEUE: u32 = 100_000;
+pub const QUEUE: u32 = 1_000;
+/// Largest and default value of [`SettingsView::queue_seconds`].
+pub const MAX_QUEUE_SECONDS: u32 = 3_600;
+pub const QUEUE_SECONDS: u32 = 60;
 
 /// Where a value comes from; later ones win.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +56,12 @@ pub struct SettingsView {
     pub connect_timeout_s: Sourced<u32>,
     pub first_byte_timeout_s: Sourced<u32>,
     pub stall_timeout_s: Sourced<u32>,
+    /// How a backend is chosen among those that have a model.
+    pub balance: Sourced<Balance>,
+    /// Requests that may wait for a slot; 0 refuses at once.
+    pub queue_max: Sourced<u32>,
+    /// Longest that one waits.
+    pub queue_seconds: Sourced<u32>,
     /// Largest request body in MB (1,000,000 bytes).
     pub max_body_mb: Sourced<u32>,
     /// MB that all request bodies may take together.
@@ -93,6 +106,10 @@ pub struct SaveSettings {
     pub connect_timeout_s: String,
     pub first_byte_timeout_s: String,
     pub stall_timeout_s: String,
+    /// The name of a strategy.
+    pub balance: String,
+    pub queue_max: String,
+    pub queue_seconds: String,
     pub max_body_mb: String,
     pub body_memory_mb: String,
     pub public_url: String,
@@ -107,9 +124,12 @@ pub struct SaveSettings {
 
 impl SaveSettings {
     /// Every field that people fill in, in the page's order.
-    pub const FIELDS: [&str; 22] = [
+    pub const FIELDS: [&str; 25] = [
         "requests",
         "minutes",
+        "balance",
+        "queue_max",
+        "queue_seconds",
         "redis_host",
         "redis_port",
         "redis_user",

@@ -1,5 +1,7 @@
 //! The usage record: the one thing written for every request that carried a valid key.
 
+mod why;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -75,6 +77,15 @@ pub struct UsageRecord {
     /// Microseconds from the head read to the end.
     pub total_us: u64,
     pub outcome: Outcome,
+    /// The model was loaded where the request went, as far as was known then; `None` where nothing was sent.
+    #[serde(default)]
+    pub warm: Option<bool>,
+    /// Backends that were tried before the one that answered.
+    #[serde(default)]
+    pub retries: u8,
+    /// The key whose model took this one's place in the backend's memory before.
+    #[serde(default)]
+    pub evicted_by: Option<KeyId>,
 }
 
 impl UsageRecord {
@@ -101,6 +112,9 @@ impl UsageRecord {
             ttft_us: None,
             total_us: 0,
             outcome: Outcome::Complete,
+            warm: None,
+            retries: 0,
+            evicted_by: None,
         }
     }
 

@@ -14,7 +14,7 @@ use std::{
 
 use domain::{
     endpoint::Endpoint,
-    id::BackendId,
+    id::{BackendId, KeyId},
     usage::{Outcome, UsageRecord},
 };
 use tokio::sync::mpsc;
@@ -108,6 +108,26 @@ impl Account {
     /// What the request may use is taken from its budgets until it has ended.
     pub(crate) fn reserve(&mut self, reservation: Reservation) {
         self.reservation = Some(Box::new(reservation));
+    }
+
+    /// It waited so long for a slot.
+    pub(crate) fn queued(&mut self, time: Duration) {
+        self.change(|record| record.queue_us += micros(time));
+    }
+
+    /// Milliseconds it waited for slots.
+    pub(crate) fn queue_ms(&self) -> u64 {
+        self.record.as_ref().map_or(0, |record| record.queue_us / 1_000)
+    }
+
+    /// Whether the model was loaded where the request goes, and if not, whose request pushed it out.
+    pub(crate) fn warmth(&mut self, warm: bool, evicted_by: Option<KeyId>) {
+        self.change(|record| (record.warm, record.evicted_by) = (Some(warm), evicted_by));
+    }
+
+    /// Another backend is tried.
+    pub(crate) fn retried(&mut self) {
+        self.change(|record| record.retries = record.retries.saturating_add(1));
     }
 
     /// The request is about to be handed to a backend.

@@ -59,9 +59,10 @@ pub(crate) fn authenticate(
     }
 }
 
-/// Whether requests with this key are served at all at this moment, in Unix milliseconds.
+/// Whether requests with this key are served at all at this moment, in Unix milliseconds. Everything is looked at, so that
+/// the time does not tell what is wrong.
 pub(crate) fn in_force(key: &KeyEntry, unix: u64) -> bool {
-    key.status == KeyStatus::Active && key.user_enabled && key.hash.is_some() && !key.rules.expired(unix)
+    (key.status == KeyStatus::Active) & key.user_enabled & key.hash.is_some() & !key.rules.expired(unix)
 }
 
 /// Whether `id` is a key in force in `snapshot`; asked again while its streams run.

@@ -6,7 +6,9 @@ pub(crate) mod catalogue;
 pub(crate) mod connect;
 mod errand;
 pub(crate) mod fleet;
+mod load;
 pub(crate) mod look;
+mod model;
 mod pool;
 pub(crate) mod reach;
 mod refresh;
@@ -18,33 +20,53 @@ pub(crate) mod tests;
 mod tls;
 
 use std::{
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use domain::{
-    backend::{BackendState, BackendView, LastError},
+    backend::{BackendState, BackendView, BreakerState, BreakerView, LastError},
     id::BackendId,
+    model::ModelName,
 };
 use tokio::sync::{Notify, watch};
 
 pub(crate) use self::{
     errand::streamed,
     fleet::{Fleet, View},
+    load::{FleetLoad, InFlight, Load},
+    model::ModelState,
     send::{BackendResponse, SendError},
 };
-use self::{pool::Pool, seen::Seen, send::Target};
-use crate::snapshot::BackendEntry;
+use self::{
+    pool::Pool,
+    seen::{Change, Seen},
+    send::Target,
+};
+use crate::{
+    breaker::{Breaker, Pass, State},
+    snapshot::BackendEntry,
+};
+
+/// Failures to reach a backend that eject it.
+const UNREACHABLE: u32 = 3;
+/// The hash FNV-1a, which is the same in every process.
+const FNV: u64 = 0xcbf2_9ce4_8422_2325;
+const FNV_PRIME: u64 = 0x100_0000_01b3;
 
 /// A configured backend as one view has it. Replaced when its configuration changes; what must outlive that is shared.
 pub(crate) struct Backend {
     entry: Arc<BackendEntry>,
     target: Target,
     origin: Arc<Origin>,
-    gauges: Gauges,
+    load: Arc<Load>,
+    fleet: Arc<FleetLoad>,
+    /// Of the id: where affinity belongs.
+    hash: u64,
     changes: watch::Sender<u64>,
 }
 
@@ -59,23 +81,12 @@ pub(crate) struct Origin {
     looking: tokio::sync::Mutex<()>,
     /// It answered 404 for a model of its list, so the list is known to be wrong.
     contradicted: AtomicBool,
-}
-
-/// Requests in flight at one backend, and in all.
-#[derive(Clone)]
-struct Gauges {
-    own: Arc<AtomicU64>,
-    all: Arc<AtomicU64>,
-}
-
-/// Counts as one request in flight until it is dropped, so it belongs into the response body.
-pub(crate) struct InFlight(Gauges);
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.own.fetch_sub(1, Ordering::Relaxed);
-        self.0.all.fetch_sub(1, Ordering::Relaxed);
-    }
+    /// The looks say that it is down.
+    down: AtomicBool,
+    /// Judges whether it can be reached at all.
+    breaker: Breaker,
+    /// By [`rows::Row::key`].
+    models: Mutex<HashMap<Box<str>, Arc<ModelState>>>,
 }
 
 impl Origin {
@@ -87,6 +98,54 @@ impl Origin {
             wake: Notify::new(),
             looking: tokio::sync::Mutex::new(()),
             contradicted: AtomicBool::new(false),
+            down: AtomicBool::new(false),
+            breaker: Breaker::new(UNREACHABLE),
+            models: Mutex::default(),
+        }
+    }
+
+    /// A look found these loaded, and no others.
+    fn heat(&self, running: &[rows::Running], now: u64) {
+        let keys: HashSet<String> = running.iter().map(rows::Running::key).collect();
+        // Whoever had something loaded since the last look pushed out what is missing now.
+        let loader = keys.iter().filter_map(|key| self.model(key).found(now)).last();
+        let others: Vec<_> = lock(&self.models)
+            .iter()
+            .filter(|(key, _)| !keys.contains(&***key))
+            .map(|(_, model)| Arc::clone(model))
+            .collect();
+        for model in others {
+            if model.missed(now)
+                && let Some(key) = &loader
+            {
+                model.evicted(key.clone());
+            }
+        }
+        // What no catalogue names and no request uses is forgotten, or a backend could name any number of them.
+        lock(&self.models).retain(|_, model| Arc::strong_count(model) > 1 || model.is_warm(now));
+    }
+
+    /// A look reached it. Who was down or out gets its share back by and by.
+    fn found(&self, now: u64) {
+        if self.down.swap(false, Ordering::Relaxed) || self.breaker.state(now) != State::Closed {
+            self.breaker.revive(now);
+        }
+    }
+
+    /// A look did not reach it; `certain` that nobody is there.
+    fn lost(&self, certain: bool) -> Change {
+        let mut seen = lock(&self.seen);
+        let change = seen.lose(certain);
+        self.down.store(!seen.is_up(), Ordering::Relaxed);
+        change
+    }
+
+    /// What is known of a model here.
+    fn model(&self, key: &str) -> Arc<ModelState> {
+        let mut models = lock(&self.models);
+        match models.get(key) {
+            Some(model) => Arc::clone(model),
+            None => Arc::clone(models.entry(key.into()).or_default()),
         }
     }
 
@@ -97,12 +156,14 @@ impl Origin {
 
 impl Backend {
     /// For `entry`, with whatever of `old`, the same backend before, still holds.
-    fn new(entry: Arc<BackendEntry>, old: Option<&Self>, all: &Arc<AtomicU64>, changes: &watch::Sender<u64>) -> Self {
+    fn new(entry: Arc<BackendEntry>, old: Option<&Self>, fleet: &Arc<FleetLoad>, changes: &watch::Sender<u64>) -> Self {
         let same_origin = old.filter(|old| old.entry.url == entry.url && old.entry.token == entry.token);
         Self {
             target: Target::new(&entry.url, entry.token.as_ref()),
             origin: same_origin.map_or_else(|| Arc::new(Origin::new()), |old| Arc::clone(&old.origin)),
-            gauges: old.map_or_else(|| Gauges { own: Arc::default(), all: Arc::clone(all) }, |old| old.gauges.clone()),
+            load: old.map_or_else(Arc::default, |old| Arc::clone(&old.load)),
+            fleet: Arc::clone(fleet),
+            hash: entry.id.as_str().bytes().fold(FNV, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME)),
             changes: changes.clone(),
             entry,
         }
@@ -116,11 +177,44 @@ impl Backend {
         &self.entry.name
     }
 
-    /// Counts one more request in flight.
-    pub(crate) fn enter(&self) -> InFlight {
-        self.gauges.own.fetch_add(1, Ordering::Relaxed);
-        self.gauges.all.fetch_add(1, Ordering::Relaxed);
-        InFlight(self.gauges.clone())
+    pub(crate) fn weight(&self) -> u32 {
+        self.entry.weight
+    }
+
+    pub(crate) fn priority(&self) -> u32 {
+        self.entry.priority
+    }
+
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    #[cfg(test)]
+    pub(crate) fn queue(&self) -> &crate::queue::Queue {
+        &self.fleet.queue
+    }
+
+    pub(crate) fn load(&self) -> &Load {
+        &self.load
+    }
+
+    /// Of the backend as a whole: open while it cannot be reached.
+    pub(crate) fn breaker(&self) -> &Breaker {
+        &self.origin.breaker
+    }
+
+    pub(crate) fn model(&self, key: &str) -> Arc<ModelState> {
+        self.origin.model(key)
+    }
+
+    /// Counts one more request in flight for the model, if there is a slot.
+    pub(crate) fn enter(&self, model: &Arc<ModelState>, passes: [Pass; 2]) -> Option<InFlight> {
+        InFlight::take(&self.load, &self.fleet, model, passes)
+    }
+
+    /// Counts one more request in flight, whatever the bound: for what is not inference.
+    pub(crate) fn enter_beside(&self) -> InFlight {
+        InFlight::beside(&self.load, &self.fleet)
     }
 
     /// Remembers a fault seen on the data plane, and has the catalogue look at the backend soon.
@@ -136,11 +230,49 @@ impl Backend {
         self.origin.wake.notify_one();
     }
 
-    fn note(&self, message: String) {
-        *lock(&self.origin.last_error) = Some(LastError { at: now(), message });
+    /// Remembers what is no fault.
+    pub(crate) fn noted(&self, message: String) {
+        self.note(message);
+        bump(&self.changes);
     }
 
-    fn status(&self) -> BackendView {
+    /// It answered something. Where that is a surprise it is looked at soon.
+    pub(crate) fn reached(&self) {
+        if self.origin.down.load(Ordering::Relaxed) {
+            self.origin.wake.notify_one();
+        }
+    }
+
+    /// What the pages show of it is different now.
+    pub(crate) fn changed(&self) {
+        bump(&self.changes);
+    }
+
+    fn note(&self, message: String) {
+        *lock(&self.origin.last_error) = Some(LastError { at: unix_now(), message });
+    }
+
+    /// Those that are not closed, the backend's own first.
+    fn breakers(&self, now: u64) -> Vec<BreakerView> {
+        let unix = unix_now();
+        let shown =
+            |key: &str| ModelName::parse(key).map_or_else(|_| key.to_owned(), |(name, _)| name.display().to_owned());
+        let view = |model: Option<&str>, breaker: &Breaker| {
+            let (state, until) = match breaker.state(now) {
+                State::Closed => return None,
+                State::Open { until } => (BreakerState::Open, unix.saturating_add(until.saturating_sub(now))),
+                State::HalfOpen => (BreakerState::HalfOpen, unix),
+            };
+            Some(BreakerView { model: model.map(shown), state, until })
+        };
+        let models = lock(&self.origin.models);
+        let mut of_models: Vec<_> = models.iter().filter_map(|(key, model)| view(Some(key), &model.breaker)).collect();
+        drop(models);
+        of_models.sort_by(|left, right| left.model.cmp(&right.model));
+        view(None, &self.origin.breaker).into_iter().chain(of_models).collect()
+    }
+
+    fn status(&self, now: u64) -> BackendView {
         let seen = self.origin.seen();
         BackendView {
             id: self.entry.id.clone(),
@@ -149,11 +281,21 @@ impl Backend {
             enabled: self.entry.enabled,
             has_token: self.entry.token.is_some(),
             created_at: self.entry.created_at,
-            state: if self.entry.enabled { seen.state() } else { BackendState::Disabled },
+            state: match seen.state() {
+                _ if !self.entry.enabled => BackendState::Disabled,
+                BackendState::Up if self.entry.draining => BackendState::Draining,
+                state => state,
+            },
             models: seen.names(),
             version: seen.version().map(str::to_owned),
-            in_flight: self.gauges.own.load(Ordering::Relaxed),
+            in_flight: u64::from(self.load.in_flight()),
             last_error: lock(&self.origin.last_error).clone(),
+            parallel: self.entry.parallel,
+            weight: self.entry.weight,
+            priority: self.entry.priority,
+            draining: self.entry.draining,
+            limit: self.load.bound(),
+            breakers: self.breakers(now),
         }
     }
 }
@@ -163,7 +305,7 @@ fn bump(counter: &watch::Sender<u64>) {
 }
 
 /// Unix milliseconds.
-fn now() -> u64 {
+fn unix_now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

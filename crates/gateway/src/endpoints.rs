@@ -54,6 +54,7 @@ pub(crate) fn find<'p>(method: &Method, path: &'p str) -> Result<Route<'p>, Erro
         "/api/me" | "/api/signout" => (Endpoint::Account, Refused, "POST"),
         "/api/experimental/web_search" | "/api/experimental/web_fetch" => (Endpoint::Web, Refused, "POST"),
         "/api/experimental/model-recommendations" => (Endpoint::Recommendations, Local, "GET"),
+        "/fortress/v1/queue" => (Endpoint::Queue, Local, "GET"),
         "/v1/chat/completions" => (Endpoint::OpenAiChat, Inference, "POST"),
         "/v1/completions" => (Endpoint::OpenAiCompletions, Inference, "POST"),
         "/v1/embeddings" => (Endpoint::OpenAiEmbeddings, Inference, "POST"),

@@ -67,6 +67,10 @@ pub(crate) enum Error {
     CloudModel,
     #[error("no backend that has this model is available, try again in a moment")]
     NoBackend,
+    #[error("all backends that have this model are busy and the queue is full, try again later")]
+    QueueFull { retry_after: u64 },
+    #[error("all backends that have this model were busy for too long, try again later")]
+    QueueTimeout { retry_after: u64 },
     #[error("no backend that has this model can be reached, try again in a moment")]
     Unreachable,
     #[error("the backend closed the connection before it answered")]
@@ -102,7 +106,12 @@ impl Error {
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::Crowded | Self::NoBackend | Self::Unreachable | Self::ShutDown => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Crowded
+            | Self::NoBackend
+            | Self::QueueFull { .. }
+            | Self::QueueTimeout { .. }
+            | Self::Unreachable
+            | Self::ShutDown => StatusCode::SERVICE_UNAVAILABLE,
             Self::BackendClosed | Self::BackendMalformed | Self::BackendCredentials => StatusCode::BAD_GATEWAY,
             Self::FirstByteTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Loop => StatusCode::LOOP_DETECTED,
@@ -136,6 +145,8 @@ impl Error {
             Self::MissingModel => "missing_model",
             Self::CloudModel => "cloud_model",
             Self::NoBackend => "no_backend",
+            Self::QueueFull { .. } => "queue_full",
+            Self::QueueTimeout { .. } => "queue_timeout",
             Self::Unreachable => "backend_unreachable",
             Self::BackendClosed => "backend_closed",
             Self::FirstByteTimeout => "first_byte_timeout",
@@ -153,7 +164,12 @@ impl Error {
             | Self::FirstByteTimeout
             | Self::BackendMalformed
             | Self::BackendCredentials => Source::Upstream,
-            Self::Crowded | Self::NoBackend | Self::ShutDown | Self::Loop => Source::Gateway,
+            Self::Crowded
+            | Self::NoBackend
+            | Self::QueueFull { .. }
+            | Self::QueueTimeout { .. }
+            | Self::ShutDown
+            | Self::Loop => Source::Gateway,
             _ => Source::Client,
         }
     }
@@ -161,7 +177,10 @@ impl Error {
     /// Seconds for `Retry-After`.
     pub(crate) fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::TooManyFailures { retry_after } | Self::Limited { retry_after, .. } => Some(*retry_after),
+            Self::TooManyFailures { retry_after }
+            | Self::Limited { retry_after, .. }
+            | Self::QueueFull { retry_after }
+            | Self::QueueTimeout { retry_after } => Some(*retry_after),
             Self::Exceeded(exceeded) => Some(exceeded.retry_after),
             Self::Crowded | Self::NoBackend | Self::Unreachable | Self::ShutDown => Some(1),
             _ => None,

@@ -1,58 +1,219 @@
-//! Sends a request to its candidates until one begins to answer. Another is tried only while nothing can have been done
-//! with the request: a connection that could not be made, or a pooled one that was already closed.
+//! Sends a request to its candidates until one begins to answer. Another is tried only while not a byte has reached the
+//! client, and only where that is safe: nothing was sent, the backend said that it is full or has no such model, or it died
+//! without a byte. Never because it is slow.
 
 mod complaint;
 
+use std::time::Instant;
+
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use domain::endpoint::Endpoint;
+use http::{HeaderMap, Method, StatusCode};
 
 pub(crate) use complaint::Complaint;
 
 use crate::{
+    Inner,
     account::Account,
-    backend::{BackendResponse, SendError, View},
+    backend::{BackendResponse, SendError},
+    balance::Picked,
     error::Error,
     limit::Permit,
+    queue::{Bounds, Refused, Wait},
     resolve::{Candidates, Choice},
+    snapshot::Settings,
+    verdict::Fault,
 };
+
+/// Most tries beside the first, those not counted for which nothing was sent.
+const MOST: u8 = 2;
 
 /// A request as every backend gets it.
 pub(crate) struct Outgoing<'r> {
     pub(crate) method: Method,
+    pub(crate) endpoint: Endpoint,
     pub(crate) path_and_query: &'r str,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
+/// Where requests get their slots, and how each waits for one.
+pub(crate) struct Dispatch<'d> {
+    pub(crate) inner: &'d Inner,
+    pub(crate) settings: &'d Settings,
+    pub(crate) wait: Wait<'d>,
+}
+
+impl Dispatch<'_> {
+    /// A slot at one of the candidates, after a wait where all are taken.
+    async fn place(&mut self, candidates: &mut Candidates, account: &mut Account) -> Result<Choice, Error> {
+        let begun = Instant::now();
+        let placed = self.inner.fleet.queue().place(candidates, &self.wait).await;
+        if !matches!(placed, Ok((_, false))) {
+            account.queued(begun.elapsed());
+            // Whoever must wait again waits for what is left of the time.
+            let Bounds { max, timeout } = self.wait.bounds;
+            self.wait.bounds = Bounds { max, timeout: timeout.saturating_sub(begun.elapsed()) };
+        }
+        match placed {
+            Ok((choice, _)) => Ok(choice),
+            Err(Refused::Nobody) => Err(Error::NoBackend),
+            Err(Refused::QueueFull) => Err(Error::QueueFull { retry_after: candidates.retry_after() }),
+            Err(Refused::TimedOut) => Err(Error::QueueTimeout { retry_after: candidates.retry_after() }),
+        }
+    }
+
+    fn now(&self) -> u64 {
+        self.inner.now()
+    }
+}
+
+/// Why another backend may be tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    /// Nothing was sent.
+    Unconnected,
+    /// 503: its queue is full.
+    Busy,
+    /// 404 for a model of its list.
+    Missing,
+    /// The connection ended without a byte after the request.
+    Died,
+}
+
+/// What of its tries a request has used up.
+#[derive(Default)]
+struct Used {
+    tries: u8,
+    missing: bool,
+    died: bool,
+}
+
+impl Used {
+    /// Whether one more try for this reason would be one too many.
+    fn is_enough(&self, reason: Reason) -> bool {
+        match reason {
+            Reason::Unconnected => false,
+            Reason::Busy => self.tries >= MOST,
+            Reason::Missing => self.missing || self.tries >= MOST,
+            Reason::Died => self.died || self.tries >= MOST,
+        }
+    }
+
+    fn count(&mut self, reason: Reason) {
+        self.tries += u8::from(reason != Reason::Unconnected);
+        self.missing |= reason == Reason::Missing;
+        self.died |= reason == Reason::Died;
+    }
+}
+
+/// How a try went that is not the answer yet.
+struct Miss {
+    reason: Reason,
+    /// What the client gets where nobody else is tried.
+    otherwise: Result<BackendResponse, Error>,
+}
+
+/// How a try ended.
+enum Tried {
+    Answered(BackendResponse),
+    Missed(Miss),
+}
+
 /// The first answer, and the backend that gave it. The permit proves that the request was admitted.
 pub(crate) async fn forward(
-    view: &View,
+    mut dispatch: Dispatch<'_>,
     _permit: &Permit,
     candidates: &mut Candidates,
     request: Outgoing<'_>,
     account: &mut Account,
 ) -> Result<(Choice, BackendResponse), Error> {
-    let mut failure = Error::NoBackend;
-    while let Some(choice) = candidates.choose() {
+    dispatch.inner.retries.request();
+    let mut choice = dispatch.place(candidates, account).await?;
+    let mut used = Used::default();
+    loop {
+        choice.speaks = request.endpoint != Endpoint::Show;
         account.backend(choice.backend.id());
-        match attempt(view, &choice, &request).await {
-            Ok(response) => return Ok((choice, response)),
-            Err(error) => {
-                failure = refusal(&error);
-                choice.backend.failed(error.to_string());
-                if !matches!(error, SendError::Connect(_)) {
-                    break;
+        account.warmth(choice.warm, if choice.warm { None } else { choice.model.evicted_by() });
+        let Miss { reason, otherwise } = match attempt(&dispatch, &mut choice, &request).await? {
+            Tried::Answered(response) => return Ok((choice, response)),
+            Tried::Missed(miss) => miss,
+        };
+        let now = dispatch.now();
+        let next = if used.is_enough(reason) { Picked::Nobody } else { candidates.pick(now) };
+        let allowed = || reason == Reason::Unconnected || dispatch.inner.retries.take(now);
+        choice = match next {
+            Picked::Member(index, slot) if allowed() => {
+                if let Ok(response) = otherwise {
+                    response.body.put_by();
                 }
+                candidates.chosen(index, slot, now)
             }
-        }
+            Picked::Full if allowed() => {
+                // Its slot must not be held while others wait for it.
+                drop((choice, otherwise));
+                dispatch.place(candidates, account).await?
+            }
+            _ => return otherwise.map(|response| (choice, response)),
+        };
+        used.count(reason);
+        account.retried();
     }
-    Err(failure)
 }
 
-async fn attempt(view: &View, choice: &Choice, request: &Outgoing<'_>) -> Result<BackendResponse, SendError> {
+/// One try at one backend, and what it says about that.
+async fn attempt(dispatch: &Dispatch<'_>, choice: &mut Choice, request: &Outgoing<'_>) -> Result<Tried, Error> {
+    let sent = send(dispatch.settings, choice, request).await;
+    let now = dispatch.now();
+    let response = match sent {
+        Ok(response) => response,
+        Err(error) => {
+            let (fault, reason) = match &error {
+                SendError::Connect(_) => (Fault::Unreachable, Some(Reason::Unconnected)),
+                SendError::ClosedBeforeResponse { .. } => (Fault::Died, Some(Reason::Died)),
+                SendError::FirstByteTimeout => (Fault::Slow, None),
+                SendError::Malformed(_) => (Fault::Malformed, None),
+            };
+            choice.failed(now, fault, error.to_string());
+            let told = refusal(&error);
+            return match reason {
+                Some(reason) => Ok(Tried::Missed(Miss { reason, otherwise: Err(told) })),
+                None => Err(told),
+            };
+        }
+    };
+    choice.reached(now);
+    let (status, path) = (response.status, request.endpoint.path());
+    let missed = |reason, response| Ok(Tried::Missed(Miss { reason, otherwise: Ok(response) }));
+    match status {
+        StatusCode::UNAUTHORIZED => {
+            choice.backend.failed("it refused the gateway's credentials (401)".into());
+            Err(Error::BackendCredentials)
+        }
+        StatusCode::NOT_FOUND => {
+            choice.backend.model_missing();
+            missed(Reason::Missing, response)
+        }
+        StatusCode::SERVICE_UNAVAILABLE => {
+            choice.busy(now, format!("it answered {status} at {path}"));
+            missed(Reason::Busy, response)
+        }
+        _ if status.is_informational() || status.is_redirection() => {
+            choice.failed(now, Fault::Malformed, format!("it answered {status}"));
+            Err(Error::BackendMalformed)
+        }
+        _ if status.is_server_error() => {
+            choice.failed(now, Fault::Erred, format!("it answered {status} at {path}"));
+            Ok(Tried::Answered(response))
+        }
+        _ => Ok(Tried::Answered(response)),
+    }
+}
+
+async fn send(settings: &Settings, choice: &Choice, request: &Outgoing<'_>) -> Result<BackendResponse, SendError> {
     let send = || {
         let (method, headers, body) = (request.method.clone(), request.headers.clone(), request.body.clone());
-        choice.backend.send(&view.snapshot.settings, method, request.path_and_query, headers, body)
+        choice.backend.send(settings, method, request.path_and_query, headers, body)
     };
     match send().await {
         // The backend closed an idle connection while we picked it up: it never saw the request.

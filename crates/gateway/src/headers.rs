@@ -19,6 +19,34 @@ const TO_BACKEND: [HeaderName; 4] = [
 /// What a client may know of a backend's answer beside its body. Length and chunking follow from the body itself.
 const TO_CLIENT: [HeaderName; 3] = [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::RETRY_AFTER];
 
+/// Asks for a header that explains the choice of the backend.
+pub(crate) const EXPLAIN: HeaderName = HeaderName::from_static("x-fortress-explain");
+const WHY: HeaderName = HeaderName::from_static("x-fortress-why");
+const QUEUE_MS: HeaderName = HeaderName::from_static("x-fortress-queue-ms");
+const WARM: HeaderName = HeaderName::from_static("x-fortress-warm");
+const BACKEND: HeaderName = HeaderName::from_static("x-fortress-backend");
+
+/// How a request went on its way to a backend.
+pub(crate) struct Met {
+    pub(crate) queue_ms: u64,
+    pub(crate) warm: bool,
+    /// For keys that may know.
+    pub(crate) backend: Option<String>,
+    pub(crate) why: Option<String>,
+}
+
+impl Met {
+    pub(crate) fn write(self, headers: &mut HeaderMap) {
+        headers.insert(QUEUE_MS, HeaderValue::from(self.queue_ms));
+        headers.insert(WARM, HeaderValue::from_static(if self.warm { "true" } else { "false" }));
+        for (name, text) in [(BACKEND, self.backend), (WHY, self.why)] {
+            if let Some(value) = text.and_then(|text| HeaderValue::try_from(text).ok()) {
+                headers.insert(name, value);
+            }
+        }
+    }
+}
+
 /// Headers for the backend. Host and credentials are the backend's own and are added where it is spoken to.
 pub(crate) fn to_backend(from: &HeaderMap, id: u64) -> HeaderMap {
     let mut to = pass(from, &TO_BACKEND);

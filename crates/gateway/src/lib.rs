@@ -6,6 +6,7 @@ mod account;
 mod auth;
 mod backend;
 mod balance;
+mod breaker;
 mod endpoints;
 mod error;
 mod forward;
@@ -17,11 +18,14 @@ mod listing;
 mod pipeline;
 mod policy;
 pub mod probe;
+mod queue;
 mod request;
 mod resolve;
+mod retry;
 mod signal;
 pub mod snapshot;
 mod stream;
+mod verdict;
 mod wire;
 
 pub use limit::{Authority, RedisSettings};
@@ -44,6 +48,7 @@ use crate::{
     limit::Limiter,
     policy::Ledger,
     request::BodyBudget,
+    retry::RetryBudget,
     signal::Signal,
     snapshot::{KeyEntry, Snapshot},
 };
@@ -66,6 +71,7 @@ struct Inner {
     ledger: Ledger,
     signal: Arc<Signal>,
     ids: RequestIds,
+    retries: RetryBudget,
     started: Instant,
     /// Of the data plane, where there is one.
     runtime: Option<Handle>,
@@ -76,8 +82,10 @@ impl Gateway {
     /// Call it on the runtime of the data plane: connections to Redis live there.
     pub fn new(usage_capacity: usize) -> (Self, mpsc::Receiver<UsageRecord>) {
         let (sender, receiver) = mpsc::channel(usage_capacity.max(1));
+        let fleet = Fleet::new();
         let inner = Inner {
-            fleet: Fleet::new(),
+            started: fleet.started(),
+            fleet,
             limiter: Arc::default(),
             failures: FailureLimit::default(),
             bodies: BodyBudget::default(),
@@ -85,7 +93,7 @@ impl Gateway {
             ledger: Ledger::default(),
             signal: Arc::default(),
             ids: RequestIds::default(),
-            started: Instant::now(),
+            retries: RetryBudget::default(),
             runtime: Handle::try_current().ok(),
         };
         (Self(Arc::new(inner)), receiver)

@@ -19,6 +19,7 @@ use domain::{
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use http_body::Body as _;
 use hyper::body::Incoming;
+use serde_json::json;
 
 use crate::{
     Body, Inner,
@@ -115,6 +116,10 @@ impl Exchange {
         let now = self.inner.clock();
         let snapshot = &self.view.snapshot;
         let principal = auth::authenticate(snapshot, &self.parts, self.address, &self.inner.failures, now)?;
+        if route.endpoint == Endpoint::Queue {
+            // Whoever waits may look as often as it likes: nothing is counted and nothing is sent to a backend.
+            return Ok(Entered::Answered(self.queue(&principal)));
+        }
         let account = Account::open(&self.inner.usage, &principal, route.endpoint, self.id, self.started);
         let slots = match self.guard(&principal, now) {
             Ok(slots) => slots,
@@ -209,6 +214,21 @@ impl Exchange {
             _ => return Err(Error::UnknownPath),
         };
         Ok(wire::whole(StatusCode::OK, wire::JSON, body))
+    }
+
+    /// Where the key's own requests stand, the next one first.
+    fn queue(&self, principal: &Principal) -> Response<Body> {
+        let places = self.inner.fleet.queue().places(&principal.key().id);
+        let requests = places.into_iter().map(|place| {
+            json!({
+                "request_id": format!("{:016x}", place.request_id),
+                "model": place.model,
+                "position": place.position,
+                "waited_ms": place.waited_ms,
+                "expected_wait_ms": place.expected_ms,
+            })
+        });
+        wire::whole(StatusCode::OK, wire::JSON, json!({ "requests": requests.collect::<Vec<_>>() }).to_string())
     }
 
     fn refuse(&self, error: &Error) -> Response<Body> {

@@ -6,11 +6,13 @@ use domain::{backend::ProbeResult, network::Networks};
 use url::{Host, Url};
 
 use crate::{
-    backend::{look, reach},
+    backend::{address::AddressError, look, reach},
     snapshot::BackendToken,
 };
 
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a save waits for the resolver.
+const LOOKUP: Duration = Duration::from_secs(2);
 /// Where Ollama listens.
 const OLLAMA_PORT: u16 = 11434;
 const MAX_LENGTH: usize = 2048;
@@ -39,6 +41,20 @@ fn told(found: Result<look::Listing, ProbeResult>) -> ProbeResult {
             ProbeResult::Ok { version: listing.version, models }
         }
         Err(fault) => fault,
+    }
+}
+
+/// Refuses an address that leads nowhere but outside `networks`. A name is looked up, for a moment; one that is not
+/// known now may be later, and every connection looks again. The error is a sentence for the field.
+pub async fn check_networks(url: &Url, networks: &Networks) -> Result<(), String> {
+    if networks.is_empty() {
+        return Ok(());
+    }
+    reach::check_literal(url, networks).map_err(|error| error.to_string())?;
+    let Some(Host::Domain(name)) = url.host() else { return Ok(()) };
+    match tokio::time::timeout(LOOKUP, reach::lookup(name, 0, networks)).await {
+        Ok(Err(error)) if error != AddressError::Dns => Err(format!("{name}: {error}")),
+        _ => Ok(()),
     }
 }
 

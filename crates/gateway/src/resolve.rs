@@ -1,6 +1,8 @@
 //! From the model a client asks for to the backends that have it: exact spelling first, then Ollama's canonical name.
 //! No I/O; the tables are built with the catalogue.
 
+mod candidates;
+
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
@@ -9,9 +11,11 @@ use std::{
 use domain::model::{ModelName, ModelNameError, Source as NameSource};
 
 use crate::{
-    backend::{Backend, InFlight, View, catalogue::Source},
-    balance::{Order, Turn},
+    backend::{View, catalogue::Source, rows::Row},
+    balance::{Member, Turn},
 };
+
+pub(crate) use candidates::{Candidates, Choice, Kind, Tried};
 
 /// Why a model goes nowhere.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,50 +32,10 @@ pub(crate) enum ResolveError {
     NoBackend,
 }
 
-/// The backends that have a model, to be tried one after another.
-pub(crate) struct Candidates {
-    route: Arc<Route>,
-    order: Order,
-    native_only: bool,
-}
-
-/// The backend a request is sent to.
-pub(crate) struct Choice {
-    pub(crate) backend: Arc<Backend>,
-    /// Lives as long as the response body.
-    pub(crate) in_flight: InFlight,
-}
-
-impl Candidates {
-    /// How usage calls the model.
-    pub(crate) fn model(&self) -> &str {
-        &self.route.display
-    }
-
-    /// The next backend that was not tried yet.
-    pub(crate) fn choose(&mut self) -> Option<Choice> {
-        let native_only = self.native_only;
-        let index = self.order.by_ref().find(|index| !native_only || self.route.members[*index].native)?;
-        let backend = Arc::clone(&self.route.members[index].backend);
-        Some(Choice { in_flight: backend.enter(), backend })
-    }
-
-    /// Leaves out backends that speak OpenAI's API only, for requests on Ollama's own endpoints.
-    pub(crate) fn native_only(&mut self) {
-        self.native_only = true;
-    }
-}
-
-#[derive(Clone)]
-struct Member {
-    backend: Arc<Backend>,
-    native: bool,
-}
-
 struct Route {
     display: String,
     members: Vec<Member>,
-    turn: Turn,
+    turn: Arc<Turn>,
 }
 
 /// Where each model can be sent.
@@ -89,7 +53,7 @@ pub(crate) struct Routes {
 /// Finds the backends for `model` as the client wrote it.
 pub(crate) fn resolve(view: &View, model: &str) -> Result<Candidates, ResolveError> {
     let route = view.catalogue.routes.find(model)?;
-    Ok(Candidates { order: route.turn.order(route.members.len()), route: Arc::clone(route), native_only: false })
+    Ok(Candidates::new(Arc::clone(route), view.snapshot.settings.balance))
 }
 
 impl Routes {
@@ -112,8 +76,8 @@ impl Routes {
     /// Backends that answer are preferred; where none of a model's backends does, all are kept for the data plane to try.
     pub(crate) fn build(sources: &[Source], old: &Self) -> Self {
         let mut routes = Self { answered: sources.iter().any(|source| source.seen.answered()), ..Self::default() };
-        let mut named: HashMap<ModelName, Vec<&Source>> = HashMap::new();
-        let mut lettered: HashMap<&str, Vec<&Source>> = HashMap::new();
+        let mut named: HashMap<ModelName, Vec<(&Source, &Row)>> = HashMap::new();
+        let mut lettered: HashMap<&str, Vec<(&Source, &Row)>> = HashMap::new();
         let mut spellings: HashSet<&str> = HashSet::new();
         for source in sources {
             for row in source.seen.rows() {
@@ -121,10 +85,10 @@ impl Routes {
                     Some(name) if row.remote => _ = routes.remote.insert(name.as_str().to_owned()),
                     Some(name) => {
                         spellings.insert(&row.name);
-                        push(named.entry(name.clone()).or_default(), source);
+                        push(named.entry(name.clone()).or_default(), (source, row));
                     }
                     None if row.remote => {}
-                    None => push(lettered.entry(&row.name).or_default(), source),
+                    None => push(lettered.entry(&row.name).or_default(), (source, row)),
                 }
             }
         }
@@ -150,7 +114,7 @@ impl Routes {
             let mut display = id.to_owned();
             if let Some((name, others)) = parsed.and_then(|(name, _)| named.get_key_value(&name)) {
                 display = name.display().to_owned();
-                others.iter().for_each(|other| push(&mut sources, other));
+                others.iter().for_each(|other| push(&mut sources, *other));
             }
             let turn = old.exact.get(id).map(|route| route.turn.clone()).unwrap_or_default();
             routes.exact.insert(id.to_owned(), Arc::new(Route { display, members: members(&sources), turn }));
@@ -159,16 +123,21 @@ impl Routes {
     }
 }
 
-fn push<'a>(sources: &mut Vec<&'a Source>, source: &'a Source) {
-    if !sources.iter().any(|other| Arc::ptr_eq(&other.backend, &source.backend)) {
+fn push<'a>(sources: &mut Vec<(&'a Source, &'a Row)>, source: (&'a Source, &'a Row)) {
+    if !sources.iter().any(|(other, _)| Arc::ptr_eq(&other.backend, &source.0.backend)) {
         sources.push(source);
     }
 }
 
-fn members(sources: &[&Source]) -> Vec<Member> {
-    let any_up = sources.iter().any(|source| source.seen.is_up());
-    let usable = sources.iter().filter(|source| source.seen.is_up() || !any_up);
-    usable.map(|source| Member { backend: Arc::clone(&source.backend), native: source.seen.native() }).collect()
+fn members(sources: &[(&Source, &Row)]) -> Vec<Member> {
+    let any_up = sources.iter().any(|(source, _)| source.seen.is_up());
+    let usable = sources.iter().filter(|(source, _)| source.seen.is_up() || !any_up);
+    let member = |(source, row): &(&Source, &Row)| Member {
+        backend: Arc::clone(&source.backend),
+        model: source.backend.model(row.key()),
+        native: source.seen.native(),
+    };
+    usable.map(member).collect()
 }
 
 #[cfg(test)]
@@ -267,12 +236,11 @@ mod tests {
         let sources: Vec<Source> =
             (0..3).map(|number| Source { backend: backend(number), seen: ollama_with(&["a"]) }).collect();
         let mut routes = Routes::default();
-        let mut firsts = Vec::new();
+        let mut turns = Vec::new();
         for _ in 0..6 {
             routes = Routes::build(&sources, &routes);
-            let route = routes.find("a").unwrap();
-            firsts.extend(route.turn.order(route.members.len()).next());
+            turns.push(routes.find("a").unwrap().turn.next());
         }
-        assert_eq!(firsts, [0, 1, 2, 0, 1, 2]);
+        assert_eq!(turns, [0, 1, 2, 3, 4, 5]);
     }
 }

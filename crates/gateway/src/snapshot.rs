@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use domain::{
+    balance::Balance,
     id::{BackendId, KeyId, UserId},
     key::KeyStatus,
     limit::RateLimit,
@@ -67,6 +68,14 @@ pub struct BackendEntry {
     pub token: Option<BackendToken>,
     /// Unix milliseconds.
     pub created_at: u64,
+    /// Most requests at once; `None` is learned.
+    pub parallel: Option<u32>,
+    /// Its share of the work, at least 1.
+    pub weight: u32,
+    /// Higher ones are used first.
+    pub priority: u32,
+    /// It gets nothing new.
+    pub draining: bool,
 }
 
 /// A backend's own credential, sent to that backend only.
@@ -94,6 +103,12 @@ pub struct Settings {
     pub doors: AddressRules,
     /// Gateways that share the limits, at least 1.
     pub replicas: u32,
+    /// How a backend is chosen.
+    pub balance: Balance,
+    /// Requests that may wait for a slot; 0 refuses at once.
+    pub queue_max: usize,
+    /// Longest that one waits.
+    pub queue_timeout: Duration,
 }
 
 impl Default for Settings {
@@ -110,6 +125,9 @@ impl Default for Settings {
             body_memory: 512_000_000,
             doors: AddressRules::default(),
             replicas: 1,
+            balance: Balance::default(),
+            queue_max: 1_000,
+            queue_timeout: Duration::from_secs(60),
         }
     }
 }

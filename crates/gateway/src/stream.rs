@@ -27,8 +27,12 @@ const LINGER: Duration = Duration::from_millis(200);
 pub(crate) trait Owner {
     /// Why the request may not go on, if so; asked whenever the signal is raised.
     fn ended(&self) -> Option<Broken>;
+    /// The first bytes came.
+    fn begun(&mut self) {}
+    /// The backend's answer ended, as its API says it should or not.
+    fn completed(&mut self, _proper_end: bool) {}
     /// The backend broke off or stalled.
-    fn backend_failed(&self, broken: &Broken);
+    fn backend_failed(&mut self, broken: &Broken);
 }
 
 /// A backend's answer on its way to the client.
@@ -41,6 +45,7 @@ pub(crate) struct Forwarded<B, O> {
     shape: Shape,
     stall: Duration,
     last_frame: Instant,
+    begun: bool,
     timer: Pin<Box<Sleep>>,
     watch: Watch,
     state: State,
@@ -84,6 +89,7 @@ where
             shape,
             stall,
             last_frame: now,
+            begun: false,
             timer: Box::pin(tokio::time::sleep_until(now + stall)),
             watch,
             state: State::Streaming,
@@ -96,11 +102,14 @@ where
 
     fn complete(&mut self) {
         let proper_end = self.settle();
+        if let Some((_, owner)) = &mut self.source {
+            owner.completed(proper_end);
+        }
         self.end(if proper_end { Outcome::Complete } else { Outcome::UpstreamFailed });
     }
 
     fn break_off(&mut self, broken: Broken) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if let Some((_, owner)) = &self.source
+        if let Some((_, owner)) = &mut self.source
             && broken.outcome() == Outcome::UpstreamFailed
         {
             owner.backend_failed(&broken);
@@ -181,6 +190,10 @@ where
                     // Trailers are the backend's own affair.
                     let Ok(data) = frame.into_data() else { continue };
                     this.last_frame = Instant::now();
+                    if !this.begun && !data.is_empty() {
+                        this.begun = true;
+                        owner.begun();
+                    }
                     this.account.passed_on(data.len());
                     if let Some(tee) = &mut this.tee {
                         tee.feed(&data);

@@ -22,6 +22,7 @@ const STEPS: &[Step] = &[
     Step { text: step!("migrations/0001_start.surql") },
     Step { text: step!("migrations/0002_policies.surql") },
     Step { text: step!("migrations/0003_doors.surql") },
+    Step { text: step!("migrations/0004_balance.surql") },
 ];
 
 /// The schema this program works with.

@@ -47,6 +47,10 @@ pub(crate) struct BackendRecord {
     url: String,
     enabled: bool,
     sealed_token: Option<Bytes>,
+    parallel: Option<u32>,
+    weight: u32,
+    priority: u32,
+    draining: bool,
     created_at: u64,
 }
 
@@ -134,6 +138,10 @@ impl From<BackendRow> for BackendRecord {
             url: row.url,
             enabled: row.enabled,
             sealed_token: row.sealed_token.map(Bytes::from),
+            parallel: row.parallel,
+            weight: row.weight,
+            priority: row.priority,
+            draining: row.draining,
             created_at: row.created_at,
         }
     }
@@ -203,6 +211,10 @@ impl TryFrom<StateRecord> for State {
                     url: row.url,
                     enabled: row.enabled,
                     sealed_token: row.sealed_token.map(|token| token.to_vec()),
+                    parallel: row.parallel,
+                    weight: row.weight,
+                    priority: row.priority,
+                    draining: row.draining,
                     created_at: row.created_at,
                 })
             })?,

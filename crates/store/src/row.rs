@@ -59,6 +59,12 @@ pub struct BackendRow {
     pub enabled: bool,
     /// The bearer token, sealed by `control`.
     pub sealed_token: Option<Vec<u8>>,
+    /// Most requests at once; `None` is learned.
+    pub parallel: Option<u32>,
+    pub weight: u32,
+    pub priority: u32,
+    /// It gets nothing new.
+    pub draining: bool,
     pub created_at: u64,
 }
 

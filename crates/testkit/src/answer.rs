@@ -57,7 +57,7 @@ impl Asked<'_> {
         let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(wanted);
         let words = (0..wanted.min(limit)).map(|index| {
             let space = if index == 0 { "" } else { " " };
-            format!("{space}{}", TEXT[index % TEXT.len()])
+            format!("{space}{}{}", TEXT[index % TEXT.len()], "x".repeat(self.script.padding))
         });
         (words.collect(), limit < wanted)
     }

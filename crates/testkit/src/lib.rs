@@ -14,6 +14,7 @@ mod record;
 mod redis;
 mod script;
 mod serve;
+pub mod timing;
 
 /// `full` repetitions where the environment says `CI`, `quick` ones elsewhere.
 pub fn rounds(quick: usize, full: usize) -> usize {

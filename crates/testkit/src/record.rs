@@ -136,6 +136,11 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
+    /// The connection carries its second request, or a later one.
+    pub(crate) fn is_reused(&self, connection: usize) -> bool {
+        lock(&self.requests).iter().filter(|request| request.connection == connection).nth(1).is_some()
+    }
+
     pub(crate) fn new() -> Self {
         Self { requests: Mutex::default(), connections: Mutex::default(), changed: watch::Sender::new(0) }
     }

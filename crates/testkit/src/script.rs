@@ -68,6 +68,11 @@ pub enum Fault {
     HangBeforeHeaders,
     /// Takes the request and closes the connection without a byte.
     CloseBeforeHeaders,
+    /// As `CloseBeforeHeaders`, once the gate lets it: many callers can be made to see it at the same time.
+    CloseWhenReleased,
+    /// As `CloseBeforeHeaders` where the connection has carried a request before, as a server does whose idle time ran out
+    /// at that moment. A fresh connection is served well.
+    CloseReused,
     /// Sends the headers and this many frames, then nothing more, leaving the connection open.
     StallAfter(usize),
     /// Sends the headers and this many frames, then closes without ending the body.
@@ -93,6 +98,8 @@ pub struct Script {
     pub version: String,
     /// Content frames of a streamed answer, and words of any answer.
     pub chunks: usize,
+    /// Letters that are added to each word of an answer.
+    pub padding: usize,
     /// Pause before every frame after the first.
     pub chunk_delay: Duration,
     /// Pause before the headers of inference answers.
@@ -143,6 +150,7 @@ impl Default for Script {
             loaded: Vec::new(),
             version: "0.5.1".to_owned(),
             chunks: 3,
+            padding: 0,
             chunk_delay: Duration::ZERO,
             first_byte_delay: Duration::ZERO,
             delays: BTreeMap::new(),

@@ -119,7 +119,13 @@ async fn respond(
     pause(delay + if inference { script.first_byte_delay } else { Duration::ZERO }).await;
     let mut reply = match &fault {
         Some(Fault::HangBeforeHeaders) => std::future::pending().await,
-        Some(Fault::CloseBeforeHeaders) => {
+        Some(Fault::CloseReused) if !shared.recorder.is_reused(connection) => {
+            answer::answer(&parts, &body, &script, &shared)
+        }
+        Some(fault @ (Fault::CloseBeforeHeaders | Fault::CloseWhenReleased | Fault::CloseReused)) => {
+            if *fault == Fault::CloseWhenReleased {
+                shared.gate.pass().await;
+            }
             guard.end(Ended::Fault);
             return Err(io::ErrorKind::ConnectionAborted.into());
         }

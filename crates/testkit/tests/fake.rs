@@ -129,3 +129,20 @@ async fn foreign_hosts_and_missing_tokens_are_refused_as_ollama_does() {
     assert_eq!(version().header("host", "gateway.example").send().await.unwrap().status(), 403);
     assert_eq!(version().header("origin", "https://gateway.example").send().await.unwrap().status(), 403);
 }
+
+#[tokio::test]
+async fn a_reused_connection_can_be_closed_without_a_byte_and_a_fresh_one_serves() {
+    let fake = FakeOllama::builder().models(["llama3.2"]).start().await;
+    fake.set(|script| script.fault_at("/api/chat", Fault::CloseReused));
+    for _ in 0..2 {
+        assert_eq!(post(&fake, "/api/chat", CHAT).await.status(), 200);
+    }
+    let (client, url) = (client(), format!("{}/api/chat", fake.base()));
+    let first = client.post(&url).body(CHAT).send().await.unwrap();
+    assert_eq!(first.text().await.unwrap().lines().count(), 4);
+    // reqwest mends what it may, so the records tell.
+    let _ = client.post(&url).body(CHAT).send().await;
+    let seen = fake.wait_for(|seen| seen.requests.len() >= 4).await;
+    assert_eq!(seen.requests[3].ended, Some(Ended::Fault));
+    assert_eq!(seen.requests[3].connection, seen.requests[2].connection);
+}

@@ -18,6 +18,7 @@ pub fn check() -> Result<()> {
     let program = step("cargo-deny", || tools::ensure_cargo_deny(VERSION))?;
     step("rules on dependencies", || run(deny(&program).args(["check", "bans", "licenses", "sources"])))?;
     step("what breaks the rules is refused", || fixture::banned(&program))?;
+    step("what is known as vulnerable is refused", || fixture::vulnerable_here(&program))?;
     step("advisories", || {
         if let Err(error) = output(deny(&program).args(["fetch", "db"])) {
             // The rules above hold without a network; a machine without one still gets them.

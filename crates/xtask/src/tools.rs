@@ -57,9 +57,11 @@ pub fn ensure_chromium() -> Result<PathBuf> {
     )
 }
 
-/// Programs that Rust tests run beside the server: a real Redis, and OpenSSL as the scanner of our TLS.
+/// Programs that Rust tests run beside the server: a real Redis, OpenSSL as the scanner of our TLS, and a terminal.
 pub fn ensure_servers() -> Result<()> {
-    for (program, package) in [("redis-server", "redis-server"), ("redis-cli", "redis-tools"), ("openssl", "openssl")] {
+    for (program, package) in
+        [("redis-server", "redis-server"), ("redis-cli", "redis-tools"), ("openssl", "openssl"), ("script", "bsdutils")]
+    {
         if on_path(program).is_none() {
             apt(package)?;
         }

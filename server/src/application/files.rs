@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, DirBuilder},
-    io,
+    io::{self, ErrorKind},
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::Path,
 };
@@ -32,6 +32,21 @@ pub fn make_data_dir(path: &Path) -> Result<(), StartError> {
     make().map_err(|error: io::Error| {
         StartError::Other(format!("cannot make the data folder {}: {error}: {REMEDY}", path.display()))
     })
+}
+
+/// Finds out whether the folder could be made and written, and leaves nothing behind. The error is a sentence.
+pub fn check_data_dir(path: &Path) -> Result<(), String> {
+    let Some(present) = path.ancestors().find(|folder| folder.exists()) else { return Ok(()) };
+    let trial = present.join(format!(".ollama-fortress-check-{}", std::process::id()));
+    let tried = DirBuilder::new().mode(0o700).create(&trial).and_then(|()| fs::remove_dir(&trial));
+    match tried {
+        Ok(()) => Ok(()),
+        // A gateway whose disk is full starts all the same.
+        Err(error) if present == path && matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+            Ok(())
+        }
+        Err(error) => Err(format!("nothing can be written in {}: {error}: {REMEDY}", present.display())),
+    }
 }
 
 /// The right to serve from a data folder: to put the control socket and the key file there. The store's own lock does
@@ -64,6 +79,15 @@ mod tests {
         make_data_dir(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
         make_data_dir(&path).unwrap();
+    }
+
+    #[test]
+    fn looking_whether_a_folder_can_be_made_makes_none() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in [folder.path().to_owned(), folder.path().join("a/b")] {
+            assert_eq!(check_data_dir(&path), Ok(()));
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        }
     }
 
     #[test]

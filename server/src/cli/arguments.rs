@@ -7,8 +7,8 @@ use control::command::Command;
 use domain::admin::Role;
 
 use super::{
-    Failure, audit::Audit, backup::BackupArguments, password, policy::PolicyOptions, restore::RestoreArguments,
-    secrets::Secrets,
+    Failure, audit::Audit, backend::Backend, backup::BackupArguments, password, policy::PolicyOptions,
+    restore::RestoreArguments, secrets::Secrets,
 };
 
 /// Longest secret taken from standard input.
@@ -160,38 +160,6 @@ pub struct Credentials {
 }
 
 #[derive(Subcommand)]
-pub enum Backend {
-    /// Add a backend; it is stored without being reached.
-    Add {
-        #[arg(long)]
-        name: String,
-        /// For example http://127.0.0.1:11434
-        #[arg(long)]
-        url: String,
-        /// Read the backend's bearer token from standard input.
-        #[arg(long)]
-        token_stdin: bool,
-    },
-    /// List backends.
-    List,
-    /// Send requests to it again.
-    Enable {
-        /// Name or id.
-        backend: String,
-    },
-    /// Send it no more requests.
-    Disable {
-        /// Name or id.
-        backend: String,
-    },
-    /// Forget it.
-    Remove {
-        /// Name or id.
-        backend: String,
-    },
-}
-
-#[derive(Subcommand)]
 pub enum User {
     /// Add a user.
     Add {
@@ -312,14 +280,7 @@ impl Ask {
                 let (name, password) = credentials.read()?;
                 Command::AdminResetPassword { name, password }
             }
-            Self::Backend(Backend::Add { name, url, token_stdin }) => {
-                let token = token_stdin.then(|| secret_from_stdin("token")).transpose()?;
-                Command::BackendAdd { name, url, token }
-            }
-            Self::Backend(Backend::List) => Command::BackendList,
-            Self::Backend(Backend::Enable { backend }) => Command::BackendSetEnabled { backend, enabled: true },
-            Self::Backend(Backend::Disable { backend }) => Command::BackendSetEnabled { backend, enabled: false },
-            Self::Backend(Backend::Remove { backend }) => Command::BackendRemove { backend },
+            Self::Backend(backend) => backend.into_command()?,
             Self::User(User::Add { name, policy }) => Command::UserAdd { name, policy: policy.into() },
             Self::User(User::Policy { user, clear, policy }) => {
                 Command::UserPolicy { user, clear, edit: policy.into() }
@@ -408,6 +369,11 @@ mod tests {
         assert_eq!(command("f admin reset-totp ada")["command"], "admin_reset_totp");
         assert_eq!(command("f backend add --name b --url http://x")["token"], serde_json::Value::Null);
         assert_eq!(command("f backend disable b")["enabled"], false);
+        let edit = command("f backend edit b --parallel auto --weight 3 --priority 0");
+        assert_eq!((&edit["share"]["parallel"], &edit["share"]["priority"]), (&"auto".into(), &"0".into()));
+        assert_eq!((&edit["name"], &edit["forget_token"]), (&serde_json::Value::Null, &false.into()));
+        assert_eq!(command("f backend drain b --wait --timeout 5")["draining"], true);
+        assert_eq!(command("f backend undrain b")["draining"], false);
         assert_eq!(command("f key create --user u --name n --requests 5 --minutes 2")["requests"], 5);
         assert_eq!(command("f key limit op_0123456789ab")["command"], "key_limit");
         let policy = command("f key policy op_x --concurrent 2 --models a,b* --allow-management yes --expires 30d");
@@ -421,6 +387,13 @@ mod tests {
         assert_eq!(command("f key revoke op_0123456789ab")["key"], "op_0123456789ab");
         assert_eq!(command("f settings reset")["all"], false);
         assert_eq!(command("f settings reset all")["all"], true);
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        use clap::error::ErrorKind::{ArgumentConflict, MissingRequiredArgument};
+        assert_eq!(parse("f backend edit b --token-stdin --forget-token").err(), Some(ArgumentConflict));
+        assert_eq!(parse("f backend drain b --timeout 5").err(), Some(MissingRequiredArgument));
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! `backup FILE` and `backup verify FILE`. The file is written by this process, so that it belongs to whoever asked; it
-//! has its name only once it is whole and on the disk.
+//! has its name only once it is whole and on the disk. What it may take the place of is decided here, too.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -16,7 +16,7 @@ use control::{
     command::{Command, Reply},
 };
 use domain::{error::AdminError, policy::format_utc};
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 use store::StoreError;
 use zeroize::Zeroizing;
 
@@ -65,12 +65,14 @@ impl BackupArguments {
         let file = self.file.unwrap_or_default();
         let config = Config::load()?;
         logging::start(&logging::quiet(&config.log));
-        refuse_taken(&file, self.force)?;
+        let place = place(&file, self.force, &config.data_dir)?;
         let passphrase = passphrase::fresh(self.passphrase_stdin)?;
-        let mut draft = Draft::begin(&file)?;
+        let mut draft = Draft::begin(&place)?;
         let summary = make(&config, &passphrase, !self.without_usage, &mut draft)?;
-        refuse_taken(&file, self.force)?;
-        draft.finish(&file)?;
+        if self::place(&file, self.force, &config.data_dir)? != place {
+            return Err(Failure::new(format_args!("{} was changed meanwhile: no backup was made", file.display())));
+        }
+        draft.finish(&place)?;
         print(&summary, Some(&file), json)
     }
 }
@@ -108,17 +110,42 @@ pub fn describe(summary: &BackupSummary, file: Option<&Path>) -> String {
     )
 }
 
-fn refuse_taken(file: &Path, force: bool) -> Result<(), Failure> {
-    if file.is_dir() || file.file_name().is_none() {
-        return Err(Failure::usage(format_args!("{} is a folder: name a file in it", file.display())));
+/// Where the backup goes: the path, or the file that a link there leads to. Only regular files are replaced, and beside the
+/// gateway's own only what is called a backup.
+fn place(file: &Path, force: bool, data_dir: &Path) -> Result<PathBuf, Failure> {
+    let refused = |why: &str| Err(Failure::usage(format_args!("{} {why}", file.display())));
+    let Some(name) = file.file_name().filter(|_| !file.is_dir()) else {
+        return refused("is a folder: name a file in it");
+    };
+    let place = if fs::symlink_metadata(file).is_ok() {
+        if !force {
+            return refused("is there already: give --force to replace it, or another name");
+        }
+        match (fs::metadata(file), fs::canonicalize(file)) {
+            (Ok(found), Ok(place)) if found.is_file() => place,
+            _ => return refused("is no regular file and is not replaced: give another name"),
+        }
+    } else {
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // Where there is no such folder, opening the file says so.
+        fs::canonicalize(folder).map_or_else(|_| file.to_owned(), |folder| folder.join(name))
+    };
+    let inside = fs::canonicalize(data_dir).ok().and_then(|own| place.strip_prefix(own).ok().map(Path::to_owned));
+    if inside.is_some_and(|inside| is_own(&inside)) {
+        return refused(
+            "may be a file of the gateway's own: in its data folder give a name that ends in .backup, or take another folder",
+        );
     }
-    if !force && fs::symlink_metadata(file).is_ok() {
-        return Err(Failure::usage(format_args!(
-            "{} is there already: give --force to replace it, or another name",
-            file.display()
-        )));
-    }
-    Ok(())
+    Ok(place)
+}
+
+/// A path in the data folder that is the gateway's, or may be in a later version.
+fn is_own(inside: &Path) -> bool {
+    let first = inside.components().next().map(|first| first.as_os_str().to_string_lossy().into_owned());
+    // `db` itself, and what a restore keeps of it.
+    let in_database = first.is_some_and(|first| first == "db" || first.starts_with("db."));
+    let beside_it = inside.components().count() == 1;
+    in_database || beside_it && inside.extension().is_none_or(|extension| extension != "backup")
 }
 
 /// The file under another name until it is whole; goes away with the value.
@@ -135,8 +162,14 @@ impl Draft {
         let path = target.with_file_name(name);
         let failed =
             |error: &dyn std::fmt::Display| Failure::new(format_args!("cannot write {}: {error}", path.display()));
-        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        // Nothing is followed or waited for that somebody else may have put there.
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+        let file =
+            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).custom_flags(flags).open(&path);
         let file = file.map_err(|error| failed(&error))?;
+        if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+            return Err(failed(&"it is no regular file"));
+        }
         if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
             return Err(failed(&"another backup is being written there"));
         }

@@ -34,7 +34,8 @@ pub fn print(reply: Reply, json: bool) -> io::Result<()> {
             admin,
         ),
         Reply::Backends(rows) => {
-            list(&mut out, &rows, json, &["NAME", "ID", "URL", "STATE", "TOKEN", "MODELS"], backend)
+            let head = ["NAME", "ID", "URL", "STATE", "AT ONCE", "WEIGHT", "PRIORITY", "TOKEN", "MODELS"];
+            list(&mut out, &rows, json, &head, backend)
         }
         Reply::Users(rows) => list(&mut out, &rows, json, &["NAME", "ID", "STATE", "KEYS", "REQUESTS", "POLICY"], user),
         Reply::Keys(rows) => {
@@ -57,6 +58,11 @@ pub fn text(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()
+}
+
+/// Says something on standard error that is no failure.
+pub fn warn(text: &str) -> io::Result<()> {
+    writeln!(io::stderr().lock(), "warning: {text}")
 }
 
 /// Prints the configuration that `check` found.
@@ -133,13 +139,30 @@ fn backend(row: &BackendView) -> Vec<String> {
         (BackendState::Disabled, _) => "disabled".to_owned(),
         // Nothing looks at backends while the server is stopped.
         (BackendState::Unknown, _) => "enabled".to_owned(),
-        (BackendState::Up, _) => "up".to_owned(),
+        (BackendState::Up | BackendState::Draining, _) => "up".to_owned(),
         (BackendState::Down, Some(error)) => format!("down: {}", clean(&error.message)),
         (BackendState::Down, None) => "down".to_owned(),
     };
+    let state = match row.drained() {
+        Some(drained) => format!("{state}, {}", drained.to_lowercase()),
+        None => state,
+    };
+    let ejected = row.breakers.iter().filter(|breaker| breaker.model.is_some()).count();
+    let state = match ejected {
+        _ if row.breakers.len() > ejected => format!("{state}, ejected"),
+        0 => state,
+        1 => format!("{state}, 1 model ejected"),
+        count => format!("{state}, {count} models ejected"),
+    };
+    let at_once = match (row.parallel, row.limit) {
+        (Some(parallel), _) => parallel.to_string(),
+        (None, Some(learned)) => format!("auto ({learned})"),
+        (None, None) => "auto".to_owned(),
+    };
     let models = if row.models.is_empty() { "-".to_owned() } else { clean(&row.models.join(", ")) };
     let token = if row.has_token { "yes" } else { "no" };
-    vec![row.name.clone(), row.id.to_string(), row.url.clone(), state, token.into(), models]
+    let (weight, priority) = (row.weight.to_string(), row.priority.to_string());
+    vec![row.name.clone(), row.id.to_string(), row.url.clone(), state, at_once, weight, priority, token.into(), models]
 }
 
 fn user(row: &UserView) -> Vec<String> {
@@ -179,23 +202,30 @@ mod tests {
 
     #[test]
     fn a_backend_that_is_down_says_why_and_none_steers_the_terminal() {
+        let id = domain::id::BackendId::new("bbbbbbbbbbbb").unwrap();
         let row = BackendView {
-            id: domain::id::BackendId::new("bbbbbbbbbbbb").unwrap(),
-            name: "gpu".into(),
-            url: "http://gpu".into(),
-            enabled: true,
-            has_token: false,
-            created_at: 0,
             state: BackendState::Down,
             models: vec!["a\u{1b}[2Jb".into()],
-            version: None,
-            in_flight: 0,
             last_error: Some(domain::backend::LastError { at: 0, message: "connection\nrefused".into() }),
+            ..BackendView::new(id, "gpu".into(), "http://gpu".into())
         };
         let cells = backend(&row);
         assert_eq!(cells[3], "down: connection\u{fffd}refused");
-        assert_eq!(cells[5], "a\u{fffd}[2Jb");
-        assert_eq!(backend(&BackendView { state: BackendState::Up, ..row })[3], "up");
+        assert_eq!(cells[8], "a\u{fffd}[2Jb");
+        assert_eq!(cells[4..7], ["auto", "1", "0"]);
+        let draining = BackendView { state: BackendState::Draining, draining: true, in_flight: 2, ..row.clone() };
+        assert_eq!(backend(&draining)[3], "up, draining, 2 requests left");
+        let set = BackendView { state: BackendState::Up, limit: Some(4), weight: 3, ..row };
+        assert_eq!(backend(&set)[3..7], ["up", "auto (4)", "3", "0"]);
+        let ejected = |model: Option<&str>| {
+            let breaker = domain::backend::BreakerView {
+                model: model.map(str::to_owned),
+                state: domain::backend::BreakerState::Open,
+                until: 1,
+            };
+            backend(&BackendView { breakers: vec![breaker], ..set.clone() })[3].clone()
+        };
+        assert_eq!((ejected(None).as_str(), ejected(Some("a")).as_str()), ("up, ejected", "up, 1 model ejected"));
     }
 
     #[test]

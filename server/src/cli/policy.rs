@@ -4,6 +4,9 @@
 use clap::Args;
 use domain::policy::{PolicyEdit, PolicyInput};
 
+/// What a backend's share of the work is made of.
+const SHARE: [&str; 3] = ["parallel", "weight", "priority"];
+
 /// Each as on the page; an empty value ('') takes the restriction away.
 #[derive(Args, Default)]
 pub struct PolicyOptions {
@@ -19,7 +22,7 @@ pub struct PolicyOptions {
     /// Most tokens in a month of UTC.
     #[arg(long, value_name = "N")]
     tokens_per_month: Option<String>,
-    /// Most seconds that backends work in a day of UTC.
+    /// Most seconds that backends work in a day of UTC; what runs reserves the mean of what earlier requests took.
     #[arg(long, value_name = "N")]
     gpu_seconds_per_day: Option<String>,
     /// When it ends: 2026-12-31, 2026-12-31T23:59 (UTC), or from now on like 30d or 12h.
@@ -31,13 +34,17 @@ pub struct PolicyOptions {
     /// It may pull, push, create, copy and delete models: yes or no.
     #[arg(long, value_name = "yes|no")]
     allow_management: Option<String>,
-    /// Largest num_ctx of a request.
+    /// It may see which backend answers, and why that one: yes or no.
+    #[arg(long, value_name = "yes|no")]
+    allow_topology: Option<String>,
+    /// Largest num_ctx a request may ask for; one that asks for none gets the backend's own.
     #[arg(long, value_name = "N")]
     num_ctx: Option<String>,
-    /// Most tokens of one answer.
+    /// Most tokens of one answer, also of requests that name no number.
     #[arg(long, value_name = "N")]
     num_predict: Option<String>,
-    /// Longest keep_alive of a request: seconds, or a time like 5m.
+    /// Longest keep_alive a request may ask for (seconds, or a time like 5m); one that asks for none gets the backend's
+    /// own.
     #[arg(long, value_name = "TIME")]
     keep_alive: Option<String>,
     /// Addresses and networks it may be used from: '10.0.0.0/8, ::1'.
@@ -45,13 +52,16 @@ pub struct PolicyOptions {
     networks: Option<String>,
 }
 
-/// The option behind a field of a policy, for messages; other names stay as they are.
+/// The option behind a field of a policy or a backend's share, for messages; other names stay as they are.
 pub fn option_of(field: &str) -> String {
     match field {
         "expires_at" => "--expires".to_owned(),
         "management" => "--allow-management".to_owned(),
+        "topology" => "--allow-topology".to_owned(),
         "keep_alive_s" => "--keep-alive".to_owned(),
-        field if PolicyInput::FIELDS.contains(&field) => format!("--{}", field.replace('_', "-")),
+        field if PolicyInput::FIELDS.contains(&field) || SHARE.contains(&field) => {
+            format!("--{}", field.replace('_', "-"))
+        }
         field => field.to_owned(),
     }
 }
@@ -67,6 +77,7 @@ impl From<PolicyOptions> for PolicyEdit {
             expires_at: options.expires,
             models: options.models,
             management: options.allow_management,
+            topology: options.allow_topology,
             num_ctx: options.num_ctx,
             num_predict: options.num_predict,
             keep_alive_s: options.keep_alive,
@@ -95,7 +106,7 @@ mod tests {
         for field in PolicyInput::FIELDS {
             assert!(known.contains(&option_of(field)), "{field}: {}", option_of(field));
         }
-        assert_eq!(option_of("name"), "name");
+        assert_eq!((option_of("name").as_str(), option_of("parallel").as_str()), ("name", "--parallel"));
         let line = Line::try_parse_from(["line", "--keep-alive", "5m"]).unwrap();
         assert_eq!(PolicyEdit::from(line.policy).keep_alive_s.as_deref(), Some("5m"));
     }

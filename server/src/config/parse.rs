@@ -8,8 +8,12 @@ use std::{
 
 use control::EnvironmentSettings;
 use domain::{
+    balance::Balance,
     limit::{MAX_REQUESTS, MAX_WINDOW_MINUTES, RateLimit},
-    settings::{MAX_BODY_MB, MAX_BODY_MEMORY_MB, MAX_REPLICAS, MIN_BODY_MEMORY_MB, least_body_memory_mb},
+    settings::{
+        MAX_BODY_MB, MAX_BODY_MEMORY_MB, MAX_QUEUE, MAX_QUEUE_SECONDS, MAX_REPLICAS, MIN_BODY_MEMORY_MB,
+        least_body_memory_mb,
+    },
 };
 use ipnet::IpNet;
 use url::Url;
@@ -21,7 +25,6 @@ impl TryFrom<RawConfig> for Config {
 
     fn try_from(raw: RawConfig) -> Result<Self, Faults> {
         let mut faults = Collector(raw.faults.clone());
-        not_yet(&raw, &mut faults);
         let data_dir = data_dir(&raw, &mut faults);
         let listen = SocketAddr::new(
             host(&raw, &mut faults),
@@ -49,17 +52,6 @@ impl TryFrom<RawConfig> for Config {
         let later = faults.0.split_off(told).into_iter().filter(|fault| !raw.is_broken(&fault.name));
         let faults = [faults.0, later.collect()].concat();
         if faults.is_empty() { Ok(config) } else { Err(Faults(faults)) }
-    }
-}
-
-/// Names whose function comes with a later release. Starting in spite of them would pretend a protection.
-fn not_yet(raw: &RawConfig, faults: &mut Collector) {
-    let balance = raw.text("BALANCE");
-    if balance != "round-robin" {
-        faults.push(
-            "BALANCE",
-            format!("{balance:?} is not in this release: other strategies than round-robin come with a later one"),
-        );
     }
 }
 
@@ -207,11 +199,19 @@ fn environment(raw: &RawConfig, faults: &mut Collector) -> EnvironmentSettings {
         redis_url,
         replicas: optional("REPLICAS", 1, MAX_REPLICAS, faults),
         redis_ca: doors::redis_ca(raw, faults),
+        balance: balance(raw, faults),
+        queue_max: optional("QUEUE_MAX", 0, MAX_QUEUE, faults),
+        queue_seconds: optional("QUEUE_SECONDS", 1, MAX_QUEUE_SECONDS, faults),
         max_body_mb,
         body_memory_mb,
         public_url: public_url(raw, faults),
         network: doors::network(raw, faults),
     }
+}
+
+fn balance(raw: &RawConfig, faults: &mut Collector) -> Option<Balance> {
+    let text = raw.given("BALANCE")?;
+    text.parse().map_err(|fault| faults.push("BALANCE", format!("{text:?} {fault}"))).ok()
 }
 
 /// A list of origins, each written as browsers write it.

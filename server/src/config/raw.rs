@@ -38,7 +38,9 @@ const NAMES: &[(&str, &str, Shown)] = &[
     ("ADMIN_USER", "", Plain),
     ("ADMIN_PASSWORD", "", Secret),
     ("OLLAMA_SERVERS", "", Urls),
-    ("BALANCE", "round-robin", Plain),
+    ("BALANCE", "warm-first", Plain),
+    ("QUEUE_MAX", "1000", Plain),
+    ("QUEUE_SECONDS", "60", Plain),
     ("MAX_BODY_MB", "64", Plain),
     ("BODY_MEMORY_MB", "", Plain),
     ("RATE_LIMIT_REQUESTS", "", Plain),
@@ -75,6 +77,9 @@ fn absent(name: &str) -> &'static str {
 /// Names whose values the admin pages can override; `check` opens no database and cannot tell.
 pub const OVERRIDDEN: &[&str] = &[
     "PUBLIC_URL",
+    "BALANCE",
+    "QUEUE_MAX",
+    "QUEUE_SECONDS",
     "MAX_BODY_MB",
     "BODY_MEMORY_MB",
     "RATE_LIMIT_REQUESTS",

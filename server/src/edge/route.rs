@@ -16,7 +16,7 @@ pub enum Planes {
 
 /// Whose a request is.
 pub enum Route {
-    /// `/api/*`, `/v1/*`, and `/` for programs.
+    /// `/api/*`, `/v1/*`, `/fortress/*`, and `/` for programs.
     Gateway,
     /// `/admin` and below.
     Admin,
@@ -36,6 +36,10 @@ impl Route {
         let reads = matches!(*method, Method::GET | Method::HEAD);
         if is_api(path) {
             return Self::Gateway;
+        }
+        // The guard of the pages answers before their router: it would lead on what is nobody's.
+        if has_dot_segment(path) {
+            return Self::Nothing;
         }
         if is_under(path, "/admin") {
             return Self::Admin;
@@ -71,11 +75,18 @@ impl Route {
 
 /// The path is one of the data plane's, known or not.
 pub fn is_api(path: &str) -> bool {
-    is_under(path, "/api") || is_under(path, "/v1")
+    ["/api", "/v1", "/fortress"].into_iter().any(|plane| is_under(path, plane))
 }
 
 fn is_under(path: &str, root: &str) -> bool {
     path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// A segment of the path means "here" or "one up" to somebody, however its dots and slashes are written.
+fn has_dot_segment(path: &str) -> bool {
+    let spelled = path.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace("%5c", "/");
+    let name = |segment: &str| segment.split(';').next().map(str::to_owned);
+    spelled.split(['/', '\\']).any(|segment| matches!(name(segment).as_deref(), Some("." | "..")))
 }
 
 /// The caller is a browser that wants a page. `*/*`, which programs send, does not count.
@@ -120,6 +131,7 @@ mod tests {
             ("/api/chat", "gateway"),
             ("/api", "gateway"),
             ("/v1/models", "gateway"),
+            ("/fortress/v1/queue", "gateway"),
             ("/admin", "admin"),
             ("/admin/users/x", "admin"),
             ("/apis", "nothing"),
@@ -132,6 +144,17 @@ mod tests {
             ("/livez", "alive"),
             ("/readyz", "ready"),
             ("/metrics", "nothing"),
+            ("/admin/..", "nothing"),
+            ("/admin/../api/tags", "nothing"),
+            ("/admin/./users", "nothing"),
+            ("/admin/%2e%2E/api/tags", "nothing"),
+            ("/admin/.%2e%2Fapi/tags", "nothing"),
+            ("/admin/..%5capi/tags", "nothing"),
+            ("/admin/..;x/api/tags", "nothing"),
+            ("/admin/%2e", "nothing"),
+            ("/admin/users/..x", "admin"),
+            ("/admin/users/.x.", "admin"),
+            ("/api/../admin", "gateway"),
             ("*", "nothing"),
         ] {
             assert_eq!(route(Method::GET, path, None), expected, "{path}");
@@ -155,7 +178,7 @@ mod tests {
                 assert_eq!(route_on(api, method, path, Some("text/html")), "nothing", "{path}");
             }
         }
-        for path in ["/api/chat", "/api", "/v1/models", "/v1"] {
+        for path in ["/api/chat", "/api", "/v1/models", "/v1", "/fortress/v1/queue"] {
             for method in [Method::GET, Method::POST] {
                 assert_eq!(route_on(admin, method, path, None), "nothing", "{path}");
             }

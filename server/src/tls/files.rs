@@ -2,13 +2,15 @@
 //! pair before it in force.
 
 use std::{
-    fs, io,
-    os::unix::fs::MetadataExt,
+    fs::{self, File, OpenOptions},
+    io::{self, Read},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use control::Control;
+use rustix::fs::OFlags;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
@@ -73,10 +75,50 @@ impl TlsFiles {
     }
 }
 
-/// A file that is small enough for a certificate or a key.
+/// A regular file that is small enough for a certificate or a key. Whoever may put something else there can neither keep
+/// this waiting nor fill the memory with it.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
-    if fs::metadata(path)?.len() > MAX {
+    let file = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("is no regular file"));
+    }
+    bounded(file)
+}
+
+fn bounded(file: File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX {
         return Err(io::Error::other("is too large for a certificate or a key"));
     }
-    fs::read(path)
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{process::Command, sync::mpsc, thread};
+
+    use super::*;
+
+    #[test]
+    fn only_regular_files_are_read_and_no_more_of_them_than_a_pair_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("right"), vec![b'x'; MAX as usize]).unwrap();
+        fs::write(at("large"), vec![b'x'; MAX as usize + 1]).unwrap();
+        assert!(Command::new("mkfifo").arg(at("pipe")).status().unwrap().success());
+        assert_eq!(read(&at("right")).unwrap().len(), MAX as usize);
+        assert!(read(&at("large")).unwrap_err().to_string().contains("too large"));
+        // What is larger than it says, as a file that grows or one of /proc.
+        let endless = File::open("/dev/zero").unwrap();
+        assert!(bounded(endless).unwrap_err().to_string().contains("too large"));
+        for path in [at("pipe"), "/dev/null".into(), folder.path().to_owned()] {
+            let (done, outcome) = mpsc::channel();
+            let shown = path.display().to_string();
+            thread::spawn(move || done.send(read(&path).map_err(|error| error.to_string())));
+            let outcome =
+                outcome.recv_timeout(Duration::from_secs(30)).unwrap_or_else(|_| panic!("{shown} is waited for"));
+            assert_eq!(outcome, Err("is no regular file".to_owned()), "{shown}");
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt};
 
 use testkit::FakeOllama;
 
-use crate::harness::{Home, home_with_key, http, until_listed};
+use crate::harness::{Home, home_with_key, http, until, until_listed};
 
 #[test]
 fn the_command_line_may_be_the_first_thing_ever_run() {
@@ -151,4 +151,25 @@ async fn a_revoked_key_is_refused_once_the_command_returned() {
     assert_eq!(status().await, 200);
     home.ok(&["key", "revoke", &key[..15]]);
     assert_eq!(status().await, 401);
+}
+
+#[tokio::test]
+async fn a_revoked_key_that_cannot_be_written_down_is_told_of_and_revoked_all_the_same() {
+    let (home, key) = home_with_key();
+    let server = home.start();
+    // Nothing can be appended to a folder.
+    let list = home.data().join("revoked-keys");
+    fs::create_dir(&list).unwrap();
+    let outcome = home.run(&["key", "revoke", &key[..15]]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(outcome.stdout.contains("revoked"), "{outcome:?}");
+    let warning = format!("warning: {}: the key is refused from now on", &key[..15]);
+    assert!(outcome.stderr.starts_with(&warning) && outcome.stderr.contains("revoked-keys"), "{outcome:?}");
+    let answer = http().get(server.url("/api/tags")).bearer_auth(&key).send().await.unwrap();
+    assert_eq!(answer.status(), 401);
+    fs::remove_dir(&list).unwrap();
+    let written = || fs::read_to_string(&list).is_ok_and(|text| text.contains(&key[..15])).then_some(());
+    until("it is written down", written);
+    assert_eq!(home.run(&["key", "list"]).stderr, "");
+    server.stop();
 }

@@ -21,20 +21,23 @@ async fn lists_keep_addresses_out_before_any_key_or_session_is_looked_at() {
         .with("DENIED_IPS", "192.0.2.66")
         .with("ADMIN_DENIED_IPS", "192.0.2.0/24");
     let server = home.start();
-    for (address, api, admin) in [
-        ("192.0.2.7", 200, 403),
-        ("192.0.2.66", 403, 403),
-        ("::ffff:192.0.2.66", 403, 403),
-        ("::ffff:192.0.2.7", 200, 403),
-        ("198.51.100.1", 403, 200),
-        ("2001:db8::9", 200, 200),
+    for (address, api, admin, health) in [
+        ("192.0.2.7", 200, 403, 200),
+        ("192.0.2.66", 403, 403, 403),
+        ("::ffff:192.0.2.66", 403, 403, 403),
+        ("::ffff:192.0.2.7", 200, 403, 200),
+        // Not allowed is not denied: health checkers need not be among the users.
+        ("198.51.100.1", 403, 200, 200),
+        ("2001:db8::9", 200, 200, 200),
         // The right-most address that is no trusted proxy counts.
-        ("192.0.2.7, 192.0.2.66", 403, 403),
-        ("192.0.2.66, 192.0.2.7", 200, 403),
+        ("192.0.2.7, 192.0.2.66", 403, 403, 403),
+        ("192.0.2.66, 192.0.2.7", 200, 403, 200),
     ] {
         assert_eq!(from(&server, "/api/tags", address, &key).await.0, api, "{address}");
         assert_eq!(from(&server, "/admin/login", address, &key).await.0, admin, "{address}");
-        assert_eq!(from(&server, "/livez", address, &key).await.0, 200, "{address}");
+        for path in ["/livez", "/readyz"] {
+            assert_eq!(from(&server, path, address, "").await.0, health, "{path} {address}");
+        }
         let file = from(&server, "/pkg/favicon.svg", address, &key).await.0;
         assert_eq!(file, admin, "{address}");
     }
@@ -48,6 +51,29 @@ async fn lists_keep_addresses_out_before_any_key_or_session_is_looked_at() {
     assert!(status == 403 && body.starts_with(r#"{"error":{"message":"requests from 192.0.2.66"#), "{body}");
     let (status, body) = from(&server, "/admin", "192.0.2.66", "").await;
     assert_eq!((status.as_u16(), body.as_str()), (403, "requests from 192.0.2.66 are not accepted here"));
+    server.stop();
+}
+
+/// What a proxy writes in place of an address: its own is on the lists of those who may come in.
+#[tokio::test]
+async fn a_caller_whom_the_proxy_does_not_name_is_nobody() {
+    let (home, key) = home_with_key();
+    let home = home.with("TRUSTED_PROXIES", "127.0.0.1").with("ALLOWED_IPS", "127.0.0.0/8, 192.0.2.7");
+    let server = home.start();
+    for (address, status) in [
+        ("unknown", 400),
+        ("garbage", 400),
+        ("192.0.2.7, garbage", 400),
+        ("\"192.0.2.7\"", 400),
+        ("garbage, 192.0.2.7", 200),
+        ("203.0.113.6", 403),
+        ("", 200),
+    ] {
+        let (found, body) = from(&server, "/api/tags", address, &key).await;
+        assert_eq!(found, status, "{address}: {body}");
+        assert_eq!(body.contains("X-Forwarded-For"), status == 400, "{body}");
+        assert_eq!(from(&server, "/admin/login", address, "").await.0, if status == 400 { 400 } else { 200 });
+    }
     server.stop();
 }
 

@@ -25,9 +25,19 @@ async fn every_address_has_one_owner() {
         assert_eq!(get(server.url(path), None).await.status(), 200, "{path}");
         assert_eq!(http().post(server.url(path)).send().await.unwrap().status(), 405, "{path}");
     }
-    for path in
-        ["/nothing", "/apis", "//api/tags", "/%61dmin", "/administrator", "/manifest.json", "/pkg/../Cargo.toml"]
-    {
+    for path in [
+        "/nothing",
+        "/apis",
+        "//api/tags",
+        "/%61dmin",
+        "/administrator",
+        "/manifest.json",
+        "/pkg/../Cargo.toml",
+        "/admin/../api/tags",
+        "/admin/%2e%2e/api/tags",
+        "/admin/..%2fapi/tags",
+        "/admin/./login",
+    ] {
         assert_eq!(
             server.raw(format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes()).get(9..12),
             Some("404"),

@@ -53,6 +53,11 @@ async fn one_that_fills_up_refuses_changes_and_serves_on() {
     assert_eq!(refused.code, Some(1), "{refused:?}");
     let tags = http().get(server.url("/api/tags")).bearer_auth(&key).send().await.unwrap();
     assert_eq!(tags.status(), 200);
+    // Whoever has a key that got out is shut out all the same.
+    let revoked = home.run(&["key", "revoke", key.get(..15).unwrap()]);
+    assert!(revoked.code == Some(1) && revoked.stderr.contains("the key is refused from now on"), "{revoked:?}");
+    let tags = http().get(server.url("/api/tags")).bearer_auth(&key).send().await.unwrap();
+    assert_eq!(tags.status(), 401);
     fs::remove_file(home.path().join("full")).unwrap();
     server.kill();
     let server = home.start();

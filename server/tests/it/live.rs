@@ -2,7 +2,10 @@
 
 use reqwest::header;
 
-use crate::harness::{Home, Server, http};
+use crate::{
+    admin::Admin,
+    harness::{Home, Server, http},
+};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -57,6 +60,28 @@ async fn changes_are_seen_and_the_session_s_end_is_the_stream_s() {
         .unwrap();
     assert!(signed_out.status().is_success() || signed_out.status().is_redirection(), "{}", signed_out.status());
     while stream.chunk().await.unwrap().is_some() {}
+    server.stop();
+}
+
+/// The body of the second stream ends by itself; the first one, of an address that stays admitted, goes on.
+#[tokio::test]
+async fn an_address_that_is_denied_from_now_on_loses_its_stream_at_once() {
+    let home =
+        Home::new().with("ADMIN_USER", "root").with("ADMIN_PASSWORD", PASSWORD).with("TRUSTED_PROXIES", "127.0.0.1");
+    let server = home.start();
+    let admin = Admin::sign_in(&server).await;
+    let open = async |from: &str| {
+        let request = admin.get(&server, "/admin/live").header("x-forwarded-for", from);
+        let mut stream = request.send().await.unwrap();
+        assert_eq!(stream.status(), 200, "{from}");
+        assert!(stream.chunk().await.unwrap().is_some());
+        stream
+    };
+    let (mut stays, mut goes) = (open("192.0.2.7").await, open("192.0.2.66").await);
+    admin.call(&server, "network/save", &[("admin_denied_ips", "192.0.2.66")]).await;
+    while goes.chunk().await.unwrap().is_some() {}
+    home.ok(&["backend", "add", "--name", "gpu", "--url", "http://127.0.0.1:9"]);
+    event(&mut stays, &mut String::new(), |status| status["backends"][0]["name"] == "gpu").await;
     server.stop();
 }
 

@@ -86,6 +86,7 @@ fn transfer_encodings(hidden: &str) -> Vec<Case> {
     let mut cases: Vec<Case> = beside_a_length.map(both).into();
     cases.extend(without_a_length.map(alone));
     cases.push(post(One, "Transfer-Encoding: chunked\r\nContent-Length: 4", payload.clone()));
+    cases.push(post(One, "Transfer-Encoding: chunked\r\nContent-Length: +5", payload.clone()));
     cases.push(post(Error, "Content-Length: 4\r\nContent-Length: 5\r\nTransfer-Encoding: chunked", payload.clone()));
     let old = |want, header: &str| {
         let (_, _, headers, body) = post(want, header, payload.clone());
@@ -93,13 +94,15 @@ fn transfer_encodings(hidden: &str) -> Vec<Case> {
     };
     cases.push(old(Error, "Transfer-Encoding: chunked"));
     cases.push(old(Error, "Transfer-Encoding: chunked\r\nConnection: keep-alive"));
+    cases.push(old(Error, &format!("Content-Length: {}\r\nTransfer-Encoding: chunked", payload.len())));
     cases
 }
 
 fn lengths(hidden: &str) -> Vec<Case> {
     let (exact, all) = (FIRST.len(), FIRST.len() + hidden.len());
-    let odd = ["+5", "-5", "5,5", "5, 5", "0x34", "5e1", "5 5", "5.0", "", "\"5\"", "18446744073709551616", "\u{665}"];
-    let mut headers: Vec<String> = odd.map(|length| format!("Content-Length: {length}")).into();
+    let odd = ["+5", "-5", "5,5", "5, 5", "0x34", "5e1", "5 5", "5.0", "", "\"5\"", "\u{665}"];
+    let huge = ["18446744073709551616", "99999999999999999999"];
+    let mut headers: Vec<String> = odd.iter().chain(&huge).map(|length| format!("Content-Length: {length}")).collect();
     headers.extend([
         format!("Content-Length: {exact}\r\nContent-Length: {all}"),
         format!("Content-Length: {all}\r\nContent-Length: {exact}"),
@@ -108,14 +111,16 @@ fn lengths(hidden: &str) -> Vec<Case> {
         format!("Content-Length\0: {all}"),
     ]);
     let mut cases: Vec<Case> = headers.iter().map(|header| post(Error, header, format!("{FIRST}{hidden}"))).collect();
-    cases.push(post(One, &format!("Content-Length: {exact}\r\nContent-Length: {exact}\r\nConnection: close"), FIRST));
+    let twice = format!("Content-Length: {exact}\r\nContent-Length: {exact}");
+    cases.push(post(One, &twice, FIRST));
+    cases.push(post(One, &format!("{twice}\r\nConnection: close"), FIRST));
     cases
 }
 
 fn chunks(hidden: &str) -> Vec<Case> {
     let length = FIRST.len();
     let end = format!("\r\n0\r\n\r\n{hidden}");
-    [
+    let mut cases: Vec<Case> = [
         format!("1{length:016x}\r\n{FIRST}{end}"),
         format!("{length:x};a={}\r\n{FIRST}{end}", "b".repeat(64 * 1024)),
         format!("{length:x};\n{FIRST}{end}"),
@@ -130,7 +135,11 @@ fn chunks(hidden: &str) -> Vec<Case> {
         format!("{length:x}\r\n{FIRST}\r\n0\r\nX: y\r{hidden}\r\n\r\n"),
     ]
     .map(|body| post(Error, "Transfer-Encoding: chunked", body))
-    .into()
+    .into();
+    // A small extension is nobody's business.
+    let extended = format!("{length:x};a=\"b\"\r\n{FIRST}\r\n0\r\n\r\n");
+    cases.push(post(One, "Transfer-Encoding: chunked", extended));
+    cases
 }
 
 fn heads(hidden: &str) -> Vec<Case> {
@@ -154,8 +163,12 @@ fn heads(hidden: &str) -> Vec<Case> {
         with(Error, "POST /api/generate HTTP/1.1", "Connection: upgrade\r\nUpgrade: websocket\r\n"),
         with(Error, "POST /api/generate HTTP/1.1", "Upgrade: TLS/1.0\r\n"),
         with(Error, "POST /api/generate HTTP/1.1", "Upgrade: h2c, websocket\r\n"),
+        // Java's client offers it with every request; it is not taken, and what follows is a request as any other.
+        post(One, &format!("{length}\r\nConnection: upgrade\r\nUpgrade: h2c"), FIRST),
         with(One, "POST /api/generate HTTP/1.1", "Connection: close\r\n"),
         with(One, "POST /api/generate HTTP/1.0", ""),
+        behind("POST /api/generate HTTP/1.1"),
+        behind("GET /api/generate HTTP/1.1"),
         behind("POST /api/pull HTTP/1.1"),
         behind("POST /api/nope HTTP/1.1"),
         behind("PUT /api/generate HTTP/1.1"),

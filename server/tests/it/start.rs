@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, net::TcpListener, path::PathBuf};
 
-use crate::harness::{Home, Outcome};
+use crate::harness::{Home, Outcome, until};
 
 /// One line of the program itself, besides log lines of a level that is always told.
 fn refusal(outcome: &Outcome) -> &str {
@@ -148,6 +148,23 @@ fn what_serve_would_refuse_check_refuses_too() {
     }
 }
 
+/// The kernel's own folder takes no files from anybody, the super-user included.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_data_folder_that_cannot_be_made_is_found_out_before_the_start() {
+    for folder in ["/proc/x", "/proc"] {
+        let home = Home::new().with("DATA_DIR", folder).with("REDIS_URL", "redis://cache/zero");
+        let outcome = home.run(&["check"]);
+        assert_eq!(outcome.code, Some(64), "{outcome:?}");
+        for said in ["ollama-fortress: REDIS_URL: ", "ollama-fortress: DATA_DIR: nothing can be written in /proc: "] {
+            assert!(outcome.stderr.contains(said), "{outcome:?}");
+        }
+    }
+    let home = Home::new();
+    home.ok(&["check"]);
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0, "check leaves nothing behind");
+}
+
 #[test]
 fn an_unreadable_env_file_is_one_line() {
     let home = Home::new();
@@ -172,4 +189,11 @@ fn an_admin_from_the_environment_takes_the_place_of_the_link() {
     server.stop();
     let reset = home.run_with("another horse battery", &["admin", "reset-password", "root", "--password-stdin"]);
     assert_eq!(reset.code, Some(0), "{reset:?}");
+    assert!(home.ok(&["check"]).contains("are not used once there is one"));
+    let server = home.start();
+    until("it is said that the environment's password is not used", || {
+        server.log().contains("ADMIN_PASSWORD is not the password of the administrator").then_some(())
+    });
+    assert!(!server.log().contains("horse"), "{}", server.log());
+    server.stop();
 }

@@ -1,14 +1,20 @@
-//! T03, T04, T06, T07: other spellings of a path, other methods, other hosts and other targets against the running program.
-//! None of them comes round the key, the table of endpoints, or the choice of the backend.
+//! T03, T04, T06, T07, T42: other spellings of a path, other methods, other hosts and other targets against the running
+//! program. None of them comes round the key, the table of endpoints, the choice of the backend, or the listener.
 
 use std::{
+    collections::BTreeSet,
+    fs,
     io::{Read, Write},
     net::TcpStream,
 };
 
 use testkit::FakeOllama;
 
-use crate::harness::{DEADLINE, Home, Server, home_with_key, until_listed};
+use crate::{
+    admin::{Admin, home_with_admin, server_functions},
+    harness::{DEADLINE, Home, Server, home_with_key, until_listed},
+    ways_in::{CLOSED_PAGES, OPEN_PAGES, OTHER},
+};
 
 const CHAT: &str = r#"{"model":"llama3.2","stream":false,"messages":[{"role":"user","content":"hi"}]}"#;
 
@@ -181,5 +187,96 @@ async fn a_plain_key_manages_no_models_however_it_asks() {
         assert_eq!(status, 200, "{answer}");
     }
     assert_eq!(asked(&backend), ["POST /api/chat", "POST /api/chat"]);
+    server.stop();
+}
+
+/// Every path of the admin plane: pages, server functions, streams and exports, and the files that are built in.
+fn paths_of_the_admin_plane() -> Vec<String> {
+    let mut paths: BTreeSet<String> =
+        OPEN_PAGES.iter().chain(&CLOSED_PAGES).chain(&OTHER).map(|path| (*path).to_owned()).collect();
+    paths.retain(|path| !path.contains('{'));
+    paths.extend(server_functions().into_iter().map(|(_, path)| path));
+    paths.extend(["/admin/users/0123456789ab", "/admin/setup?token=x", "/admin/no/such/page"].map(str::to_owned));
+    let site = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/site");
+    let files = fs::read_dir(format!("{site}/pkg")).unwrap();
+    let files: Vec<String> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(files.iter().any(|name| name.ends_with(".wasm")), "{files:?}");
+    paths.extend(files.into_iter().map(|name| format!("/pkg/{name}")));
+    paths.insert("/manifest.json".to_owned());
+    paths.into_iter().collect()
+}
+
+#[tokio::test]
+async fn the_public_listener_knows_no_path_of_the_admin_plane_however_it_is_asked() {
+    let home = home_with_admin().with("ADMIN_LISTEN", "localhost:0");
+    home.ok(&["user", "add", "ada"]);
+    let key = home.ok(&["key", "create", "--user", "ada", "--name", "laptop"]);
+    let mut server = home.start();
+    let line = server.line();
+    let own = line.strip_prefix("The admin pages are at http://").and_then(|rest| rest.strip_suffix("/admin")).unwrap();
+    // Whoever asks is an owner who is signed in, and has a key: it is the listener that does not know.
+    let public = std::mem::replace(&mut server.address, own.parse().unwrap());
+    let admin = Admin::sign_in(&server).await;
+    assert_eq!(admin.status(&server, "/admin/users").await, 200, "the session is good");
+    server.address = public;
+    let cookie = &admin.cookie;
+    let with = |host: &str, more: &str| {
+        format!(
+            "Host: {host}\r\nCookie: {cookie}\r\nAuthorization: Bearer {key}\r\nSec-Fetch-Site: same-origin\r\n{more}"
+        )
+    };
+    let plain = with("gw", "Accept: text/html\r\n");
+    let body = |answer: &str| answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default();
+    let (status, nothing) = ask(&server, "GET /nowhere", &plain, "");
+    assert_eq!(status, 404, "{nothing}");
+    let paths = paths_of_the_admin_plane();
+    for path in &paths {
+        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
+            let (status, answer) = ask(&server, &format!("{method} {path}"), &plain, "");
+            assert_eq!(status, 404, "{method} {path}: {answer}");
+            // It looks like any path that nobody has.
+            assert!(method != "GET" || body(&answer) == body(&nothing), "{path}: {answer}");
+        }
+    }
+    let disguises = [
+        with(own, ""),
+        with("gw", &format!("X-Forwarded-Host: {own}\r\nX-Forwarded-Port: 8081\r\nForwarded: host={own}\r\n")),
+        with("gw", "X-Original-URL: /admin/users\r\nX-Rewrite-URL: /admin/users\r\nX-Forwarded-Prefix: /admin\r\n"),
+        with("gw", "X-HTTP-Method-Override: GET\r\nX-Forwarded-For: 127.0.0.1\r\nX-Real-IP: 127.0.0.1\r\n"),
+        with("gw", &format!("Accept: text/event-stream\r\nOrigin: http://{own}\r\nReferer: http://{own}/admin\r\n")),
+    ];
+    for path in ["/admin/login", "/admin/live", "/admin/fn/users/list", "/admin/fn/session/login", "/pkg/favicon.svg"] {
+        for headers in &disguises {
+            for method in ["GET", "POST"] {
+                let (status, answer) = ask(&server, &format!("{method} {path}"), headers, "");
+                assert_eq!(status, 404, "{method} {path} {headers}: {answer}");
+            }
+        }
+        let before_it =
+            ["/api/..", "/v1/%2e%2e", "/api/chat/../..", "/livez/..", "/readyz;", "/livez/", "/api//", "/pkg/.."];
+        let spellings = spellings(path).into_iter().chain(before_it.map(|before| format!("{before}{path}")));
+        for spelling in spellings.chain([format!("http://{own}{path}")]) {
+            for method in ["GET", "POST"] {
+                let (status, answer) = ask(&server, &format!("{method} {spelling}"), &plain, "");
+                assert!(matches!(status, 400 | 404), "{method} {spelling}: {answer}");
+            }
+        }
+    }
+    // A header that names another path does not lead there, and "/" is the API's even for browsers.
+    for headers in disguises.iter().chain([&plain]) {
+        for path in ["/", "/livez", "/readyz", "/api/tags"] {
+            let (status, answer) = ask(&server, &format!("GET {path}"), headers, "");
+            assert!(status == 200 && !answer.contains("<html") && !answer.contains("/admin"), "{path}: {answer}");
+        }
+    }
+    // The other way round.
+    server.address = own.parse().unwrap();
+    for path in ["/api/tags", "/api/chat", "/v1/models", "/v1/messages", "/api/status"] {
+        for spelling in spellings(path).into_iter().chain([path.to_owned()]) {
+            let (status, answer) = ask(&server, &format!("POST {spelling}"), &plain, CHAT);
+            let is_pages = matches!(status, 303 | 401 | 403 | 405 | 421) && spelling.starts_with("/admin/");
+            assert!(matches!(status, 400 | 404) || is_pages, "{spelling}: {answer}");
+        }
+    }
     server.stop();
 }

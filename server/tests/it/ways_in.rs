@@ -24,7 +24,7 @@ const OPEN: [(&str, &str, u16); 4] = [
 pub type Closed = (&'static str, &'static str, Role, &'static [(&'static str, &'static str)]);
 
 /// Server functions that need a session.
-pub const CLOSED: [Closed; 53] = [
+pub const CLOSED: [Closed; 54] = [
     ("GET", "account/get", Viewer, &[]),
     ("POST", "account/password", Viewer, &[("current", "a wrong guess"), ("password", "another fine phrase")]),
     ("POST", "account/session-end", Viewer, &[("id", "0123456789abcdef")]),
@@ -57,6 +57,7 @@ pub const CLOSED: [Closed; 53] = [
             ("clear_token", "false"),
         ],
     ),
+    ("POST", "backends/draining", Operator, &[("id", "0123456789ab"), ("draining", "true")]),
     ("POST", "backends/enabled", Operator, &[("id", "0123456789ab"), ("enabled", "false")]),
     ("POST", "backends/remove", Operator, &[("id", "0123456789ab")]),
     ("POST", "backends/test", Operator, &[("id", "0123456789ab")]),
@@ -92,7 +93,7 @@ pub const CLOSED: [Closed; 53] = [
 ];
 
 /// Pages that need no session.
-const OPEN_PAGES: [&str; 3] = ["/admin/login", "/admin/login/code", "/admin/setup"];
+pub const OPEN_PAGES: [&str; 3] = ["/admin/login", "/admin/login/code", "/admin/setup"];
 /// Pages that need one. `{id}` stands for anything.
 pub const CLOSED_PAGES: [&str; 11] = [
     "/admin",
@@ -108,10 +109,10 @@ pub const CLOSED_PAGES: [&str; 11] = [
     "/admin/users/{id}",
 ];
 /// Addresses of the admin plane that are neither page nor server function.
-const OTHER: [&str; 4] = ["/admin/audit/export", "/admin/live", "/admin/", "/admin/{*path}"];
+pub const OTHER: [&str; 4] = ["/admin/audit/export", "/admin/live", "/admin/", "/admin/{*path}"];
 
 /// Paths of the API, none of which answers without a key.
-const API: [&str; 28] = [
+const API: [&str; 29] = [
     "/api/blobs/",
     "/api/chat",
     "/api/copy",
@@ -133,6 +134,7 @@ const API: [&str; 28] = [
     "/api/tags",
     "/api/user/keys/",
     "/api/version",
+    "/fortress/v1/queue",
     "/v1/audio/transcriptions",
     "/v1/chat/completions",
     "/v1/completions",
@@ -179,12 +181,13 @@ fn every_other_path_in_the_program_is_in_a_list() {
     let find = endpoints.split("pub(crate) fn find").nth(1).unwrap().split("\n}\n").next().unwrap();
     let mut api = literals(find, "/api/");
     api.extend(literals(find, "/v1/"));
+    api.extend(literals(find, "/fortress/"));
     // The list and one of its members are one entry here.
     assert!(api.remove("/v1/models"));
     assert_eq!(api, BTreeSet::from(API));
 
     let mut front = literals(include_str!("../../src/edge/route.rs"), "/");
-    for plane in ["/api", "/v1", "/admin"] {
+    for plane in ["/api", "/v1", "/fortress", "/admin"] {
         assert!(front.remove(plane), "{plane}");
     }
     assert_eq!(front, BTreeSet::from(PUBLIC));

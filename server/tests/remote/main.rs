@@ -6,6 +6,7 @@
 #[allow(dead_code, reason = "the whole harness of the other tests")]
 #[path = "../it/admin.rs"]
 mod admin;
+mod backup;
 #[allow(dead_code, reason = "the whole harness of the other tests")]
 #[path = "../it/harness.rs"]
 mod harness;

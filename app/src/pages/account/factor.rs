@@ -82,7 +82,7 @@ fn SetUp(
                 <ActionForm action=confirm>
                     <FormFault action=confirm fields=&["code"] />
                     <Field
-                        label="Code of now" name="code" id="factor-code" inputmode="numeric" autocomplete="one-time-code" required=true
+                        label="Current code" name="code" id="factor-code" inputmode="numeric" autocomplete="one-time-code" required=true
                         fault=field_fault(confirm, "code")
                     />
                     <div class="mt-3"><SubmitButton label="Turn on" pending=confirm.pending() class="btn btn-primary btn-sm" /></div>

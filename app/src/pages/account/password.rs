@@ -24,7 +24,7 @@ pub(super) fn PasswordForm(refresh: Refresh) -> impl IntoView {
                 <FormFault action=action fields=&["current", "password"] />
                 <div class="flex max-w-md flex-col gap-3">
                     <Field
-                        label="Password of now" name="current" id="current-password" kind="password" autocomplete="current-password" required=true
+                        label="Current password" name="current" id="current-password" kind="password" autocomplete="current-password" required=true
                         fault=field_fault(action, "current")
                     />
                     <Field

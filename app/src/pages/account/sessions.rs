@@ -1,7 +1,7 @@
 //! Open sessions: the own ones with what ends them, and how a session looks in any list.
 
 use domain::admin::SessionView;
-use leptos::prelude::*;
+use leptos::{prelude::*, server_fn::ServerFn};
 
 use crate::{
     api::account::{EndOtherSessions, EndOwnSession},
@@ -14,6 +14,7 @@ use crate::{
         rows::Rows,
         timestamp::Timestamp,
     },
+    error::AppError,
     format::{browser, visible},
 };
 
@@ -40,44 +41,48 @@ pub(super) fn OwnSessions(sessions: Signal<Vec<SessionView>>, refresh: Refresh) 
 
 #[component]
 fn OwnSession(session: Signal<SessionView>, refresh: Refresh) -> impl IntoView {
-    let SessionView { id, current, .. } = session.get_untracked();
+    let id = session.with_untracked(|session| session.id.clone());
     let end = action_of::<EndOwnSession>(&[("id", id.as_str())]);
+    view! { <SessionRow session><ActionForm action=end><EndFields end id refresh /></ActionForm></SessionRow> }
+        .into_any()
+}
+
+/// What the form of `end` holds, which ends the session of an id.
+#[component]
+pub(crate) fn EndFields<S>(end: ServerAction<S>, id: String, refresh: Refresh) -> impl IntoView
+where
+    S: ServerFn<Error = AppError> + Clone + Send + Sync + 'static,
+    S::Output: Clone + Send + Sync + 'static,
+{
     refresh_after(end, refresh);
-    let button = (!current).then(|| {
-        view! {
-            <ActionForm action=end>
-                <Hidden name="id" value=id />
-                <SubmitButton label="End" pending=end.pending() class="btn btn-sm" />
-                <FormFault action=end />
-            </ActionForm>
-        }
-    });
     view! {
-        <li class="flex flex-wrap items-center justify-between gap-3 py-3">
-            <SessionFacts session />
-            {button}
-        </li>
+        <Hidden name="id" value=id />
+        <SubmitButton label="End" pending=end.pending() class="btn btn-sm" />
+        <FormFault action=end />
     }
     .into_any()
 }
 
-/// Browser, address and times of a session.
+/// A session in a list: what is known of it, and in `children` the form that ends it, unless it is the one that asks.
 #[component]
-pub(crate) fn SessionFacts(session: Signal<SessionView>) -> impl IntoView {
+pub(crate) fn SessionRow(session: Signal<SessionView>, children: Children) -> impl IntoView {
     let SessionView { address, user_agent, created_at, current, .. } = session.get_untracked();
     let named = browser(&user_agent);
     let title = visible(&user_agent);
     let last = Signal::derive(move || session.with(|session| session.last_seen_at));
     view! {
-        <div class="min-w-0 text-sm">
-            <p class="font-medium break-words">
-                <span title=title>{named}</span>
-                {current.then(|| view! { " " <span class="badge badge-soft badge-sm">"This one"</span> })}
-            </p>
-            <p class="text-muted">
-                <span class="break-all">{address}</span> " · signed in " <Timestamp at=created_at /> " · last seen " <Timestamp at=last />
-            </p>
-        </div>
+        <li class="flex flex-wrap items-center justify-between gap-3 py-3">
+            <div class="min-w-0 text-sm">
+                <p class="font-medium break-words">
+                    <span title=title>{named}</span>
+                    {current.then(|| view! { " " <span class="badge badge-soft badge-sm">"This one"</span> })}
+                </p>
+                <p class="text-muted">
+                    <span class="break-all">{address}</span> " · signed in " <Timestamp at=created_at /> " · last seen " <Timestamp at=last />
+                </p>
+            </div>
+            {(!current).then(children)}
+        </li>
     }
     .into_any()
 }

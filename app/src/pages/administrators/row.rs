@@ -22,13 +22,13 @@ use crate::{
         disclosure::{Confirm, Disclosure, close},
         fault::{FormFault, field_fault},
         field::{Field, Hidden},
-        form::SwitchFields,
+        form::{FormDisclosure, SwitchFields},
         refresh::Refresh,
         rows::Rows,
         timestamp::{LastTime, Timestamp},
     },
     format::plural,
-    pages::account::sessions::SessionFacts,
+    pages::account::sessions::{EndFields, SessionRow},
 };
 
 #[component]
@@ -96,19 +96,9 @@ fn Sessions(admin: Signal<AdminView>, refresh: Refresh) -> impl IntoView {
 
 #[component]
 fn AnySession(session: Signal<SessionView>, refresh: Refresh) -> impl IntoView {
-    let SessionView { id, current, .. } = session.get_untracked();
+    let id = session.with_untracked(|session| session.id.clone());
     let end = action_of::<EndAnySession>(&[("id", id.as_str())]);
-    refresh_after(end, refresh);
-    let button = (!current).then(|| {
-        view! {
-            <ActionForm action=end>
-                <Hidden name="id" value=id />
-                <SubmitButton label="End" pending=end.pending() class="btn btn-sm" />
-                <FormFault action=end />
-            </ActionForm>
-        }
-    });
-    view! { <li class="flex flex-wrap items-center justify-between gap-3 py-3"><SessionFacts session /> {button}</li> }
+    view! { <SessionRow session><ActionForm action=end><EndFields end id refresh /></ActionForm></SessionRow> }
         .into_any()
 }
 
@@ -136,13 +126,9 @@ fn RoleForm(admin: Signal<AdminView>, refresh: Refresh) -> impl IntoView {
     let AdminView { id, role, .. } = admin.get_untracked();
     let own = [("id", id.as_str())];
     let action = action_of::<ChangeAdminRole>(&own);
-    let refused = action.value().with_untracked(Option::is_some);
-    let details = NodeRef::<html::Details>::new();
-    refresh_after(action, refresh);
-    on_success(action, move || close(details));
     let value = typed_in::<ChangeAdminRole>(&own, "role", role.as_str());
     view! {
-        <Disclosure label="Change role" details open=refused>
+        <FormDisclosure action label="Change role" refresh>
             <ActionForm action>
                 <Hidden name="id" value=id.to_string() />
                 <FormFault action=action fields=&["role"] />
@@ -152,7 +138,7 @@ fn RoleForm(admin: Signal<AdminView>, refresh: Refresh) -> impl IntoView {
                 />
                 <div class="mt-3"><SubmitButton label="Save role" pending=action.pending() class="btn btn-sm btn-primary" /></div>
             </ActionForm>
-        </Disclosure>
+        </FormDisclosure>
     }
     .into_any()
 }

@@ -37,15 +37,15 @@ pub(super) fn Entry(entry: AuditEntry) -> impl IntoView {
     view! {
         <li>
             <details class="group">
-                <summary class="grid cursor-pointer list-none grid-cols-[minmax(0,auto)_1fr_auto] items-center gap-x-4 gap-y-1 px-4 py-3 hover:bg-base-200 md:grid-cols-[10rem_11rem_1fr_auto]">
+                <summary class="flex cursor-pointer list-none flex-wrap items-center gap-x-2 gap-y-1 px-4 py-3 hover:bg-base-200 md:grid md:gap-x-4 md:grid-cols-[10rem_11rem_1fr_auto]">
                     <span class="order-3 text-sm text-muted md:order-1"><Timestamp at /></span>
                     <span class="order-2 min-w-0 text-sm break-words md:text-base">{visible(&actor.name)}</span>
-                    <span class="order-1 col-span-3 min-w-0 break-words md:order-3 md:col-span-1">
+                    <span class="order-1 w-full min-w-0 break-words md:order-3 md:w-auto">
                         <span class="mr-2 inline-block text-muted transition-transform group-open:rotate-90" aria-hidden="true">"›"</span>
                         <span class="font-medium">{sentence(&action).trim_end_matches('.').to_owned()}</span>
                         <span class="text-muted">{(!what.is_empty()).then(|| format!(": {}", visible(&what)))}{times.map(|times| format!(" ({times})"))}</span>
                     </span>
-                    <span class="order-4"><Badge look /></span>
+                    <span class="order-4 ml-auto"><Badge look /></span>
                 </summary>
                 <div class="flex flex-col gap-4 border-t border-base-300 bg-base-200 px-4 py-4">
                     <dl class="grid gap-x-6 gap-y-2 text-sm sm:grid-cols-2 lg:grid-cols-4">{facts.collect_view()}</dl>

@@ -23,7 +23,7 @@ pub(super) fn FilterForm(filter: Memo<ReadAudit>, found: Found) -> impl IntoView
                     <div class="grid grid-cols-2 gap-x-4 gap-y-2 lg:grid-cols-[1fr_1fr_12rem_1fr_1fr]">
                         <TextFilter label="Who" name="actor" value=value(|filter| &filter.actor) fault=fault("actor") hint="The whole name" most=100 />
                         <TextFilter label="Containing" name="text" value=value(|filter| &filter.text) fault=fault("text") hint="In action, reason, address or change" most=MAX_TEXT />
-                        <div class="flex flex-col gap-1">
+                        <div class="col-span-2 flex flex-col gap-1 lg:col-span-1">
                             <label class="text-sm font-medium" for="filter-outcome">"Outcome"</label>
                             <select id="filter-outcome" name="outcome" class="select w-full" prop:value=outcome>{options.collect_view()}</select>
                             <p class="text-sm text-error">{move || fault("outcome").get().map(|text| sentence(&text))}</p>

@@ -1,7 +1,9 @@
 //! Adding a backend.
 
+use domain::backend::AddBackend;
 use leptos::prelude::*;
 
+use super::share::ShareFields;
 use crate::{
     answer::typed,
     api::backends::CreateBackend,
@@ -21,7 +23,7 @@ pub(super) fn AddBackendForm(refresh: Refresh) -> impl IntoView {
     view! {
         <FormCard id="add-backend" title="Add a backend">
             <ActionForm action node_ref=form>
-                <FormFault action=action fields=&["name", "url", "token"] />
+                <FormFault action=action fields=&AddBackend::FIELDS />
                 <div class="grid gap-3 md:grid-cols-2">
                     <Field
                         label="Name" name="name" id="new-backend-name" required=true value={typed::<CreateBackend>("name")} fault=field_fault(action, "name")
@@ -36,6 +38,7 @@ pub(super) fn AddBackendForm(refresh: Refresh) -> impl IntoView {
                         fault=field_fault(action, "token") hint="Only if the backend asks for a bearer token. Stored encrypted, never shown."
                     />
                 </div>
+                <ShareFields action id="new-backend" values=["parallel", "weight", "priority"].map(typed::<CreateBackend>) />
                 <div class="mt-3">
                     <SubmitButton label="Add backend" pending=action.pending() />
                 </div>

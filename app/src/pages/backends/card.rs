@@ -3,14 +3,15 @@
 use domain::{admin::Role, backend::BackendView};
 use leptos::prelude::*;
 
-use super::edit::EditBackendForm;
+use super::{edit::EditBackendForm, share};
 use crate::{
-    api::backends::{RemoveBackend, SwitchBackend, TestBackend},
+    api::backends::{DrainBackend, RemoveBackend, SwitchBackend, TestBackend},
     components::{
         action::{SubmitButton, action_of, refresh_after},
         allowed::may,
         backend_facts::{LastFault, ModelNames},
         badge::BackendBadge,
+        breakers::Breakers,
         disclosure::Confirm,
         fault::FormFault,
         field::Hidden,
@@ -33,12 +34,14 @@ pub(super) fn BackendCard(backend: Signal<BackendView>, refresh: Refresh) -> imp
                     <code class="text-sm break-all text-muted">{move || backend.with(|backend| backend.url.clone())}</code>
                 </div>
                 <Facts backend />
+                <Breakers backend />
                 <LastFault backend />
                 <TestResult test />
                 {may(Role::Operator).then(|| view! {
                     <div class="flex flex-wrap gap-2">
                         <TestButton backend test />
                         <SwitchButton backend refresh />
+                        <DrainButton backend refresh />
                         <EditBackendForm backend refresh />
                         <Remove backend refresh />
                     </div>
@@ -57,6 +60,8 @@ fn Facts(backend: Signal<BackendView>) -> impl IntoView {
             <ModelNames backend />
             <span>{move || backend.with(|backend| backend.version.as_ref().map_or_else(|| "Version unknown".to_owned(), |v| format!("Version {}", visible(v))))}</span>
             <span>{token}</span>
+            {move || backend.with(share::in_force).into_iter().map(|told| view! { <span>{told}</span> }).collect_view()}
+            <span class="font-medium" aria-live="polite">{move || backend.with(BackendView::drained)}</span>
         </div>
     }
     .into_any()
@@ -115,6 +120,25 @@ fn SwitchButton(backend: Signal<BackendView>, refresh: Refresh) -> impl IntoView
     .into_any()
 }
 
+/// Drains what is not drained, and takes back what is.
+#[component]
+fn DrainButton(backend: Signal<BackendView>, refresh: Refresh) -> impl IntoView {
+    let drain = action_of::<DrainBackend>(&[("id", backend.get_untracked().id.as_str())]);
+    refresh_after(drain, refresh);
+    let draining = Memo::new(move |_| backend.with(|backend| backend.draining));
+    view! {
+        <ActionForm action=drain>
+            <Hidden name="id" value=Signal::derive(move || backend.with(|backend| backend.id.to_string())) />
+            <Hidden name="draining" value=Signal::derive(move || (!draining.get()).to_string()) />
+            <SubmitButton
+                label=Signal::derive(move || if draining.get() { "Take back" } else { "Drain" }.to_owned()) pending=drain.pending() class="btn btn-sm"
+            />
+            <FormFault action=drain />
+        </ActionForm>
+    }
+    .into_any()
+}
+
 #[component]
 fn Remove(backend: Signal<BackendView>, refresh: Refresh) -> impl IntoView {
     let BackendView { id, name, .. } = backend.get_untracked();
@@ -136,7 +160,7 @@ fn Remove(backend: Signal<BackendView>, refresh: Refresh) -> impl IntoView {
 #[cfg(test)]
 mod tests {
     use domain::{
-        backend::{BackendState, LastError},
+        backend::{BackendState, BreakerState, BreakerView, LastError},
         id::BackendId,
     };
 
@@ -144,20 +168,43 @@ mod tests {
     use crate::rendering::html;
 
     #[test]
+    fn a_card_says_how_far_a_drain_is_and_what_is_left_out() {
+        let card = |in_flight| {
+            html(move || {
+                let backend = BackendView {
+                    state: BackendState::Draining,
+                    draining: true,
+                    in_flight,
+                    limit: Some(4),
+                    weight: 3,
+                    breakers: vec![BreakerView {
+                        model: Some("<b>llama3".into()),
+                        state: BreakerState::Open,
+                        until: 60_000,
+                    }],
+                    ..BackendView::new(BackendId::new("0123456789ab").unwrap(), "gpu-1".into(), "http://gpu-1".into())
+                };
+                view! { <BackendCard backend=Signal::stored(backend) refresh=Refresh::new() /> }
+            })
+        };
+        let page = card(3);
+        let told = ["Draining, 3 requests left", "Take back", "At most 4 at once (learned)", "Weight 3"];
+        for text in told.into_iter().chain(["&lt;b&gt;llama3 ejected, tried again at 00:01 UTC"]) {
+            assert!(page.contains(text), "{text} is missing in {page}");
+        }
+        assert!(card(0).contains("Drained") && !page.contains("Drained") && !page.contains("<b>"), "{page}");
+    }
+
+    #[test]
     fn what_a_backend_says_is_text() {
         let card = html(|| {
+            let id = BackendId::new("0123456789ab").unwrap();
             let backend = BackendView {
-                id: BackendId::new("0123456789ab").unwrap(),
-                name: "gpu-1".into(),
-                url: "http://gpu-1:11434".into(),
-                enabled: true,
-                has_token: false,
-                created_at: 0,
                 state: BackendState::Down,
                 models: vec!["<script>model</script>".into(), "llama3:8b".into()],
                 version: Some("<b>0.12".into()),
-                in_flight: 0,
                 last_error: Some(LastError { at: 0, message: "<i>connection refused".into() }),
+                ..BackendView::new(id, "gpu-1".into(), "http://gpu-1:11434".into())
             };
             view! { <BackendCard backend=Signal::stored(backend) refresh=Refresh::new() /> }
         });

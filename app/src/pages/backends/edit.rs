@@ -1,8 +1,9 @@
 //! Changing a backend in place.
 
-use domain::backend::BackendView;
+use domain::backend::{AddBackend, BackendView, EditBackend, Share};
 use leptos::{html, prelude::*};
 
+use super::share::ShareFields;
 use crate::{
     answer::typed_in,
     api::backends::ChangeBackend,
@@ -25,21 +26,25 @@ pub(super) fn EditBackendForm(backend: Signal<BackendView>, refresh: Refresh) ->
     first.name = typed_in::<ChangeBackend>(&own, "name", &first.name);
     first.url = typed_in::<ChangeBackend>(&own, "url", &first.url);
     let details = NodeRef::<html::Details>::new();
-    let stored = RwSignal::new((0_u32, first));
+    let typed = |field, stored: String| typed_in::<ChangeBackend>(&own, field, &stored);
+    let [parallel, weight, priority] = share_of(&first);
+    let share = [typed("parallel", parallel), typed("weight", weight), typed("priority", priority)];
+    let stored = RwSignal::new((0_u32, first, share));
     refresh_after(action, refresh);
     on_success(action, move || {
         close(details);
         if let Some(Ok(answer)) = action.value().get_untracked() {
-            stored.update(|(save, backend)| (*save, *backend) = (*save + 1, answer));
+            let share = share_of(&answer);
+            stored.update(|stored| *stored = (stored.0 + 1, answer, share));
         }
     });
     view! {
         <Disclosure label="Edit" details open=refused>
             <ActionForm action>
-                <FormFault action=action fields=&["name", "url", "token"] />
+                <FormFault action=action fields=&AddBackend::FIELDS />
                 // New fields after every save, with what it stored: a token that was typed must not be sent again with the next.
-                <For each=move || [stored.get()] key=|(save, _)| *save let((_, backend))>
-                    <Fields action backend />
+                <For each=move || [stored.get()] key=|(save, ..)| *save let((_, backend, share))>
+                    <Fields action backend share />
                 </For>
                 <div class="mt-3">
                     <SubmitButton label="Save backend" pending=action.pending() class="btn btn-sm btn-primary" />
@@ -50,8 +55,15 @@ pub(super) fn EditBackendForm(backend: Signal<BackendView>, refresh: Refresh) ->
     .into_any()
 }
 
+/// Bound, weight and priority as the form shows them.
+fn share_of(backend: &BackendView) -> [String; 3] {
+    let EditBackend { parallel, weight, priority, .. } = EditBackend::of(backend);
+    [parallel, weight, priority]
+}
+
 #[component]
-fn Fields(action: ServerAction<ChangeBackend>, backend: BackendView) -> impl IntoView {
+fn Fields(action: ServerAction<ChangeBackend>, backend: BackendView, share: [String; 3]) -> impl IntoView {
+    let open = !Share::from(&backend).is_default();
     let BackendView { id, name, url, has_token, .. } = backend;
     view! {
         <Hidden name="id" value=id.to_string() />
@@ -74,6 +86,7 @@ fn Fields(action: ServerAction<ChangeBackend>, backend: BackendView) -> impl Int
                 </label>
             }
         })}
+        <ShareFields action id=id.to_string() values=share open />
     }
     .into_any()
 }

@@ -8,6 +8,7 @@ use crate::{
     components::{
         backend_facts::{LastFault, ModelNames},
         badge::BackendBadge,
+        breakers::Breakers,
         page::Empty,
         rows::Rows,
     },
@@ -40,6 +41,10 @@ fn Member(backend: Signal<BackendView>) -> impl IntoView {
     let name = move || backend.with(|backend| backend.name.clone());
     let version =
         move || backend.with(|backend| backend.version.as_deref().map_or_else(|| "unknown".to_owned(), visible));
+    let in_flight = move || {
+        let (running, limit) = backend.with(|backend| (number(backend.in_flight), backend.limit));
+        limit.map_or_else(|| running.clone(), |limit| format!("{running} of {}", number(limit.into())))
+    };
     view! {
         <li aria-label=name class="card card-border border-base-300 bg-base-100">
             <div class="card-body gap-3 p-4">
@@ -50,11 +55,15 @@ fn Member(backend: Signal<BackendView>) -> impl IntoView {
                 <dl class="flex flex-wrap gap-x-6 gap-y-1 text-sm">
                     <div class="flex gap-2">
                         <dt class="text-muted">"In flight"</dt>
-                        <dd class="tabular-nums">{move || number(backend.with(|backend| backend.in_flight))}</dd>
+                        <dd class="tabular-nums">{in_flight}</dd>
                     </div>
                     <div class="flex gap-2"><dt class="text-muted">"Version"</dt><dd class="break-all">{version}</dd></div>
                 </dl>
+                <p class="text-sm font-medium" class:hidden=move || !backend.with(|backend| backend.draining)>
+                    {move || backend.with(BackendView::drained)}
+                </p>
                 <ModelNames backend />
+                <Breakers backend />
                 <LastFault backend />
             </div>
         </li>

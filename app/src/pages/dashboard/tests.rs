@@ -1,6 +1,10 @@
 //! The dashboard as the server draws it.
 
-use domain::{live::LiveStatus, usage::MinutePoint};
+use domain::{
+    backend::{BackendView, BreakerState, BreakerView},
+    live::LiveStatus,
+    usage::MinutePoint,
+};
 use leptos::prelude::*;
 
 use super::Dashboard;
@@ -24,6 +28,21 @@ fn the_first_picture_has_the_numbers_and_the_charts_as_tables() {
     }
     assert_eq!(page.matches("<canvas").count(), 2);
     assert_eq!(page.matches(r#"role="alert""#).count(), 0);
+}
+
+#[test]
+fn what_waits_and_how_much_a_backend_takes_are_shown() {
+    let page = dashboard(|status| {
+        let id = domain::id::BackendId::new("0123456789ab").unwrap();
+        let backend = BackendView::new(id, "gpu-1".into(), "http://gpu-1".into());
+        let breaker = BreakerView { model: None, state: BreakerState::HalfOpen, until: 0 };
+        status.backends = vec![BackendView { in_flight: 3, limit: Some(4), breakers: vec![breaker], ..backend }];
+        status.waiting = 12;
+    });
+    for text in ["12 waiting for a slot", "3 of 4", "Ejected, being tried again"] {
+        assert!(page.contains(text), "{text} is missing in {page}");
+    }
+    assert!(dashboard(|_| ()).contains("requests right now"));
 }
 
 #[test]

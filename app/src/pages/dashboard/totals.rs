@@ -26,11 +26,15 @@ pub(super) fn Totals(status: ReadSignal<LiveStatus>) -> impl IntoView {
                 .len()
         })
     };
+    let waiting = move || match status.with(|status| status.waiting) {
+        0 => "requests right now".to_owned(),
+        waiting => format!("{} waiting for a slot", number(waiting)),
+    };
     let errors = move || plural(hour(status, |minute| minute.errors), "error");
     view! {
         <dl class="grid grid-cols-2 gap-3 md:grid-cols-4">
             <Total title="Backends up" value=up note=move || plural(models() as u64, "model") />
-            <Total title="In flight" value=move || number(status.with(|status| status.in_flight)) note=|| "requests right now".to_owned() />
+            <Total title="In flight" value=move || number(status.with(|status| status.in_flight)) note=waiting />
             <Total title="Requests" value=move || number(hour(status, |minute| minute.requests)) note=move || format!("last hour, {}", errors()) />
             <Total
                 title="Tokens" value=move || number(hour(status, MinutePoint::tokens))

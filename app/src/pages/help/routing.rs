@@ -1,6 +1,6 @@
 //! Section: what happens to a request.
 
-use domain::dashboard::HelpFacts;
+use domain::{balance::Balance, dashboard::HelpFacts};
 use leptos::prelude::*;
 
 use super::section::{Section, Terms};
@@ -24,8 +24,39 @@ pub fn Routing(facts: HelpFacts) -> impl IntoView {
                 .to_owned(),
         ),
         (
-            "Round robin",
-            format!("Requests take turns among the backends that are switched on and have the model. This gateway has {backends} now."),
+            "Choosing a backend",
+            format!(
+                "Among the backends that have the model, those that are switched off, drained, ejected or full are left out, and of the rest \
+                 those of the highest priority are looked at first. This gateway has {backends}; the strategy in force is {} (Settings).",
+                strategy(facts.balance).0
+            ),
+        ),
+        (
+            "When all are busy",
+            if facts.queue_max == 0 {
+                "The request is answered 503 with Retry-After: no queue is kept (Settings).".to_owned()
+            } else {
+                format!(
+                    "Up to {} wait for a slot, each at most {}; what finds no place or waits longer is answered 503 with Retry-After. Keys take turns \
+                     by the tokens they use, so that one key\u{2019}s flood does not hold up another\u{2019}s single request. \
+                     GET /fortress/v1/queue tells a key its place.",
+                    plural(facts.queue_max.into(), "request"),
+                    plural(facts.queue_seconds.into(), "second"),
+                )
+            },
+        ),
+        (
+            "When a backend fails",
+            "A request goes to another backend only while nothing of an answer has reached the caller, and never because a first byte is slow. \
+             A backend or a model on it that fails again and again is ejected, first for 10 seconds, then longer, tried with one request, and gets its \
+             part of the work back step by step."
+                .to_owned(),
+        ),
+        (
+            "Drain",
+            "A drained backend finishes what it has and gets nothing new, until it is taken back: for maintenance without losses, on the Backends page \
+             or with ollama-fortress backend drain NAME --wait."
+                .to_owned(),
         ),
         (
             "Routing by model",
@@ -45,5 +76,38 @@ pub fn Routing(facts: HelpFacts) -> impl IntoView {
             "Answers are passed on byte for byte as they arrive. A program that hangs up ends the work on the backend at once.".to_owned(),
         ),
     ];
-    view! { <Section id="routing"><Terms terms/></Section> }
+    let strategies = Balance::ALL.map(|balance| {
+        let (name, rule) = strategy(balance);
+        let now = (balance == facts.balance).then(|| view! { <span class="badge badge-soft ml-2">"in force"</span> });
+        view! { <div><dt class="font-medium">{name}<code class="ml-2 text-sm text-muted">{balance.name()}</code>{now}</dt><dd class="text-muted">{rule}</dd></div> }
+    });
+    view! {
+        <Section id="routing">
+            <Terms terms />
+            <h3 class="mt-2 font-semibold">"Strategies"</h3>
+            <dl class="flex flex-col gap-2">{strategies.into_iter().collect_view()}</dl>
+        </Section>
+    }
+    .into_any()
+}
+
+/// Name and rule of a strategy.
+fn strategy(balance: Balance) -> (&'static str, &'static str) {
+    match balance {
+        Balance::WarmFirst => (
+            "Warm first",
+            "A backend where the model is loaded or loading; never a cold one while a warm one has a free slot. Else one that works on \
+             nothing else, so that loading disturbs nobody. Among equals the fewest requests in flight by weight.",
+        ),
+        Balance::LeastInFlight => {
+            ("Least in flight", "The fewest requests in flight, divided by the weight, wherever the model is loaded.")
+        }
+        Balance::RoundRobin => ("Round robin", "One after the other, whatever they have to do. Weights do not count."),
+        Balance::Weighted => ("Weighted", "At random, each as often as its part of all weights."),
+        Balance::Affinity => (
+            "Affinity",
+            "The same session, or the same beginning of a prompt, goes to the same backend, which may still have it in its cache, unless that one \
+             has over a quarter more than its part of the requests in flight.",
+        ),
+    }
 }

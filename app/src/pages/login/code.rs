@@ -32,7 +32,7 @@ pub fn CodePage() -> impl IntoView {
             </p>
             <p class="text-sm text-muted">
                 "Neither at hand? An owner can turn the code off for you, and so can "
-                <code class="break-all">"ollama-fortress admin reset-totp NAME"</code> " on the gateway\u{2019}s machine."
+                <code class="break-words">"ollama-fortress admin reset-totp NAME"</code> " on the gateway\u{2019}s machine."
             </p>
         </PlainFrame>
     }

@@ -10,7 +10,7 @@ use crate::{
     answer::typed_in,
     api::network::{CreatePair, DropPair, StorePair, get_tls},
     components::{
-        action::{SubmitButton, action, refresh_after},
+        action::{SubmitButton, action, on_success, refresh_after},
         allowed::may,
         disclosure::{Confirm, Disclosure},
         fault::{FormFault, LoadFault, field_fault},
@@ -29,6 +29,10 @@ pub(super) fn Tls() -> impl IntoView {
     refresh_after(store, refresh);
     refresh_after(make, refresh);
     refresh_after(remove, refresh);
+    // What one form was refused is of no matter once another has changed the pair.
+    on_success(store, move || (make.value().set(None), remove.value().set(None)).1);
+    on_success(make, move || (store.value().set(None), remove.value().set(None)).1);
+    on_success(remove, move || (store.value().set(None), make.value().set(None)).1);
     let tls = Resource::new(move || refresh.count(), |_| get_tls());
     view! {
         <section aria-labelledby="tls" class="card card-border mt-8 border-base-300 bg-base-100 p-6">

@@ -40,7 +40,7 @@ pub(super) fn RedisSetting(
         "None is stored."
     };
     let authority = format!(
-        "Certificates in PEM. With any here, one of them must have signed Redis\u{2019}s; without, one of those this machine trusts. The word none is none in place of one from the environment. {}",
+        "Certificates in PEM. With any here, one of them must have signed Redis\u{2019}s; without, one of those this machine trusts. To go without although the environment names some, type none. {}",
         origin(&ca)
     );
     let text = |name: &'static str, value: &str| typed_in::<StoreSettings>(&[], name, value);

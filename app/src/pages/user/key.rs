@@ -2,10 +2,10 @@
 
 use domain::{
     admin::Role,
-    key::{KEY_PREFIX, KeyStanding, KeyStatus, KeyView},
+    key::{KEY_PREFIX, KeyStanding, KeyStatus, KeyView, UNLISTED},
     limit::RateLimit,
 };
-use leptos::{html, prelude::*};
+use leptos::prelude::*;
 
 use super::{
     policy::{KeyPolicyForm, PolicySummary},
@@ -15,16 +15,17 @@ use crate::{
     answer::typed_in,
     api::keys::{ChangeKeyLimit, ChangeKeyStatus},
     components::{
-        action::{SubmitButton, action_of, on_success, refresh_after},
+        action::{SubmitButton, action_of, refresh_after},
         allowed::may,
         badge::KeyBadge,
-        disclosure::{Confirm, Disclosure, close},
+        disclosure::Confirm,
         fault::{FormFault, field_fault},
         field::{Field, Hidden},
+        form::FormDisclosure,
         refresh::Refresh,
         timestamp::{LastTime, Timestamp},
     },
-    format::number,
+    format::{number, sentence},
 };
 
 #[component]
@@ -53,6 +54,9 @@ pub(super) fn KeyCard(key: Signal<KeyView>, standings: Signal<Vec<KeyStanding>>,
                     </div>
                     <div class="flex gap-2"><dt class="text-muted">"Requests"</dt><dd>{move || number(key.with(|key| key.requests))}</dd></div>
                 </dl>
+                <Show when=move || key.with(|key| key.unlisted)>
+                    <div role="alert" class="alert alert-warning"><span>{sentence(UNLISTED)}</span></div>
+                </Show>
                 <PolicySummary policy=Signal::derive(move || key.with(|key| key.policy.clone())) />
                 <Show when=move || status.get() != KeyStatus::Revoked>
                     <KeyMeters standing=standing />
@@ -96,17 +100,13 @@ fn ChangeLimit(key: Signal<KeyView>, refresh: Refresh) -> impl IntoView {
     let KeyView { id, limit, .. } = key.get_untracked();
     let own = [("id", id.as_str())];
     let action = action_of::<ChangeKeyLimit>(&own);
-    let refused = action.value().with_untracked(Option::is_some);
-    let details = NodeRef::<html::Details>::new();
-    refresh_after(action, refresh);
-    on_success(action, move || close(details));
     let typed = move |field, number: fn(RateLimit) -> u32| {
         let stored = limit.map(|limit| number(limit).to_string()).unwrap_or_default();
         typed_in::<ChangeKeyLimit>(&own, field, &stored)
     };
     let (requests, minutes) = (typed("requests", |limit| limit.requests), typed("minutes", |limit| limit.minutes));
     view! {
-        <Disclosure label="Change limit" details open=refused>
+        <FormDisclosure action label="Change limit" refresh>
             <ActionForm action>
                 <Hidden name="id" value=id.to_string() />
                 <FormFault action=action fields=&["requests", "minutes"] />
@@ -124,7 +124,7 @@ fn ChangeLimit(key: Signal<KeyView>, refresh: Refresh) -> impl IntoView {
                     <SubmitButton label="Save limit" pending=action.pending() class="btn btn-sm btn-primary" />
                 </div>
             </ActionForm>
-        </Disclosure>
+        </FormDisclosure>
     }
     .into_any()
 }
@@ -171,6 +171,7 @@ mod tests {
                 created_at: 0,
                 last_used_at: None,
                 requests: 1234,
+                unlisted: status == KeyStatus::Revoked && name == "owed",
             };
             view! { <KeyCard key=Signal::stored(key) standings=Signal::stored(Vec::new()) refresh=Refresh::new() /> }
         })
@@ -186,6 +187,12 @@ mod tests {
         let revoked = card(KeyStatus::Revoked, "laptop");
         assert!(revoked.contains("Revoked") && revoked.contains("1,234"), "{revoked}");
         assert!(!revoked.contains("<form") && !revoked.contains("<button"), "{revoked}");
+    }
+
+    #[test]
+    fn a_revoked_key_that_is_not_written_down_says_so() {
+        assert!(card(KeyStatus::Revoked, "owed").contains("would bring the key back"));
+        assert!(!card(KeyStatus::Revoked, "laptop").contains("would bring the key back"));
     }
 
     #[test]

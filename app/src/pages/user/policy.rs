@@ -7,17 +7,17 @@ use domain::{
     policy::{Policy, PolicyInput},
     user::UserView,
 };
-use leptos::{html, prelude::*, server_fn::ServerFn};
+use leptos::{prelude::*, server_fn::ServerFn};
 
 use crate::{
     answer::typed_in,
     api::{keys::ChangeKeyPolicy, users::ChangeUserPolicy},
     components::{
-        action::{SubmitButton, action_of, on_success, refresh_after},
+        action::{SubmitButton, action_of},
         area::{Area, Choice},
-        disclosure::{Disclosure, close},
         fault::{FormFault, field_fault},
         field::{Field, Hidden},
+        form::FormDisclosure,
         refresh::Refresh,
     },
     error::AppError,
@@ -44,17 +44,13 @@ pub(super) fn PolicySummary(#[prop(into)] policy: Signal<Policy>) -> impl IntoVi
 pub(super) fn KeyPolicyForm(key: Signal<KeyView>, refresh: Refresh) -> impl IntoView {
     let id = key.with_untracked(|key| key.id.to_string());
     let action = action_of::<ChangeKeyPolicy>(&[("id", &id)]);
-    let refused = action.value().with_untracked(Option::is_some);
-    let details = NodeRef::<html::Details>::new();
-    refresh_after(action, refresh);
-    on_success(action, move || close(details));
     let policy = Memo::new(move |_| key.with(|key| key.policy.clone()));
     view! {
-        <Disclosure label=LABEL details open=refused>
+        <FormDisclosure action label=LABEL refresh>
             <ActionForm action>
                 <PolicyFields action id policy what="this key" />
             </ActionForm>
-        </Disclosure>
+        </FormDisclosure>
     }
     .into_any()
 }
@@ -63,17 +59,13 @@ pub(super) fn KeyPolicyForm(key: Signal<KeyView>, refresh: Refresh) -> impl Into
 pub(super) fn UserPolicyForm(user_id: UserId, user: Memo<UserView>, refresh: Refresh) -> impl IntoView {
     let id = user_id.to_string();
     let action = action_of::<ChangeUserPolicy>(&[("id", &id)]);
-    let refused = action.value().with_untracked(Option::is_some);
-    let details = NodeRef::<html::Details>::new();
-    refresh_after(action, refresh);
-    on_success(action, move || close(details));
     let policy = Memo::new(move |_| user.with(|user| user.policy.clone()));
     view! {
-        <Disclosure label=LABEL details open=refused>
+        <FormDisclosure action label=LABEL refresh>
             <ActionForm action>
                 <PolicyFields action id policy what="all keys of this user together" />
             </ActionForm>
-        </Disclosure>
+        </FormDisclosure>
     }
     .into_any()
 }
@@ -125,7 +117,6 @@ where
     let area = |label: &'static str, name: &'static str, stored: &str, hint: &'static str| {
         view! { <Area label name id=format!("{name}-{id}") value=typed(name, stored) hint fault=field_fault(action, name) /> }.into_any()
     };
-    let management = if stored.management.is_empty() { "no" } else { "yes" };
     let requests =
         number("Requests at once", "concurrent", &stored.concurrent, "Streaming ones count until their end.");
     let gpu = number(
@@ -145,7 +136,12 @@ where
         number("Tokens a month", "tokens_per_month", &stored.tokens_per_month, "Calendar months, UTC."),
     ];
     let ceilings = [
-        number("Largest num_ctx", "num_ctx", &stored.num_ctx, "Requests that ask for more get this much."),
+        number(
+            "Largest num_ctx",
+            "num_ctx",
+            &stored.num_ctx,
+            "Requests that ask for more get this much; those that ask for none get the backend's own.",
+        ),
         number(
             "Largest num_predict",
             "num_predict",
@@ -166,12 +162,25 @@ where
         &stored.networks,
         "Addresses or networks like 10.0.0.0/8, between commas or lines. Empty: from anywhere.",
     );
-    let permission = view! {
-        <Choice
-            label="Model management" name="management" id=format!("management-{id}") value=typed("management", management)
-            options=&[("no", "Not allowed"), ("yes", "Allowed")] hint="Pull, push, create, copy and delete models." fault=field_fault(action, "management")
-        />
+    let permission = |label: &'static str, name: &'static str, stored: &str, hint: &'static str| {
+        let stored = if stored.is_empty() { "no" } else { "yes" };
+        view! {
+            <Choice
+                label name id=format!("{name}-{id}") value=typed(name, stored)
+                options=&[("no", "Not allowed"), ("yes", "Allowed")] hint fault=field_fault(action, name)
+            />
+        }
+        .into_any()
     };
+    let permissions = [
+        permission("Model management", "management", &stored.management, "Pull, push, create, copy and delete models."),
+        permission(
+            "See which backend answers",
+            "topology",
+            &stored.topology,
+            "Answers name the backend, and with x-fortress-explain: 1 say why it was chosen.",
+        ),
+    ];
     let expiry = text(
         "Expires (UTC)",
         "expires_at",
@@ -186,7 +195,7 @@ where
             <Group title="Ceilings">{ceilings.into_iter().collect_view()}</Group>
             <Group title="Models">{models}</Group>
             <Group title="Where from">{networks}</Group>
-            <Group title="Permissions">{permission}</Group>
+            <Group title="Permissions">{permissions.into_iter().collect_view()}</Group>
             <Group title="Expiry">{expiry}</Group>
         </div>
     }

@@ -1,5 +1,6 @@
 //! The counts of all gateways, in Redis. A gateway counts for itself first, tells what it knows with every try, and takes
 //! Redis's word only for a refusal: without Redis, or with one that lies, each gateway still allows no more than its own five.
+//! What it was told is closed stays closed for it until that ends, whatever becomes of Redis.
 
 use tokio::time::Instant;
 
@@ -19,7 +20,14 @@ impl Control {
         let arguments = attempts.arguments(&reservation, now);
         let keys: Vec<String> = reservation.counters.iter().map(|counter| key(&counter.name)).collect();
         let answer = self.0.gateway.redis_script(RESERVE, &keys, &arguments).await;
-        if answer.as_deref() == Some(&[0]) {
+        let closed = match answer.as_deref() {
+            Some([counted, full_for @ ..]) => {
+                attempts.hear(&reservation, full_for, now);
+                *counted == 0
+            }
+            _ => attempts.was_closed(&reservation, now),
+        };
+        if closed {
             attempts.release(reservation);
             return None;
         }

@@ -136,3 +136,45 @@ fn a_known_device_and_a_session_have_five_tries_of_their_own_whatever_others_do(
         assert!(attempts.reserve(&known, now + WINDOW).is_some(), "{known:?}");
     }
 }
+
+#[test]
+fn what_redis_closed_is_closed_for_its_time_and_no_longer() {
+    let (attempts, now) = (Attempts::default(), Instant::now());
+    let ms = Duration::from_millis;
+    let closed = |account: &str, at: Instant| {
+        let reservation = attempts.reserve(&stranger(account, "10.0.0.1"), at).unwrap();
+        let closed = attempts.was_closed(&reservation, at);
+        attempts.release(reservation);
+        closed
+    };
+    let told = |account: &str, full_for: &[i64]| {
+        let reservation = attempts.reserve(&stranger(account, "10.0.0.1"), now).unwrap();
+        attempts.hear(&reservation, full_for, now);
+        attempts.release(reservation);
+    };
+    told("ada", &[2_000, 0, 0]);
+    assert!(closed("ada", now) && closed("Ada", now + ms(1_999)));
+    assert!(!closed("ada", now + ms(2_000)) && !closed("bob", now));
+    told("ada", &[0, 0, 0]);
+    assert!(!closed("ada", now), "Redis has the last word");
+    told("ada", &[i64::MAX, i64::MIN]);
+    assert!(closed("ada", now + WINDOW - ms(1)) && !closed("ada", now + WINDOW), "whatever Redis says");
+    attempts.forget("ada");
+    assert!(!closed("ada", now));
+    told("ada", &[2_000, 0, 0]);
+    let right = attempts.reserve(&stranger("ada", "10.0.0.1"), now).unwrap();
+    attempts.succeeded(right);
+    assert!(!closed("ada", now));
+}
+
+#[test]
+fn what_redis_closed_takes_no_more_memory_than_its_bound() {
+    let (attempts, now) = (Attempts::default(), Instant::now());
+    for number in 0..CAPACITY + 10 {
+        let until = now + Duration::from_millis(number as u64 + 1);
+        lock(&attempts.inner).hear_of(counter(&[&number.to_be_bytes()]), now, until);
+    }
+    let inner = lock(&attempts.inner);
+    assert_eq!(inner.closed.len(), CAPACITY);
+    assert!(inner.closed.contains_key(&counter(&[&(CAPACITY + 9).to_be_bytes()])), "those that end first go first");
+}

@@ -84,12 +84,18 @@ pub(super) fn session(row: &SessionRow) -> Vec<Member> {
 }
 
 pub(super) fn backend(row: &BackendRow) -> Vec<Member> {
-    let BackendRow { id: _, name, url, enabled, sealed_token, created_at: _ } = row;
+    let BackendRow { id: _, name, url, enabled, sealed_token, parallel, weight, priority, draining, created_at: _ } =
+        row;
+    let other_than = |value: u32, usual: u32| plain((value != usual).then_some(value));
     vec![
         member("name", plain(Some(name))),
         member("address", address(url)),
         member("enabled", yes_no(*enabled)),
         member("token", secret(sealed_token.as_ref())),
+        member("requests at once", plain(*parallel)),
+        member("weight", other_than(*weight, 1)),
+        member("priority", other_than(*priority, 0)),
+        member("draining", if *draining { yes_no(true) } else { Nothing }),
     ]
 }
 
@@ -135,6 +141,7 @@ fn policy(row: &Policy) -> Vec<Member> {
         expires_at,
         models,
         management,
+        topology,
         num_ctx,
         num_predict,
         keep_alive_s,
@@ -150,6 +157,7 @@ fn policy(row: &Policy) -> Vec<Member> {
         member("expires", moment(*expires_at)),
         member("models", list(&models.join("\n"))),
         member("may manage models", if *management { yes_no(true) } else { Nothing }),
+        member("may see which backend answers", if *topology { yes_no(true) } else { Nothing }),
         member("largest num_ctx", plain(*num_ctx)),
         member("largest num_predict", plain(*num_predict)),
         member("longest keep_alive in seconds", plain(*keep_alive_s)),
@@ -178,6 +186,9 @@ const SETTINGS: &[(&str, &str, Kind)] = &[
     ("connect_timeout_s", "connect timeout in seconds", Kind::Text),
     ("first_byte_timeout_s", "first byte timeout in seconds", Kind::Text),
     ("stall_timeout_s", "stall timeout in seconds", Kind::Text),
+    ("balance", "choosing a backend", Kind::Text),
+    ("queue_max", "requests that may wait", Kind::Text),
+    ("queue_seconds", "longest wait for a slot in seconds", Kind::Text),
     ("max_body_mb", "largest request body in MB", Kind::Text),
     ("body_memory_mb", "memory for request bodies in MB", Kind::Text),
     ("network.hsts_days", "days that browsers keep to https", Kind::Text),

@@ -12,7 +12,7 @@ use domain::{
 };
 
 use super::actions;
-use crate::{Actor, Client, Control, clock::Now, lock::lock, name, secrets::random};
+use crate::{Actor, Client, Control, by::By, clock::Now, lock::lock, name, secrets::random};
 
 /// Rows of different strangers or different refusals of theirs in one minute, and in one hour.
 const STRANGERS_A_MINUTE: usize = 60;
@@ -24,9 +24,11 @@ const WAITING: usize = 1_000;
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
 /// Name of whoever has no session.
-const STRANGER: &str = "not signed in";
+pub(super) const STRANGER: &str = "not signed in";
 /// Stands for every name that is no account: people type passwords where names belong.
-const UNKNOWN: &str = "unknown account";
+pub(super) const UNKNOWN: &str = "unknown account";
+/// Stands for all that are too many to tell apart.
+pub(super) const OTHERS: &str = "others";
 /// Longest reason.
 const REASON: usize = 200;
 
@@ -42,7 +44,7 @@ struct Line {
 impl Line {
     /// Stands for all that are too many to tell apart.
     fn others() -> Self {
-        let actor = AuditActor { name: "others".into(), id: None, role: None, address: None };
+        let actor = AuditActor { name: OTHERS.into(), id: None, role: None, address: None };
         let reason = Some("too many different refusals to tell apart".into());
         Self { actor, action: "several actions", outcome: AuditOutcome::Refused, reason }
     }
@@ -140,7 +142,7 @@ impl Inner {
             return;
         }
         let Ok(id) = random::id::<AdminId>() else { return };
-        let actor = AuditActor { name: "gateway".into(), id: None, role: None, address: None };
+        let actor = AuditActor { name: super::GATEWAY.into(), id: None, role: None, address: None };
         let reason = Some("refusals could not be written and were not kept".into());
         let (count, outcome) = (std::mem::take(&mut self.lost), AuditOutcome::Refused);
         let action = "audit rows lost".to_owned();
@@ -192,6 +194,19 @@ impl Control {
         self.note(Line { actor: actor.audited(), action, outcome: AuditOutcome::Done, reason: None }, false);
     }
 
+    /// Notes what counts although the store cannot be written now. A full disk may outlast this process, and the row with
+    /// it: so the log has it too.
+    pub(crate) fn note_unsaved(&self, by: &By) {
+        let Some(actor) = by.actor.clone() else { return };
+        tracing::warn!(
+            action = by.what,
+            name = %actor.name,
+            address = actor.address.as_deref().unwrap_or("this machine"),
+            "done while nothing can be saved: its row waits for the audit log"
+        );
+        self.note(Line { actor, action: by.what, outcome: AuditOutcome::Done, reason: None }, false);
+    }
+
     pub(crate) fn note_refused(&self, actor: &Actor, action: &'static str, error: &AdminError) {
         self.note_line(actor.audited(), action, Some(reason(error)), false);
     }
@@ -210,6 +225,12 @@ impl Control {
 
     fn note(&self, line: Line, stranger: bool) {
         lock(&self.0.pending.0).note(line, stranger, Now::read().wall);
+    }
+
+    /// Rows that could not be written yet.
+    #[cfg(test)]
+    pub(crate) fn waiting_rows(&self) -> Vec<AuditEntry> {
+        lock(&self.0.pending.0).waiting.clone()
     }
 
     /// Writes what is to be written; at the end of the process, everything. What cannot be written waits.

@@ -14,7 +14,16 @@ fn all() -> Vec<Command> {
         Command::AdminRemove { name: text() },
         Command::AdminResetTotp { name: text() },
         Command::AdminResetPassword { name: text(), password: text() },
-        Command::BackendAdd { name: text(), url: text(), token: Some(text()) },
+        Command::BackendAdd { name: text(), url: text(), token: Some(text()), share: ShareEdit::default() },
+        Command::BackendEdit {
+            backend: text(),
+            name: None,
+            url: Some(text()),
+            token: None,
+            forget_token: true,
+            share: ShareEdit { parallel: Some("auto".into()), ..ShareEdit::default() },
+        },
+        Command::BackendSetDraining { backend: text(), draining: true },
         Command::BackendList,
         Command::BackendSetEnabled { backend: text(), enabled: false },
         Command::BackendRemove { backend: text() },
@@ -105,10 +114,34 @@ async fn a_fleet_can_be_set_up_from_the_command_line_alone() {
     let folder = tempfile::tempdir().unwrap();
     let bench = bench_of(&folder, "mem://").await;
     let run = |command| bench.control.execute(command);
-    let add =
-        Command::BackendAdd { name: "gpu".into(), url: "http://127.0.0.1:9".into(), token: Some("geheim".into()) };
+    let add = Command::BackendAdd {
+        name: "gpu".into(),
+        url: "http://127.0.0.1:9".into(),
+        token: Some("geheim".into()),
+        share: ShareEdit { weight: Some("2".into()), ..ShareEdit::default() },
+    };
     let Ok(Reply::Backends(added)) = run(add).await else { panic!() };
     assert!(added[0].has_token && added[0].enabled);
+    let edit = |share| Command::BackendEdit {
+        backend: "gpu".into(),
+        name: Some("gpu 1".into()),
+        url: None,
+        token: None,
+        forget_token: false,
+        share,
+    };
+    let parallel = |parallel: &str| ShareEdit { parallel: Some(parallel.into()), ..ShareEdit::default() };
+    assert!(run(edit(parallel("0"))).await.err().unwrap().field("parallel").is_some());
+    let Ok(Reply::Backends(edited)) = run(edit(parallel("4"))).await else { panic!() };
+    assert_eq!((edited[0].name.as_str(), edited[0].parallel, edited[0].weight), ("gpu 1", Some(4), 2));
+    assert!(edited[0].has_token, "what is not named stays");
+    for draining in [true, false] {
+        let Ok(Reply::Backends(now)) = run(Command::BackendSetDraining { backend: "gpu 1".into(), draining }).await
+        else {
+            panic!()
+        };
+        assert_eq!(now[0].draining, draining);
+    }
     assert!(run(Command::UserAdd { name: "ada".into(), policy: PolicyEdit::default() }).await.is_ok());
     let create = |requests, minutes| Command::KeyCreate {
         user: "ada".into(),
@@ -126,7 +159,7 @@ async fn a_fleet_can_be_set_up_from_the_command_line_alone() {
     assert_eq!(run(Command::KeySetEnabled { key: name, enabled: true }).await.err().unwrap().status(), 409);
     let Ok(Reply::Keys(keys)) = run(Command::KeyList { user: Some("ADA".into()) }).await else { panic!() };
     assert_eq!((keys.len(), keys[0].status), (1, KeyStatus::Revoked));
-    assert!(run(Command::BackendSetEnabled { backend: "gpu".into(), enabled: false }).await.is_ok());
+    assert!(run(Command::BackendSetEnabled { backend: "gpu 1".into(), enabled: false }).await.is_ok());
     assert!(run(Command::BackendRemove { backend: added[0].id.to_string() }).await.is_ok());
     assert_eq!(run(Command::BackendRemove { backend: "gpu".into() }).await.err().unwrap().status(), 404);
     assert!(run(Command::UserRemove { user: "ada".into() }).await.is_ok());

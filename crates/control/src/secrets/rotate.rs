@@ -58,7 +58,7 @@ impl Control {
     }
 
     fn prepare(&self, actor: &Actor) -> Result<RotationReport, AdminError> {
-        actor.owns("secrets rotated")?;
+        let by = actor.owns("new secret prepared")?;
         let ring = &self.0.secrets;
         if ring.source() == Source::Environment {
             return Err(fault::conflict(SET_BOTH));
@@ -66,6 +66,7 @@ impl Control {
         self.check_writable()?;
         if !ring.is_behind() {
             ring.prepare()?;
+            self.note_done(actor, by.what);
         }
         let file = ring.key_file();
         let next = format!(
@@ -118,6 +119,7 @@ impl Control {
 
     async fn forget_old(&self, actor: &Actor) -> Result<RotationReport, AdminError> {
         let by = actor.owns("old secrets forgotten")?;
+        let what = by.what;
         let ring = &self.0.secrets;
         if ring.is_behind() {
             return Err(fault::conflict(
@@ -134,6 +136,10 @@ impl Control {
             })
             .await?;
         let forgotten = ring.forget()?;
+        // A change of the database has told it already.
+        if resealed == 0 && forgotten > 0 {
+            self.note_done(actor, what);
+        }
         let next = match (ring.source(), forgotten) {
             (_, 0) => "there was no old key",
             (Source::File, _) => "nothing needs the old keys, and the key file holds only the new one",

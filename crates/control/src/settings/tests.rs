@@ -95,6 +95,26 @@ fn an_empty_field_goes_back_to_the_environment() {
 }
 
 #[test]
+fn choosing_what_counts_anyway_saves_no_strategy() {
+    let environment = EnvironmentSettings { balance: Some(Balance::Weighted), ..Default::default() };
+    let choose = |saved: &State, environment: &EnvironmentSettings, balance: &str| {
+        save(saved, environment, SaveSettings { balance: balance.into(), ..Default::default() })
+    };
+    assert_eq!(choose(&state(&[]), &environment, "weighted"), []);
+    let saved = state(&[("balance", "round-robin")]);
+    let shown = view(&saved, &environment).balance;
+    assert_eq!((shown.value, shown.source, shown.overrides_environment), (Balance::RoundRobin, Source::Saved, true));
+    assert_eq!(choose(&saved, &environment, "round-robin"), [], "what is shown, sent back");
+    for back in ["weighted", ""] {
+        assert_eq!(choose(&saved, &environment, back), [("balance".to_owned(), None)], "{back:?}");
+    }
+    let put = [("balance".to_owned(), Some("warm-first".to_owned()))];
+    assert_eq!(choose(&saved, &environment, "Warm-First"), put, "the default hides the environment");
+    assert_eq!(choose(&saved, &Default::default(), "warm-first"), [("balance".to_owned(), None)]);
+    assert_eq!(view(&state(&[("balance", "of another version")]), &environment).balance.value, Balance::Weighted);
+}
+
+#[test]
 fn sending_back_what_is_shown_saves_nothing() {
     let environment = EnvironmentSettings {
         default_limit: Some(RateLimit::new(5, 1)),
@@ -113,6 +133,9 @@ fn sending_back_what_is_shown_saves_nothing() {
         connect_timeout_s: "3".into(),
         first_byte_timeout_s: "600".into(),
         stall_timeout_s: "300".into(),
+        balance: "warm-first".into(),
+        queue_max: "1000".into(),
+        queue_seconds: "60".into(),
         max_body_mb: "64".into(),
         public_url: shown.public_url.value,
         version: shown.version,

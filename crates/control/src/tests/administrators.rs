@@ -286,3 +286,20 @@ async fn a_sign_in_without_its_first_step_or_after_a_reset_begins_again() {
     control.execute(reset).await.ok().unwrap();
     assert!(control.sign_in_code(Some(&ticket), code(&setup.secret, 1), &here).await.is_err());
 }
+
+#[tokio::test]
+async fn nobody_is_called_as_the_audit_log_calls_somebody_else() {
+    let bench = bench().await;
+    let root = bench.admin().await;
+    let named = |name: &str| {
+        let input = AddAdmin { name: name.into(), password: "a third fine phrase".into(), role: Role::Viewer };
+        bench.control.add_administrator(&root, input)
+    };
+    // The last one has a Cyrillic letter in place of its second.
+    for name in crate::audit::ACTORS.into_iter().chain(["Command Line", "gate-way", "r\u{43e}ot"]) {
+        let refused = named(name).await.err().unwrap();
+        assert!(matches!(&refused, AdminError::Invalid { fields } if fields[0].field == "name"), "{name}: {refused}");
+        assert!(crate::check_admin(name, PASSWORD).is_err(), "{name}");
+    }
+    named("Ольга").await.unwrap();
+}

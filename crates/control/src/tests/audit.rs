@@ -8,7 +8,7 @@ use domain::{
         SetAdminPassword, SetAdminRole,
     },
     audit::{AuditEntry, AuditOutcome, ReadAudit},
-    backend::{BackendRef, EditBackend, ProbeAddress, SetBackendEnabled},
+    backend::{BackendRef, EditBackend, ProbeAddress, SetBackendDraining, SetBackendEnabled},
     key::{KeyStatus, SetKeyLimit, SetKeyStatus},
     network::SaveNetwork,
     settings::SaveSettings,
@@ -24,7 +24,8 @@ const OTHER: &str = "another fine phrase";
 /// What is asked for without a change that could be told: looks at addresses for the set-up page, and its "go on".
 const NO_ROW: [&str; 2] = ["addresses tried", "backends kept"];
 /// Rotations and backups have tests of their own, which look for the row.
-const ELSEWHERE: [&str; 4] = ["backup made", "old secrets forgotten", "revoked keys stay revoked", "secrets rotated"];
+const ELSEWHERE: [&str; 5] =
+    ["backup made", "new secret prepared", "old secrets forgotten", "revoked keys stay revoked", "secrets rotated"];
 
 async fn log(bench: &Bench) -> Vec<AuditEntry> {
     let mut input = ReadAudit::default();
@@ -49,7 +50,8 @@ fn words() -> BTreeSet<String> {
             } else if name.ends_with(".rs") && !name.starts_with("tests") {
                 let source = fs::read_to_string(&path).unwrap();
                 let program = source.split("#[cfg(test)]\nmod tests {").next().unwrap();
-                for mark in ["operates(", "owns(", "owns_now(", "own_account(", "By::of(", "By::gateway("] {
+                for mark in ["operates(", "owns(", "owns_now(", "own_account(", "By::of(", "By::gateway(", "note_done("]
+                {
                     for rest in program.split(mark).skip(1) {
                         // The words are the one text among the arguments.
                         let arguments = rest.split(')').next().unwrap();
@@ -103,15 +105,17 @@ async fn do_everything(bench: &Bench) {
     control.set_key_status(root, SetKeyStatus { id: key.clone(), status: KeyStatus::Disabled }).await.unwrap();
     control.set_user_enabled(root, SetUserEnabled { id: user.clone(), enabled: false }).await.unwrap();
     control.remove_user(root, UserRef { id: user }).await.unwrap();
-    let backend = control.add_backend(root, add("gpu", "http://127.0.0.1:1", "canary-token")).await.unwrap().id;
+    let added = control.add_backend(root, add("gpu", "http://127.0.0.1:1", "canary-token")).await.unwrap();
+    let backend = added.id.clone();
     let edit = EditBackend {
-        id: backend.clone(),
         name: "gpu 1".into(),
-        url: "http://127.0.0.1:1".into(),
         token: "canary-other".into(),
-        clear_token: false,
+        parallel: "4".into(),
+        weight: "3".into(),
+        ..EditBackend::of(&added)
     };
     control.edit_backend(root, edit).await.unwrap();
+    control.set_backend_draining(root, SetBackendDraining { id: backend.clone(), draining: true }).await.unwrap();
     control.test_backend(root, BackendRef { id: backend.clone() }).await.unwrap();
     control
         .probe_address(root, ProbeAddress { url: "http://127.0.0.1:1".into(), token: "canary-token".into() })
@@ -123,6 +127,9 @@ async fn do_everything(bench: &Bench) {
     let settings = SaveSettings {
         requests: "60".into(),
         minutes: "5".into(),
+        balance: "weighted".into(),
+        queue_max: "10".into(),
+        queue_seconds: "30".into(),
         redis_url: "redis://me:canary-redis@127.0.0.1:1/0".into(),
         ..SaveSettings::default()
     };
@@ -165,6 +172,8 @@ async fn do_everything(bench: &Bench) {
     control.end_own_session(root, SessionRef { id }).await.unwrap();
     other("10.0.0.3").await.unwrap();
     control.end_other_sessions(root).await.unwrap();
+    control.start_second_factor(root, "gateway").unwrap();
+    control.cancel_second_factor(root);
     let setup = control.start_second_factor(root, "gateway").unwrap();
     let secret: String = setup.secret.split_whitespace().collect();
     let code = GiveCode { code: totp::tests_code(&secret, Now::read().wall) };
@@ -175,6 +184,17 @@ async fn do_everything(bench: &Bench) {
     control.change_password(root, change).await.unwrap();
     control.export_audit(root, &ReadAudit::default()).await.unwrap();
     control.logout(root).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_backup_that_the_command_line_was_refused_has_its_row() {
+    let bench = bench().await;
+    let (out, _taken) = tokio::sync::mpsc::channel(1);
+    let short = zeroize::Zeroizing::new("short".to_owned());
+    assert!(bench.control.backup_by_command(short, false, out).await.is_err());
+    let (row, _) = told(&log(&bench).await, "backup made");
+    assert_eq!((row.outcome, row.actor.name.as_str()), (AuditOutcome::Refused, "command line"));
+    assert!(row.reason.is_some_and(|reason| reason.contains("passphrase")));
 }
 
 #[tokio::test]
@@ -207,8 +227,14 @@ async fn everything_that_can_be_done_has_its_row_with_what_was_before_and_after(
     assert_told(
         &log,
         "backend changed",
-        &["backend gpu 1: name: gpu -> gpu 1", "backend gpu 1: token: (set) -> (changed)"],
+        &[
+            "backend gpu 1: name: gpu -> gpu 1",
+            "backend gpu 1: token: (set) -> (changed)",
+            "backend gpu 1: requests at once: - -> 4",
+            "backend gpu 1: weight: - -> 3",
+        ],
     );
+    assert_told(&log, "backend drained or taken back", &["backend gpu 1: draining: - -> yes"]);
     assert_told(&log, "backend switched", &["backend gpu 1: enabled: yes -> no"]);
     assert_told(&log, "backend removed", &["backend gpu 1: name: gpu 1 -> -"]);
     let redis = "setting Redis: value: - -> redis://127.0.0.1:1/0";
@@ -216,7 +242,12 @@ async fn everything_that_can_be_done_has_its_row_with_what_was_before_and_after(
     assert_told(
         &log,
         "settings saved",
-        &["setting default limit: value: - -> 60 requests in 5 minutes", redis, secret],
+        &[
+            "setting default limit: value: - -> 60 requests in 5 minutes",
+            "setting choosing a backend: value: - -> weighted",
+            redis,
+            secret,
+        ],
     );
     assert_told(&log, "settings reset", &["setting default limit: value: 60 requests in 5 minutes -> -"]);
     assert_told(&log, "network settings saved", &["setting addresses denied to the API: value: - -> 10.0.0.0/8"]);

@@ -3,16 +3,23 @@
 use std::time::Duration;
 
 use domain::{
-    backend::{BackendRef, BackendState, EditBackend, ProbeAddress, SetBackendEnabled},
+    backend::{
+        BackendRef, BackendState, BackendView, EditBackend, ProbeAddress, SetBackendDraining, SetBackendEnabled, Share,
+    },
+    balance::Balance,
     limit::RateLimit,
+    network::SaveNetwork,
     settings::{RedisState, SaveSettings, Source},
+    usage::UsageRecord,
 };
 use testkit::FakeOllama;
 
 use super::*;
+use crate::usage::tests::record;
 
 fn edit(id: &domain::id::BackendId, url: &str, token: &str, clear_token: bool) -> EditBackend {
-    EditBackend { id: id.clone(), name: "gpu".into(), url: url.into(), token: token.into(), clear_token }
+    let before = BackendView::new(id.clone(), "gpu".into(), url.into());
+    EditBackend { token: token.into(), clear_token, ..EditBackend::of(&before) }
 }
 
 #[tokio::test]
@@ -51,6 +58,32 @@ async fn a_token_is_sealed_reaches_the_gateway_and_goes_to_its_own_server_only()
 }
 
 #[tokio::test]
+async fn a_backend_outside_the_networks_that_are_set_is_not_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let network = NetworkEnvironment { backend_networks: Some("127.0.0.0/8".into()), ..Default::default() };
+    let environment = EnvironmentSettings { network, ..Default::default() };
+    let bench = open(ControlConfig { environment, ..config(&folder) }, "mem://").await.unwrap();
+    let actor = bench.admin().await;
+    let control = &bench.control;
+    let refused = |done: Result<(), AdminError>| {
+        let fault = done.err().unwrap();
+        assert!(fault.field("url").is_some_and(|text| text.contains("BACKEND_NETWORKS")), "{fault}");
+    };
+    refused(control.add_backend(&actor, add("gpu", "http://10.0.0.1", "")).await.map(drop));
+    refused(control.store_backend(&actor, &add("gpu", "http://[2001:db8::1]:1", "")).await.map(drop));
+    assert!(control.backends(&actor).is_empty(), "nothing is half saved");
+    // A name counts as what it leads to; one that nobody knows may be known later.
+    let id = control.store_backend(&actor, &add("gpu", "http://localhost:1", "")).await.unwrap();
+    control.store_backend(&actor, &add("later", "http://gpu.invalid:1", "")).await.unwrap();
+    refused(control.edit_backend(&actor, edit(&id, "http://10.0.0.1:1", "", false)).await.map(drop));
+    // What was there before the list may be renamed and switched.
+    let lists = SaveNetwork { backend_networks: "192.0.2.0/24".into(), ..Default::default() };
+    control.save_network(&actor, &client("127.0.0.1"), lists).await.unwrap();
+    control.edit_backend(&actor, edit(&id, "http://localhost:1", "", false)).await.unwrap();
+    refused(control.store_backend(&actor, &add("other", "http://localhost:2", "")).await.map(drop));
+}
+
+#[tokio::test]
 async fn switching_and_removing_are_in_force_when_answered() {
     let ollama = FakeOllama::builder().models(["llama3.2:latest"]).start().await;
     let bench = bench().await;
@@ -68,6 +101,117 @@ async fn switching_and_removing_are_in_force_when_answered() {
     assert!(bench.gateway.snapshot().backends.is_empty() && bench.control.backends(&actor).is_empty());
     let gone = bench.control.test_backend(&actor, BackendRef { id }).await.err().unwrap();
     assert_eq!(gone.status(), 404);
+}
+
+#[tokio::test]
+async fn a_backends_share_of_the_work_reaches_the_gateway_and_stays_within_bounds() {
+    let bench = bench().await;
+    let actor = bench.admin().await;
+    let share = |bench: &Bench| {
+        let entry = &bench.gateway.snapshot().backends[0];
+        (entry.parallel, entry.weight, entry.priority)
+    };
+    let mut input = add("gpu", "http://127.0.0.1:1", "");
+    (input.parallel, input.weight, input.priority) = ("4".into(), "3".into(), "7".into());
+    let added = bench.control.add_backend(&actor, input).await.unwrap();
+    assert_eq!(Share::from(&added), Share { parallel: Some(4), weight: 3, priority: 7 });
+    assert_eq!(share(&bench), (Some(4), 3, 7));
+
+    let edit = EditBackend { parallel: "".into(), weight: "100".into(), ..EditBackend::of(&added) };
+    let changed = bench.control.edit_backend(&actor, edit).await.unwrap();
+    assert_eq!((share(&bench), changed.weight), ((None, 100, 7), 100));
+    let edit = EditBackend {
+        parallel: "1001".into(),
+        weight: "0".into(),
+        priority: "-1".into(),
+        name: "other".into(),
+        ..EditBackend::of(&changed)
+    };
+    let faults = bench.control.edit_backend(&actor, edit).await.err().unwrap();
+    for (field, bounds) in [("parallel", "1 to 1000"), ("weight", "1 to 100"), ("priority", "0 to 100")] {
+        assert!(faults.field(field).is_some_and(|message| message.contains(bounds)), "{faults}");
+    }
+    assert_eq!((bench.control.backends(&actor)[0].name.as_str(), share(&bench)), ("gpu", (None, 100, 7)));
+}
+
+#[tokio::test]
+async fn a_drained_backend_stays_drained_over_a_restart_until_it_is_taken_back() {
+    let ollama = FakeOllama::builder().models(["llama3.2:latest"]).start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let address = format!("surrealkv://{}", folder.path().join("db").display());
+    let first = bench_of(&folder, &address).await;
+    let actor = first.admin().await;
+    let id = first.control.add_backend(&actor, add("gpu", &ollama.base(), "")).await.unwrap().id;
+    let drain = |draining| SetBackendDraining { id: id.clone(), draining };
+    let drained = first.control.set_backend_draining(&actor, drain(true)).await.unwrap();
+    assert_eq!((drained.state, drained.drained().as_deref()), (BackendState::Draining, Some("Drained")));
+    assert!(first.gateway.snapshot().backends[0].draining);
+    let revision = first.gateway.snapshot().revision;
+    first.control.set_backend_draining(&actor, drain(true)).await.unwrap();
+    assert_eq!(first.gateway.snapshot().revision, revision, "once more changes nothing");
+    let edited = first.control.edit_backend(&actor, EditBackend::of(&drained)).await.unwrap();
+    assert!(edited.draining, "an edit does not take it back");
+    first.control.close().await.unwrap();
+
+    let second = bench_of(&folder, &address).await;
+    assert!(second.gateway.snapshot().backends[0].draining);
+    let actor = second.control.login(guess("root", PASSWORD), &client("127.0.0.1")).await.unwrap().actor;
+    let back = second.control.set_backend_draining(&actor, drain(false)).await.unwrap();
+    assert!(!back.draining && back.drained().is_none() && !second.gateway.snapshot().backends[0].draining);
+    let gone = SetBackendDraining { id: "aaaaaaaaaaaa".parse().unwrap(), draining: true };
+    assert_eq!(second.control.set_backend_draining(&actor, gone).await.err().unwrap().status(), 404);
+}
+
+#[tokio::test]
+async fn why_a_request_was_slow_is_told_with_the_names_of_backend_and_key() {
+    let bench = bench().await;
+    let actor = bench.admin().await;
+    let backend = bench.control.add_backend(&actor, add("gpu-7", "http://127.0.0.1:1", "")).await.unwrap().id;
+    let user = bench.user(&actor, "ada").await;
+    let key = bench.key(&actor, &user, "ci").await.view.id;
+    let slow = UsageRecord {
+        backend: Some(backend.clone()),
+        load_us: 14_000_000,
+        ttft_us: Some(18_000_000),
+        evicted_by: Some(key.clone()),
+        ..record(&key, 1, 200)
+    };
+    let why = bench.control.why_slow(&slow);
+    assert_eq!(why.as_deref(), Some("18 s: 14 s loading llama3:latest on gpu-7, evicted by key ci"));
+    bench.control.remove_backend(&actor, BackendRef { id: backend }).await.unwrap();
+    let why = bench.control.why_slow(&slow);
+    assert_eq!(why.as_deref(), Some("18 s: 14 s loading llama3:latest, evicted by key ci"));
+    assert_eq!(bench.control.why_slow(&record(&key, 1, 200)), None);
+}
+
+#[tokio::test]
+async fn the_choosing_of_backends_is_a_setting() {
+    let bench = bench().await;
+    let actor = bench.admin().await;
+    let of = |bench: &Bench| {
+        let settings = bench.gateway.snapshot().settings.clone();
+        (settings.balance, settings.queue_max, settings.queue_timeout.as_secs())
+    };
+    assert_eq!(of(&bench), (Balance::WarmFirst, 1_000, 60));
+    let input = SaveSettings {
+        balance: "affinity".into(),
+        queue_max: "0".into(),
+        queue_seconds: "3600".into(),
+        ..Default::default()
+    };
+    bench.control.save_settings(&actor, input).await.unwrap();
+    assert_eq!(of(&bench), (Balance::Affinity, 0, 3_600));
+    let bad = SaveSettings {
+        balance: "fastest".into(),
+        queue_max: "100001".into(),
+        queue_seconds: "0".into(),
+        ..Default::default()
+    };
+    let faults = bench.control.save_settings(&actor, bad).await.err().unwrap();
+    for (field, bounds) in [("balance", "warm-first"), ("queue_max", "0 to 100000"), ("queue_seconds", "1 to 3600")] {
+        assert!(faults.field(field).is_some_and(|message| message.contains(bounds)), "{faults}");
+    }
+    assert_eq!(of(&bench), (Balance::Affinity, 0, 3_600));
 }
 
 #[tokio::test]

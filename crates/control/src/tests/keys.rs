@@ -132,3 +132,30 @@ async fn a_caller_that_goes_away_does_not_leave_the_store_ahead_of_the_gateway()
     until(async || bench.control.0.store.load().await.unwrap().keys[0].status == KeyStatus::Revoked).await;
     until(async || entry(&bench, &id).status == KeyStatus::Revoked).await;
 }
+
+#[tokio::test]
+async fn a_revoked_key_that_the_list_cannot_be_told_says_so_until_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = bench_of(&folder, "mem://").await;
+    let actor = bench.admin().await;
+    let user = bench.user(&actor, "ada").await;
+    let [id, other] = [bench.key(&actor, &user, "a").await.view.id, bench.key(&actor, &user, "b").await.view.id];
+    let revoke = |id: &KeyId| bench.control.set_key_status(&actor, status(id, KeyStatus::Revoked));
+    assert!(!revoke(&other).await.unwrap().unlisted);
+    // Nothing can be appended to a folder.
+    let list = folder.path().join("revoked-keys");
+    std::fs::rename(&list, folder.path().join("aside")).unwrap();
+    std::fs::create_dir(&list).unwrap();
+    assert!(revoke(&id).await.unwrap().unlisted);
+    assert!(bench.gateway.snapshot().keys[&id].hash.is_none(), "it is refused all the same");
+    let shown = || {
+        let keys = bench.control.user(&actor, UserRef { id: user.clone() }).unwrap().keys;
+        keys.iter().filter(|key| key.unlisted).map(|key| key.id.clone()).collect::<Vec<_>>()
+    };
+    bench.control.tidy(Now::read()).await;
+    assert_eq!(shown(), std::slice::from_ref(&id), "tried in vain");
+    std::fs::remove_dir(&list).unwrap();
+    bench.control.tidy(Now::read()).await;
+    assert!(shown().is_empty());
+    assert!(std::fs::read_to_string(&list).unwrap().starts_with(&format!("op_{id} ")));
+}

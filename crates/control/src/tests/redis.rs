@@ -79,6 +79,34 @@ async fn guesses_go_on_being_counted_while_redis_dies_and_are_told_when_it_is_ba
     assert!(!try_login(&one, PASSWORD, "10.0.0.7").await);
 }
 
+/// Five failures in all: three at one, two at the other, and no gateway has five of its own.
+#[tokio::test]
+async fn a_door_that_redis_closed_stays_closed_without_it_until_an_operator_opens_it() {
+    let mut server = RedisServer::start().await;
+    let [one, other] = [gate(&server).await.0, gate(&server).await.0];
+    for (gate, hosts) in [(&one, 1..=3), (&other, 4..=5)] {
+        for host in hosts {
+            assert!(!try_login(gate, "wrong guess", &format!("10.0.0.{host}")).await);
+        }
+    }
+    for (number, gate) in [&one, &other].iter().enumerate() {
+        assert!(!try_login(gate, PASSWORD, &format!("10.1.0.{number}")).await, "closed by Redis");
+    }
+    server.kill();
+    for (number, gate) in [&one, &other].iter().enumerate() {
+        assert!(!try_login(gate, PASSWORD, &format!("10.2.0.{number}")).await, "and known without it");
+    }
+    let reset = |password: &str| Command::AdminResetPassword { name: "root".into(), password: password.into() };
+    other.control.execute(reset("another fine phrase")).await.unwrap();
+    assert!(try_login(&other, "another fine phrase", "10.3.0.1").await);
+    assert!(!try_login(&one, PASSWORD, "10.3.0.2").await, "the other gateway's own matter");
+    // Redis is back and empty: it has the last word again, beside each gateway's own count.
+    server.restart().await;
+    server.cli(&["FLUSHALL"]);
+    until(async || matches!(one.gateway.redis_state(), RedisStatus::InUse { .. })).await;
+    assert!(try_login(&one, PASSWORD, "10.3.0.3").await);
+}
+
 #[tokio::test]
 async fn a_redis_that_lets_everybody_in_lets_nobody_in() {
     let server = RedisServer::start().await;

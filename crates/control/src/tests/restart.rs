@@ -53,6 +53,25 @@ async fn everything_is_there_after_a_restart() {
 }
 
 #[tokio::test]
+async fn credentials_of_the_environment_that_are_not_used_are_told_once_there_is_an_administrator() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |name: &str, password: &str| Some((name.to_owned(), password.to_owned()));
+    let first = ControlConfig { admin: with("root", PASSWORD), ..config(&folder) };
+    let bench = open(first, &address(&folder)).await.unwrap();
+    bench.control.close().await.unwrap();
+    let second = ControlConfig { admin: with("root", "another fine phrase"), ..config(&folder) };
+    let bench = open(second, &address(&folder)).await.unwrap();
+    assert!(bench.control.login(guess("root", PASSWORD), &client("127.0.0.1")).await.is_ok(), "it stays what it was");
+    let told = async |name: &str, password: &str| bench.control.unused_credentials(name, password).await;
+    assert_eq!(told("Root ", PASSWORD).await, None);
+    let changed = told("root", "another fine phrase").await.unwrap();
+    assert!(changed.contains("admin reset-password root") && !changed.contains("phrase"), "{changed}");
+    let renamed = told("boss", PASSWORD).await.unwrap();
+    assert!(renamed.contains("ADMIN_USER") && renamed.contains("admin create"), "{renamed}");
+    bench.control.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn another_secret_key_is_refused_and_named() {
     let folder = tempfile::tempdir().unwrap();
     let with = |secret: &str| ControlConfig { secret_key: Some(secret.into()), ..config(&folder) };

@@ -32,6 +32,15 @@ async fn fill(bench: &Bench) -> CreatedKey {
     bench.key(&actor, &user, "laptop").await
 }
 
+/// How often it was done, by the audit log.
+async fn rows(bench: &Bench, action: &str) -> usize {
+    let page = bench.control.read_audit(&domain::audit::ReadAudit::default(), 500).await.unwrap();
+    let done = |row: &&domain::audit::AuditEntry| {
+        row.action == action && row.outcome == domain::audit::AuditOutcome::Done && row.actor.name == "command line"
+    };
+    page.entries.iter().filter(done).count()
+}
+
 /// Everything works that worked before.
 fn check(bench: &Bench, key: &CreatedKey) {
     let snapshot = bench.gateway.snapshot();
@@ -66,6 +75,8 @@ fn everything_is_sealed_anew_and_goes_on_working_before_and_after_a_restart() {
         assert_eq!(snapshot.keys[&late.view.id].hash, Some(snapshot.pepper.hash(&late.token)));
         assert_eq!(rotate(&bench, Rotation::ForgetOld).await.unwrap().forgotten, 1);
         assert_eq!(rotate(&bench, Rotation::ForgetOld).await.unwrap().forgotten, 0);
+        assert_eq!(rows(&bench, "old secrets forgotten").await, 1, "keys were destroyed once");
+        assert_eq!(rows(&bench, "secrets rotated").await, 1);
         bench.control.close().await.unwrap();
         let last = fs::read(&file).unwrap();
         assert!(last.len() == 32 && last != first, "only the new key is left");
@@ -87,7 +98,10 @@ fn a_rotation_that_was_killed_between_file_and_database_goes_on_with_the_key_it_
         let folder = tempfile::tempdir().unwrap();
         let bench = bench_of(&folder, &address(&folder)).await;
         let key = fill(&bench).await;
-        rotate(&bench, Rotation::Prepare).await.unwrap();
+        for _ in 0..2 {
+            rotate(&bench, Rotation::Prepare).await.unwrap();
+        }
+        assert_eq!(rows(&bench, "new secret prepared").await, 1, "the second time nothing was made");
         let file = fs::read(root::path(folder.path())).unwrap();
         assert!(
             matches!(rotate(&bench, Rotation::ForgetOld).await, Err(AdminError::Conflict { .. })),

@@ -34,10 +34,12 @@ enum Written {
     RolledUp(Result<bool, StoreError>),
 }
 
-/// Runs until the channel is closed, by its senders or on `stop`, and everything is written, or a last try failed.
+/// Runs until the channel is closed, by its senders or on `stop`, and everything is written, or a last try failed. `tell`
+/// hears of every record once.
 pub(super) async fn run(
     store: &Store,
     usage: &Usage,
+    tell: &(dyn Fn(&[UsageRecord]) + Send + Sync),
     mut records: mpsc::Receiver<UsageRecord>,
     stop: CancellationToken,
 ) {
@@ -59,6 +61,7 @@ pub(super) async fn run(
             count = records.recv_many(&mut incoming, SEGMENT), if open => {
                 open = count > 0;
                 usage.absorb(&incoming, Now::read().wall);
+                tell(&incoming);
                 pending.records.extend(incoming.drain(..));
                 if writing.is_none() && pending.records.len() >= SEGMENT && pending.doubtful.is_none() {
                     writing = pending.next_write(store);

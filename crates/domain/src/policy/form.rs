@@ -28,6 +28,8 @@ pub struct SetPolicy<Id> {
     #[serde(default)]
     pub management: String,
     #[serde(default)]
+    pub topology: String,
+    #[serde(default)]
     pub num_ctx: String,
     #[serde(default)]
     pub num_predict: String,
@@ -52,6 +54,7 @@ impl<Id> SetPolicy<Id> {
             expires_at: input.expires_at,
             models: input.models,
             management: input.management,
+            topology: input.topology,
             num_ctx: input.num_ctx,
             num_predict: input.num_predict,
             keep_alive_s: input.keep_alive_s,
@@ -69,6 +72,7 @@ impl<Id> SetPolicy<Id> {
             expires_at: self.expires_at,
             models: self.models,
             management: self.management,
+            topology: self.topology,
             num_ctx: self.num_ctx,
             num_predict: self.num_predict,
             keep_alive_s: self.keep_alive_s,
@@ -98,6 +102,7 @@ pub struct PolicyEdit {
     pub expires_at: Option<String>,
     pub models: Option<String>,
     pub management: Option<String>,
+    pub topology: Option<String>,
     pub num_ctx: Option<String>,
     pub num_predict: Option<String>,
     pub keep_alive_s: Option<String>,
@@ -121,6 +126,7 @@ impl PolicyEdit {
             expires_at: self.expires_at.unwrap_or(before.expires_at),
             models: self.models.unwrap_or(before.models),
             management: self.management.unwrap_or(before.management),
+            topology: self.topology.unwrap_or(before.topology),
             num_ctx: self.num_ctx.unwrap_or(before.num_ctx),
             num_predict: self.num_predict.unwrap_or(before.num_predict),
             keep_alive_s: self.keep_alive_s.unwrap_or(before.keep_alive_s),

@@ -29,6 +29,8 @@ pub struct PolicyInput {
     pub models: String,
     /// `on`, `true`, `yes` or `1`; else `off`, `false`, `no`, `0` or empty.
     pub management: String,
+    /// As `management`.
+    pub topology: String,
     pub num_ctx: String,
     pub num_predict: String,
     /// Seconds, or a time like `90s`, `5m` or `1h`.
@@ -39,7 +41,7 @@ pub struct PolicyInput {
 
 impl PolicyInput {
     /// Every field, in the page's order.
-    pub const FIELDS: [&str; 12] = [
+    pub const FIELDS: [&str; 13] = [
         "concurrent",
         "tokens_per_minute",
         "tokens_per_day",
@@ -48,6 +50,7 @@ impl PolicyInput {
         "expires_at",
         "models",
         "management",
+        "topology",
         "num_ctx",
         "num_predict",
         "keep_alive_s",
@@ -68,6 +71,7 @@ impl Policy {
             expires_at: faults.take("expires_at", expiry(&input.expires_at, now)),
             models: faults.take("models", models(&input.models)),
             management: faults.take("management", switch(&input.management)),
+            topology: faults.take("topology", switch(&input.topology)),
             num_ctx: faults.number("num_ctx", &input.num_ctx, MAX_CONTEXT).and_then(|n| n.try_into().ok()),
             num_predict: faults.number("num_predict", &input.num_predict, MAX_CONTEXT).and_then(|n| n.try_into().ok()),
             keep_alive_s: faults.take("keep_alive_s", keep_alive(&input.keep_alive_s)),
@@ -91,7 +95,8 @@ impl From<&Policy> for PolicyInput {
             gpu_seconds_per_day: text(policy.gpu_seconds_per_day),
             expires_at: policy.expires_at.map_or_else(String::new, format_utc),
             models: models.join("\n"),
-            management: if policy.management { "on".into() } else { String::new() },
+            management: switched(policy.management),
+            topology: switched(policy.topology),
             num_ctx: text(policy.num_ctx),
             num_predict: text(policy.num_predict),
             keep_alive_s: text(policy.keep_alive_s),
@@ -160,6 +165,10 @@ fn switch(text: &str) -> Result<bool, String> {
     }
 }
 
+fn switched(on: bool) -> String {
+    if on { "on".into() } else { String::new() }
+}
+
 fn keep_alive(text: &str) -> Result<Option<u32>, String> {
     let text = text.trim();
     if text.is_empty() {
@@ -209,13 +218,15 @@ mod tests {
             expires_at: "30d".into(),
             models: "LLaMA3.2, qwen* \n library/qwen*".into(),
             management: "true".into(),
+            topology: "yes".into(),
             num_ctx: "8192".into(),
             num_predict: "100".into(),
             keep_alive_s: "5m".into(),
             networks: "10.0.0.1, 192.168.0.0/16".into(),
         };
         let policy = Policy::from_input(&input, NOW).unwrap();
-        assert_eq!((policy.concurrent, policy.keep_alive_s, policy.management), (Some(4), Some(300), true));
+        assert_eq!((policy.concurrent, policy.keep_alive_s), (Some(4), Some(300)));
+        assert!(policy.management && policy.topology);
         assert_eq!(policy.expires_at, Some(NOW - 123 + 30 * 86_400_000));
         let shown = PolicyInput::from(&policy);
         assert_eq!(shown.models, "llama3.2:latest\nqwen*");
@@ -234,6 +245,7 @@ mod tests {
             input.expires_at = "soon".into();
             input.models = "a b é".into();
             input.management = "maybe".into();
+            input.topology = "2".into();
             input.num_ctx = "4294967296".into();
             input.num_predict = "0".into();
             input.keep_alive_s = "-1".into();

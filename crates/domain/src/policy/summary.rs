@@ -24,6 +24,9 @@ impl Policy {
         if self.management {
             lines.push("may manage models".into());
         }
+        if self.topology {
+            lines.push("may see which backend answers".into());
+        }
         lines.extend(self.num_ctx.map(|tokens| format!("num_ctx at most {}", grouped(tokens.into()))));
         lines.extend(self.num_predict.map(|tokens| format!("num_predict at most {}", grouped(tokens.into()))));
         lines.extend(self.keep_alive_s.map(|seconds| format!("keep_alive at most {} s", grouped(seconds.into()))));
@@ -80,6 +83,7 @@ mod tests {
             expires_at: Some(1_795_343_400_000),
             models: vec!["llama3.2".parse().unwrap(), "qwen*".parse().unwrap()],
             management: true,
+            topology: true,
             num_ctx: Some(8_192),
             num_predict: Some(100),
             keep_alive_s: Some(300),
@@ -96,6 +100,7 @@ mod tests {
                 "expires 2026-11-22 10:30 UTC",
                 "models: llama3.2:latest, qwen*",
                 "may manage models",
+                "may see which backend answers",
                 "num_ctx at most 8,192",
                 "num_predict at most 100",
                 "keep_alive at most 300 s",

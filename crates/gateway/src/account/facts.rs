@@ -3,7 +3,7 @@
 
 use memchr::memmem;
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 
 /// What a request used, as far as the backend told or the gateway counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -89,14 +89,25 @@ fn count(digits: &str) -> Option<u64> {
     digits.parse().ok().filter(|count| *count <= LARGEST)
 }
 
-/// Reads a native message into `counts` if it is a final one; returns whether it was. `/api/embed` has no `done` and
-/// `whole` says that the message is the whole body.
-pub(super) fn native(text: &[u8], whole: bool, counts: &mut Counts) -> bool {
-    let Ok(message) = serde_json::from_slice::<Native>(text) else { return false };
+/// What a native message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Last {
+    /// Others follow.
+    No,
+    /// The last one, with counts, or where nothing was to be counted.
+    Told,
+    /// The last one of a backend that counts nothing.
+    Silent,
+}
+
+/// Reads a native message into `counts` if it is a final one. `/api/embed` has no `done` and `whole` says that the message
+/// is the whole body.
+pub(super) fn native(text: &[u8], whole: bool, counts: &mut Counts) -> Last {
+    let Ok(message) = serde_json::from_slice::<Native>(text) else { return Last::No };
     let done = message.done.map(RawValue::get);
     let known = message.prompt_eval_count.is_some() || message.eval_count.is_some();
     if done != Some("true") && !(whole && done.is_none() && known) {
-        return false;
+        return Last::No;
     }
     let ns = |value| number(value).unwrap_or_default();
     counts.load_ns = ns(message.load_duration);
@@ -104,13 +115,44 @@ pub(super) fn native(text: &[u8], whole: bool, counts: &mut Counts) -> bool {
     counts.completion_ns = ns(message.eval_duration);
     counts.total_ns = ns(message.total_duration);
     if matches!(message.done_reason.map(RawValue::get), Some("\"load\"" | "\"unload\"")) {
-        return true;
+        return Last::Told;
+    }
+    if !known {
+        return Last::Silent;
     }
     // Ollama leaves out what is zero.
     let or_zero = |value: Option<&RawValue>| if value.is_none() { Some(0) } else { number(value) };
     counts.prompt = or_zero(message.prompt_eval_count);
     counts.completion = if done.is_some() { or_zero(message.eval_count) } else { number(message.eval_count) };
-    true
+    Last::Told
+}
+
+/// Members that hold what a model wrote, in any of the dialects.
+const WRITTEN: [&str; 8] =
+    ["content", "response", "text", "thinking", "reasoning", "reasoning_content", "refusal", "arguments"];
+
+/// Bytes of what a model wrote in a whole answer that counts nothing. Only such answers are read a second time.
+pub(super) fn written_bytes(text: &[u8]) -> u64 {
+    serde_json::from_slice(text).map_or(0, |answer| written_in(&answer, false))
+}
+
+fn written_in(value: &Value, written: bool) -> u64 {
+    match value {
+        Value::String(text) if written => text.len() as u64,
+        Value::Array(items) => items.iter().map(|item| written_in(item, written)).sum(),
+        Value::Object(members) => {
+            // Arguments of a tool are written whole, whatever they are called.
+            let all = |name: &str| name == "arguments" || name == "input";
+            members
+                .iter()
+                .map(|(name, value)| match value {
+                    Value::Object(_) if all(name) => value.to_string().len() as u64,
+                    _ => written_in(value, WRITTEN.contains(&name.as_str())),
+                })
+                .sum()
+        }
+        _ => 0,
+    }
 }
 
 /// Reads usage of the compatible APIs into `counts`; later messages win. Returns whether there was any.

@@ -4,11 +4,13 @@
 use domain::endpoint::{Dialect, Endpoint};
 use memchr::memmem;
 
-use super::facts::{self, Counts, OVERLAP};
+use super::facts::{self, Counts, Last, OVERLAP};
 use crate::wire::Framing;
 
 /// Messages up to this size are parsed; larger ones are searched.
 const LARGEST: usize = 1024 * 1024;
+/// English text has about four bytes a token.
+const TOKEN_BYTES: u64 = 4;
 
 /// The listener of one response.
 pub(crate) struct Tee {
@@ -20,8 +22,10 @@ pub(crate) struct Tee {
     searching: bool,
     counts: Counts,
     told: bool,
-    /// Messages that carry a piece of the answer.
+    /// Messages that carry a piece of the answer; of a whole one, its tokens as its length has it.
     pieces: u64,
+    /// Bytes of messages too large to parse.
+    searched: u64,
     /// Server-sent events with data.
     events: u64,
     /// The last message of a stream that ended as its API says it should.
@@ -48,6 +52,7 @@ impl Tee {
             counts: Counts::default(),
             told: false,
             pieces: 0,
+            searched: 0,
             events: 0,
             ended: false,
             error: false,
@@ -91,16 +96,17 @@ impl Tee {
         self.end_of_message();
         let mut counts = self.counts;
         if !self.told {
+            let prompt = (prompt_bytes > 0).then(|| (prompt_bytes as u64).div_ceil(TOKEN_BYTES));
             counts.estimated = match self.endpoint {
-                // English text has about four bytes a token.
-                Endpoint::Embeddings if prompt_bytes > 0 => {
-                    counts.prompt = Some((prompt_bytes as u64).div_ceil(4));
+                Endpoint::Embeddings if prompt.is_some() => {
+                    counts.prompt = prompt;
                     true
                 }
                 // Lines of progress are no tokens.
                 Endpoint::Pull | Endpoint::Push | Endpoint::Create => false,
                 _ if self.pieces > 0 => {
                     counts.completion = Some(self.pieces);
+                    counts.prompt = counts.prompt.or(prompt);
                     true
                 }
                 _ => counts.prompt.is_some(),
@@ -130,6 +136,7 @@ impl Tee {
             self.searching = true;
             self.told |= facts::search(&self.partial, &mut self.counts);
             self.note_end_in_text();
+            self.searched += (self.partial.len() - OVERLAP) as u64;
             self.partial.drain(..self.partial.len() - OVERLAP);
             self.partial.shrink_to(LARGEST / 16);
         }
@@ -141,6 +148,8 @@ impl Tee {
             // The search wants to see a byte behind the last number.
             message.push(b'\n');
             self.told |= facts::search(&message, &mut self.counts);
+            let searched = std::mem::take(&mut self.searched);
+            self.note_whole(searched);
         } else if !message.is_empty() {
             self.message(&message);
         }
@@ -157,8 +166,15 @@ impl Tee {
 
     fn message(&mut self, text: &[u8]) {
         match (self.framing, self.endpoint.dialect()) {
-            (Framing::Whole, Dialect::Ollama) => self.told |= facts::native(text, true, &mut self.counts),
-            (Framing::Whole, _) => self.told |= facts::compatible(text, &mut self.counts),
+            (Framing::Whole, dialect) => {
+                self.told |= match dialect {
+                    Dialect::Ollama => facts::native(text, true, &mut self.counts) == Last::Told,
+                    _ => facts::compatible(text, &mut self.counts),
+                };
+                if !self.told && self.writes() {
+                    self.note_whole(facts::written_bytes(text));
+                }
+            }
             (Framing::Ndjson, _) => self.line(text),
             (Framing::Sse, _) => {
                 if let Some(data) = text.strip_prefix(b"data:") {
@@ -175,11 +191,34 @@ impl Tee {
         }
         if text.starts_with(b"{\"error\"") {
             self.error = true;
-        } else if says_done(text) && facts::native(text, false, &mut self.counts) {
-            (self.told, self.ended) = (true, true);
-        } else {
-            self.pieces += 1;
+            return;
         }
+        let last = if says_done(text) { facts::native(text, false, &mut self.counts) } else { Last::No };
+        match last {
+            Last::No => self.pieces += 1,
+            Last::Told => (self.told, self.ended) = (true, true),
+            Last::Silent => self.ended = true,
+        }
+    }
+
+    /// A whole answer of so many bytes counts nothing.
+    fn note_whole(&mut self, bytes: u64) {
+        if self.framing == Framing::Whole && self.writes() {
+            self.pieces += bytes.div_ceil(TOKEN_BYTES);
+        }
+    }
+
+    /// Answers of this endpoint are text that a model writes.
+    fn writes(&self) -> bool {
+        matches!(
+            self.endpoint,
+            Endpoint::Generate
+                | Endpoint::Chat
+                | Endpoint::OpenAiChat
+                | Endpoint::OpenAiCompletions
+                | Endpoint::OpenAiResponses
+                | Endpoint::AnthropicMessages
+        )
     }
 
     fn event(&mut self, data: &[u8]) {
@@ -306,6 +345,52 @@ mod tests {
         assert_eq!(whole(Endpoint::Embed, r#"{"embeddings":[[1.0]],"prompt_eval_count":3}"#).prompt, Some(3));
         assert_eq!(whole(Endpoint::OpenAiChat, r#"{"usage":{"prompt_tokens":3,"completion_tokens":4}}"#), told(3, 4));
         assert_eq!(whole(Endpoint::AnthropicMessages, r#"{"usage":{"input_tokens":3,"output_tokens":4}}"#), told(3, 4));
+    }
+
+    #[test]
+    fn an_answer_that_counts_nothing_is_estimated_by_its_length_and_says_so() {
+        let estimate = |tokens| Counts { completion: Some(tokens), estimated: true, ..Counts::default() };
+        for (endpoint, text) in [
+            (Endpoint::Generate, r#"{"model":"m","response":"twelve bytes","done":true,"total_duration":7}"#),
+            (Endpoint::Chat, r#"{"message":{"role":"assistant","content":"twelve bytes"},"done":true}"#),
+            (Endpoint::Chat, r#"{"message":{"thinking":"twelve","content":" bytes"},"done":true}"#),
+            (
+                Endpoint::OpenAiChat,
+                r#"{"id":"x","choices":[{"message":{"role":"assistant","content":"twelve bytes"}}]}"#,
+            ),
+            (Endpoint::OpenAiChat, r#"{"choices":[{"message":{"content":"twelve bytes"}}],"usage":null}"#),
+            (
+                Endpoint::OpenAiChat,
+                r#"{"choices":[{"message":{"tool_calls":[{"function":{"arguments":"{\"city\":1 }"}}]}}]}"#,
+            ),
+            (Endpoint::OpenAiCompletions, r#"{"choices":[{"text":"twelve bytes"}]}"#),
+            (Endpoint::OpenAiResponses, r#"{"output":[{"content":[{"type":"output_text","text":"twelve bytes"}]}]}"#),
+            (Endpoint::AnthropicMessages, r#"{"content":[{"type":"text","text":"twelve bytes"}]}"#),
+            (Endpoint::AnthropicMessages, r#"{"content":[{"type":"tool_use","input":{"city":123}}]}"#),
+        ] {
+            let heard = hear(endpoint, Framing::Whole, &[text.as_bytes()]);
+            assert_eq!(Counts { total_ns: 0, ..heard.counts }, estimate(3), "{text}");
+            assert!(heard.proper_end);
+        }
+        let large = format!(r#"{{"choices":[{{"message":{{"content":"{}"}}}}]}}"#, "a".repeat(2 * LARGEST));
+        let counts = hear(Endpoint::OpenAiChat, Framing::Whole, &[large.as_bytes()]).counts;
+        let length = 2 * LARGEST as u64 / TOKEN_BYTES;
+        assert!(counts.estimated && counts.completion.is_some_and(|count| count.abs_diff(length) < 100), "{counts:?}");
+        // Not what no model wrote.
+        for (endpoint, text) in [
+            (Endpoint::OpenAiChat, r#"{"error":{"message":"twelve bytes"}}"#),
+            (Endpoint::Show, r#"{"content":"twelve bytes"}"#),
+            (Endpoint::Chat, r#"{"message":{"content":""},"done":true,"done_reason":"unload"}"#),
+        ] {
+            assert_eq!(hear(endpoint, Framing::Whole, &[text.as_bytes()]).counts, Counts::default(), "{text}");
+        }
+        // A stream whose last message counts nothing is counted by its messages.
+        let stream = concat!(r#"{"response":"a","done":false}"#, "\n", r#"{"response":"","done":true}"#, "\n");
+        let heard = hear(Endpoint::Generate, Framing::Ndjson, &[stream.as_bytes()]);
+        assert_eq!(heard, Heard { counts: estimate(1), proper_end: true });
+        let mut tee = Tee::new(Endpoint::Generate, Framing::Whole);
+        tee.feed(br#"{"response":"twelve bytes","done":true}"#);
+        assert_eq!(tee.finish(9).counts, Counts { prompt: Some(3), ..estimate(3) });
     }
 
     #[test]

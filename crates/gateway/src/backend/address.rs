@@ -24,11 +24,12 @@ pub(crate) fn is_forbidden(ip: IpAddr) -> bool {
     }
 }
 
+/// Metadata services that are not link-local: Alibaba's, Oracle's, Azure's.
+const METADATA_V4: [Ipv4Addr; 3] =
+    [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(192, 0, 0, 192), Ipv4Addr::new(168, 63, 129, 16)];
+
 fn is_forbidden_v4(ip: Ipv4Addr) -> bool {
-    /// Metadata services that are not link-local: Alibaba's, Oracle's, Azure's.
-    const METADATA: [Ipv4Addr; 3] =
-        [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(192, 0, 0, 192), Ipv4Addr::new(168, 63, 129, 16)];
-    METADATA.contains(&ip) || ip.is_link_local() || ip.is_multicast() || ip.octets()[0] >= 240 || ip.octets()[0] == 0
+    METADATA_V4.contains(&ip) || ip.is_link_local() || ip.is_multicast() || ip.octets()[0] >= 240 || ip.octets()[0] == 0
 }
 
 fn is_forbidden_v6(ip: Ipv6Addr) -> bool {
@@ -40,18 +41,35 @@ fn is_forbidden_v6(ip: Ipv6Addr) -> bool {
         || ip.is_multicast()
         || ip.is_unicast_link_local()
         || ip == METADATA
-        || embedded_v4(ip).is_some_and(is_forbidden_v4)
+        || embedded_v4(ip).into_iter().flatten().any(is_forbidden_v4)
+        || local_nat64(ip).into_iter().flatten().any(|ip| ip.is_link_local() || METADATA_V4.contains(&ip))
 }
 
-/// The IPv4 address that an IPv6 one stands for: mapped, compatible, NAT64, 6to4.
-fn embedded_v4(ip: Ipv6Addr) -> Option<Ipv4Addr> {
+fn join(high: u16, low: u16) -> Ipv4Addr {
+    Ipv4Addr::from((u32::from(high) << 16) | u32::from(low))
+}
+
+/// The IPv4 addresses that an IPv6 one stands for: mapped, compatible, NAT64 (also the first reading of a local one),
+/// 6to4, Teredo with its server and its client, which is written inverted.
+fn embedded_v4(ip: Ipv6Addr) -> [Option<Ipv4Addr>; 2] {
     let [a, b, c, d, e, f, g, h] = ip.segments();
-    let join = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     match [a, b, c, d, e, f] {
-        [0, 0, 0, 0, 0, 0xffff | 0] | [0x64, 0xff9b, 0, 0, 0, 0] => Some(join(g, h)),
-        [0x2002, ..] => Some(join(b, c)),
-        _ => None,
+        [0, 0, 0, 0, 0, 0xffff | 0] | [0x64, 0xff9b, 0, 0, 0, 0] | [0x64, 0xff9b, 1, ..] => [Some(join(g, h)), None],
+        [0x2002, ..] => [Some(join(b, c)), None],
+        [0x2001, 0, ..] => [Some(join(c, d)), Some(join(!g, !h))],
+        _ => [None; 2],
     }
+}
+
+/// What an address of the local NAT64 network (RFC 8215) stands for where the prefix is not one of 96 bits: RFC 6052 puts
+/// the IPv4 address behind 48, 56 or 64 bits then and around the ninth byte, and nobody tells which. So these readings
+/// forbid only what can hardly be meant otherwise.
+fn local_nat64(ip: Ipv6Addr) -> [Option<Ipv4Addr>; 3] {
+    let o = ip.octets();
+    if !matches!(ip.segments(), [0x64, 0xff9b, 1, ..]) {
+        return [None; 3];
+    }
+    [[o[6], o[7], o[9], o[10]], [o[7], o[9], o[10], o[11]], [o[9], o[10], o[11], o[12]]].map(|v4| Some(v4.into()))
 }
 
 #[cfg(test)]
@@ -77,6 +95,13 @@ mod tests {
             "::169.254.169.254",
             "64:ff9b::169.254.169.254",
             "2002:a9fe:a9fe::1",
+            "64:ff9b:1::169.254.169.254",
+            "64:ff9b:1:abcd::169.254.169.254",
+            "64:ff9b:1:a9fe:a9:fe00::",
+            "64:ff9b:1:a9:fe:a9fe::",
+            "64:ff9b:1:0:a9:fea9:fe00:0",
+            "2001:0:a9fe:a9fe::1",
+            "2001:0:808:808:0:0:5601:5601",
         ] {
             assert!(is_forbidden(ip.parse().unwrap()), "{ip}");
         }
@@ -94,6 +119,9 @@ mod tests {
             "fd00::7",
             "8.8.8.8",
             "::ffff:10.0.0.1",
+            "64:ff9b:1::10.0.0.5",
+            "2001:0:808:808::f5ff:fffa",
+            "2001:db8::1",
         ] {
             assert!(!is_forbidden(ip.parse().unwrap()), "{ip}");
         }

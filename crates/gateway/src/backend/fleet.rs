@@ -1,17 +1,20 @@
 //! The fleet of one gateway: takes configuration in, hands out views, and rebuilds the catalogue when a look has changed
 //! something. Who looks and when is `refresh`'s business.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{Arc, Mutex},
+    time::Instant,
 };
 
 use arc_swap::ArcSwap;
-use domain::{id::BackendId, live::LiveStatus};
+use domain::{backend::ProbeResult, id::BackendId, live::LiveStatus};
 use tokio::sync::watch;
 
-use super::{Backend, bump, catalogue::Catalogue, lock, look::Listing, seen::Change};
-use crate::snapshot::{Pepper, Settings, Snapshot};
+use super::{Backend, FleetLoad, bump, catalogue::Catalogue, lock, look::Listing, seen::Change};
+use crate::{
+    queue::Queue,
+    snapshot::{Pepper, Settings, Snapshot},
+};
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -21,7 +24,7 @@ pub(super) struct Shared {
     view: ArcSwap<View>,
     /// Held by whoever replaces the view, so that none replaces another's.
     writing: Mutex<()>,
-    in_flight: Arc<AtomicU64>,
+    pub(super) load: Arc<FleetLoad>,
     changes: watch::Sender<u64>,
     pub(super) published: watch::Sender<u64>,
 }
@@ -58,7 +61,7 @@ impl Fleet {
         Self(Arc::new(Shared {
             view: ArcSwap::from_pointee(view),
             writing: Mutex::new(()),
-            in_flight: Arc::default(),
+            load: Arc::default(),
             changes: watch::Sender::new(0),
             published: watch::Sender::new(0),
         }))
@@ -72,6 +75,13 @@ impl Fleet {
         for gone in old.backends.iter().filter(|old| !backends.iter().any(|new| Arc::ptr_eq(&new.origin, &old.origin)))
         {
             gone.origin.pool.set_open(false);
+        }
+        // Requests that wait look at the load, whatever configuration they began with.
+        for removed in old.backends.iter().filter(|old| !backends.iter().any(|new| new.id() == old.id())) {
+            removed.load.configure(removed.entry.parallel, false);
+        }
+        for Backend { load, entry, .. } in backends.iter().map(AsRef::as_ref) {
+            load.configure(entry.parallel, entry.enabled && !entry.draining);
         }
         let moved = old.snapshot.settings.backend_networks != snapshot.settings.backend_networks;
         for backend in &backends {
@@ -87,6 +97,7 @@ impl Fleet {
             if same { Arc::clone(&old.catalogue) } else { Arc::new(Catalogue::build(&backends, &old.catalogue)) };
         self.0.view.store(Arc::new(View { snapshot: Arc::new(snapshot), catalogue, backends }));
         bump(&self.0.published);
+        self.queue().freed();
         if !same {
             bump(&self.0.changes);
         }
@@ -98,13 +109,23 @@ impl Fleet {
             let old = &old.entry;
             (&old.name, &old.url, old.enabled, &old.token, old.created_at)
                 == (&entry.name, &entry.url, entry.enabled, &entry.token, entry.created_at)
+                && (old.parallel, old.weight, old.priority, old.draining)
+                    == (entry.parallel, entry.weight, entry.priority, entry.draining)
         });
         match unchanged {
             Some(backend) => Arc::clone(backend),
-            None => {
-                Arc::new(Backend::new(Arc::clone(entry), old.map(AsRef::as_ref), &self.0.in_flight, &self.0.changes))
-            }
+            None => Arc::new(Backend::new(Arc::clone(entry), old.map(AsRef::as_ref), &self.0.load, &self.0.changes)),
         }
+    }
+
+    /// Where requests wait for a slot.
+    pub(crate) fn queue(&self) -> &Queue {
+        &self.0.load.queue
+    }
+
+    /// Where all times of the fleet are counted from, in milliseconds.
+    pub(crate) fn started(&self) -> Instant {
+        self.queue().started()
     }
 
     pub(crate) fn view(&self) -> Arc<View> {
@@ -112,13 +133,19 @@ impl Fleet {
     }
 
     /// Takes over what a look at `backend` found. With `believe` the list counts as it is.
-    pub(super) fn take(&self, backend: &Backend, found: Result<Listing, String>, believe: bool) {
+    pub(super) fn take(&self, backend: &Backend, found: Result<Listing, ProbeResult>, believe: bool) {
         let failed = found.is_err();
         let change = match found {
-            Ok(listing) => lock(&backend.origin.seen).take(listing, believe),
-            Err(message) => {
-                backend.note(message);
-                lock(&backend.origin.seen).lose()
+            Ok(listing) => {
+                if let Some(running) = &listing.running {
+                    backend.origin.heat(running, self.queue().now());
+                }
+                backend.origin.found(self.queue().now());
+                lock(&backend.origin.seen).take(listing, believe)
+            }
+            Err(fault) => {
+                backend.note(fault.message());
+                backend.origin.lost(fault == ProbeResult::Refused)
             }
         };
         if change != Change::None {
@@ -140,8 +167,10 @@ impl Fleet {
 
     /// The fleet's part of the live status; the rest is left at its default.
     pub(crate) fn live(&self) -> LiveStatus {
-        let backends = self.view().backends.iter().map(|backend| backend.status()).collect();
-        LiveStatus { backends, in_flight: self.in_flight(), ..LiveStatus::default() }
+        let now = self.queue().now();
+        let backends = self.view().backends.iter().map(|backend| backend.status(now)).collect();
+        let waiting = self.queue().waiting() as u64;
+        LiveStatus { backends, in_flight: self.in_flight(), waiting, ..LiveStatus::default() }
     }
 
     /// Counts up with every change of a backend's configuration, state, models or errors.
@@ -151,6 +180,6 @@ impl Fleet {
 
     /// Requests in flight, those at removed backends included.
     pub(crate) fn in_flight(&self) -> u64 {
-        self.0.in_flight.load(Ordering::Relaxed)
+        self.0.load.in_flight()
     }
 }

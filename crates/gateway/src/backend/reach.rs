@@ -1,13 +1,22 @@
 //! Where backends may be: what the administrator narrowed it to, on top of the addresses that no backend may have. Every
 //! connection to a backend is to an address that was found and checked here, for this one connection.
 
-use std::net::{IpAddr, SocketAddr};
+mod names;
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::LazyLock,
+    time::Instant,
+};
 
 use domain::network::Networks;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
 use super::address::{AddressError, is_forbidden};
+
+/// One memory, because a name means the same to every gateway of a process.
+static NAMES: LazyLock<names::Names> = LazyLock::new(names::Names::new);
 
 /// Names under which clouds hand out credentials.
 const METADATA: &[&str] =
@@ -42,8 +51,14 @@ pub(crate) async fn lookup(host: &str, port: u16, networks: &Networks) -> Result
     if is_metadata(host) {
         return Err(AddressError::Metadata);
     }
-    let found: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await.map_err(|_| AddressError::Dns)?.collect();
-    admitted(found, networks)
+    let found = match host.parse() {
+        Ok(address) => vec![address],
+        Err(_) => {
+            let answer = async { Ok(tokio::net::lookup_host((host, port)).await?.map(|found| found.ip()).collect()) };
+            NAMES.resolve(host, Instant::now(), answer).await.ok_or(AddressError::Dns)?
+        }
+    };
+    admitted(found.into_iter().map(|ip| SocketAddr::new(ip, port)).collect(), networks)
 }
 
 /// The addresses of an answer that may be connected to; the first one's fault if there are none.

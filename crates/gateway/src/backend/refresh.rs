@@ -1,5 +1,6 @@
 //! Who looks at the backends, and when: one task a backend, so that a hung one delays nobody; at the settings' interval,
-//! at once after its configuration changed, and soon after the data plane complained.
+//! at once after its configuration changed, soon after the data plane complained or a look failed, and more often while
+//! it is down.
 
 use std::{
     collections::HashMap,
@@ -7,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use domain::id::BackendId;
+use domain::{backend::BackendState, id::BackendId};
 use futures_util::future::join_all;
 use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
@@ -16,8 +17,10 @@ use super::{Backend, Fleet, Origin, look};
 
 /// No question of a look waits longer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Between two looks that complaints ask for.
+/// Between two looks that complaints ask for, and between the first that failed and the one that decides.
 const GAP: Duration = Duration::from_secs(1);
+/// Longest between two looks at a backend that is down.
+const RETURN: Duration = Duration::from_secs(5);
 /// Idle connections are swept, and tasks are counted, this often.
 const SWEEP: Duration = Duration::from_secs(2);
 
@@ -71,7 +74,13 @@ impl Fleet {
             };
             tokio::pin!(complaint);
             loop {
-                let interval = self.view().snapshot.settings.catalogue_interval;
+                let seen = backend.origin.seen();
+                let longest = match seen.state() {
+                    BackendState::Down => RETURN,
+                    _ if seen.is_doubtful() => GAP,
+                    _ => Duration::MAX,
+                };
+                let interval = self.view().snapshot.settings.catalogue_interval.min(longest);
                 tokio::select! {
                     () = tokio::time::sleep_until(looked + interval) => break,
                     () = &mut complaint => break,
@@ -97,6 +106,6 @@ impl Fleet {
         if let Err(fault) = &found {
             tracing::debug!(backend = backend.name(), fault = fault.message(), "backend did not give its lists");
         }
-        self.take(backend, found.map_err(|fault| fault.message()), believe);
+        self.take(backend, found, believe);
     }
 }

@@ -30,6 +30,13 @@ pub(crate) struct Row {
     pub(crate) remote: bool,
 }
 
+impl Row {
+    /// What the backend knows the model by, whatever its spelling.
+    pub(crate) fn key(&self) -> &str {
+        self.canonical.as_ref().map_or(&self.name, ModelName::as_str)
+    }
+}
+
 /// One loaded model of `/api/ps`.
 #[derive(Debug)]
 pub(crate) struct Running {
@@ -37,6 +44,13 @@ pub(crate) struct Running {
     pub(crate) digest: String,
     pub(crate) expires: Timestamp,
     pub(crate) row: Box<RawValue>,
+}
+
+impl Running {
+    /// As [`Row::key`].
+    pub(crate) fn key(&self) -> String {
+        ModelName::parse(&self.name).map_or_else(|_| self.name.clone(), |(name, _)| name.as_str().to_owned())
+    }
 }
 
 #[derive(Deserialize)]

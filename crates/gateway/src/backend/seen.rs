@@ -1,5 +1,6 @@
-//! What the looks at one backend have shown so far. A list that could not be read changes nothing but the state; a model
-//! that is missing stays for two polls, because lists flap while a server restarts or pulls.
+//! What the looks at one backend have shown so far. A list that could not be read changes nothing but the state, and that
+//! only if the next one cannot be read either; a model that is missing stays for two polls, because lists flap while a
+//! server restarts or pulls.
 
 use std::sync::Arc;
 
@@ -12,11 +13,15 @@ use super::{
 
 /// Polls for which a model that is no longer listed is still offered.
 const LINGER: u8 = 2;
+/// Failed looks in a row after which a backend that was up is down.
+const PATIENCE: u8 = 2;
 
 /// Cheap to clone.
 #[derive(Clone, Default)]
 pub(crate) struct Seen {
     reached: Option<bool>,
+    /// Failed looks in a row.
+    failed: u8,
     version: Option<String>,
     listed: Arc<[Arc<Row>]>,
     /// No longer listed, and for how many polls.
@@ -58,6 +63,7 @@ impl Seen {
         let ran = running.as_ref().is_some_and(|new| !same_running(&self.running, new));
         *self = Self {
             reached: Some(true),
+            failed: 0,
             version,
             listed,
             lingering,
@@ -72,10 +78,20 @@ impl Seen {
         }
     }
 
-    /// The look failed: everything known stays.
-    pub(crate) fn lose(&mut self) -> Change {
+    /// The look failed: everything known stays. One that was up is down when the next look fails too, or at once where it
+    /// is `certain` that nobody is there.
+    pub(crate) fn lose(&mut self, certain: bool) -> Change {
+        self.failed = self.failed.saturating_add(1);
+        if self.is_up() && !certain && self.failed < PATIENCE {
+            return Change::None;
+        }
         let before = self.reached.replace(false);
         if before == Some(false) { Change::None } else { Change::Status }
+    }
+
+    /// It is up as far as is known, and yet the last look failed.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.is_up() && self.failed > 0
     }
 
     pub(crate) fn state(&self) -> BackendState {
@@ -187,15 +203,35 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_look_keeps_the_last_good_list() {
+    fn two_failed_looks_make_a_backend_down_and_keep_its_last_good_list() {
         let mut seen = Seen::default();
-        assert_eq!(seen.lose(), Change::Status);
-        assert!(!seen.answered());
+        assert_eq!(seen.lose(false), Change::Status, "it never was up");
+        assert!(!seen.answered() && seen.state() == BackendState::Down);
         seen.take(listing(&["a"]), false);
-        assert_eq!(seen.lose(), Change::Status);
-        assert_eq!(seen.lose(), Change::None);
+        assert_eq!((seen.lose(false), seen.state(), seen.is_doubtful()), (Change::None, BackendState::Up, true));
+        assert_eq!(seen.lose(false), Change::Status);
+        assert_eq!(seen.lose(false), Change::None);
         assert_eq!((offered(&seen), seen.state(), seen.version()), (vec!["a"], BackendState::Down, Some("0.5.1")));
-        assert_eq!(seen.take(listing(&["a"]), false), Change::Status);
+        assert_eq!((seen.take(listing(&["a"]), false), seen.state()), (Change::Status, BackendState::Up));
         assert_eq!(seen.take(listing(&["a"]), false), Change::None);
+    }
+
+    #[test]
+    fn failed_looks_that_alternate_with_good_ones_take_no_backend_down() {
+        let mut seen = Seen::default();
+        seen.take(listing(&["a"]), false);
+        for _ in 0..5 {
+            assert_eq!(seen.lose(false), Change::None);
+            assert!(seen.is_up());
+            assert_eq!(seen.take(listing(&["a"]), false), Change::None);
+            assert!(!seen.is_doubtful());
+        }
+    }
+
+    #[test]
+    fn a_refused_connection_makes_a_backend_down_at_once() {
+        let mut seen = Seen::default();
+        seen.take(listing(&["a"]), false);
+        assert_eq!((seen.lose(true), seen.state()), (Change::Status, BackendState::Down));
     }
 }

@@ -5,12 +5,13 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use url::{Position, Url};
 
@@ -19,6 +20,10 @@ use super::{
     connect::{self, ConnectError, Connection},
 };
 use crate::snapshot::{BackendToken, Settings};
+
+/// Bytes of an unwanted answer that are read away to keep its connection.
+const PUT_BY: usize = 64 * 1024;
+const PUT_BY_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Why a backend gave no response.
 #[derive(Debug, thiserror::Error)]
@@ -177,6 +182,18 @@ impl BackendBody {
             body.release();
         }
         body
+    }
+
+    /// Nobody wants the rest. Where it comes soon the connection can go on; otherwise it closes.
+    pub(crate) fn put_by(mut self) {
+        let read_away = async move {
+            let mut left = PUT_BY;
+            while let Some(Ok(frame)) = self.frame().await {
+                let Some(rest) = left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) else { return };
+                left = rest;
+            }
+        };
+        tokio::spawn(async move { _ = tokio::time::timeout(PUT_BY_PATIENCE, read_away).await });
     }
 
     fn release(&mut self) {

@@ -18,7 +18,18 @@ pub(crate) fn id(number: u8) -> BackendId {
 }
 
 pub(crate) fn entry(number: u8, url: Url) -> BackendEntry {
-    BackendEntry { id: id(number), name: format!("gpu-{number}"), url, enabled: true, token: None, created_at: 7 }
+    BackendEntry {
+        id: id(number),
+        name: format!("gpu-{number}"),
+        url,
+        enabled: true,
+        token: None,
+        created_at: 7,
+        parallel: None,
+        weight: 1,
+        priority: 0,
+        draining: false,
+    }
 }
 
 /// Looked at only when something happens.
@@ -64,9 +75,18 @@ pub(crate) async fn until(fleet: &Fleet, condition: impl Fn(&LiveStatus) -> bool
 
 /// A backend that is never connected to.
 pub(crate) fn backend(number: u8) -> Arc<Backend> {
-    let url = Url::parse("http://127.0.0.1:1").unwrap();
+    backend_with(number, |_| ())
+}
+
+/// The same, configured.
+pub(crate) fn backend_with(number: u8, change: impl FnOnce(&mut BackendEntry)) -> Arc<Backend> {
+    let mut entry = entry(number, Url::parse("http://127.0.0.1:1").unwrap());
+    change(&mut entry);
     let changes = tokio::sync::watch::Sender::new(0);
-    Arc::new(Backend::new(Arc::new(entry(number, url)), None, &Arc::default(), &changes))
+    let (parallel, open) = (entry.parallel, entry.enabled && !entry.draining);
+    let backend = Backend::new(Arc::new(entry), None, &Arc::default(), &changes);
+    backend.load().configure(parallel, open);
+    Arc::new(backend)
 }
 
 /// What an Ollama has shown that gave this list and runs `running`.

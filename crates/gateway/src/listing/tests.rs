@@ -107,7 +107,7 @@ fn loaded_models_are_added_up_over_the_backends_that_answer() {
         row("a:latest", "other", 7, "2026-01-01T09:00:00Z"),
     ]);
     let mut down = ollama(NONE, &list(&[row("gone", "g", 1, "2027-01-01T00:00:00Z")]), "1");
-    down.lose();
+    down.lose(true);
     let listings = built(&[ollama(NONE, &one, "1"), ollama(NONE, &two, "1"), down]);
     assert_eq!(column(&listings.ps.whole, "models", "name"), ["a:latest", "c:latest", "a:latest"]);
     assert_eq!(column(&listings.ps.whole, "models", "size"), [15, 1, 7]);
@@ -124,7 +124,7 @@ fn the_version_is_the_lowest_that_answers() {
     let version = |seen: &[Seen]| built(seen).version;
     let at = |version: &str| ollama(NONE, NONE, version);
     let mut down = at("0.1.0");
-    down.lose();
+    down.lose(true);
     assert_eq!(version(&[at("0.12.0"), at("0.9.3"), down.clone()]), r#"{"version":"0.9.3"}"#);
     assert_eq!(version(&[at("0.12.0"), at("0.12.0-rc1")]), r#"{"version":"0.12.0-rc1"}"#);
     assert_eq!(version(&[down]), r#"{"version":"0.1.0"}"#, "better than none");

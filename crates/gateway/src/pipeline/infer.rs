@@ -6,21 +6,25 @@ use domain::{
     endpoint::{Dialect, Endpoint},
     model::ModelNameError,
 };
-use http::{Response, StatusCode, header};
+use http::{Response, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 
-use super::{Exchange, running::Running};
+use super::{
+    Exchange,
+    running::{Held, Running},
+};
 use crate::{
     Body,
     account::{Account, Tee},
     auth::Principal,
     backend::BackendResponse,
     error::Error,
-    forward::{self, Complaint, Outgoing},
-    headers,
+    forward::{self, Complaint, Dispatch, Outgoing},
+    headers::{self, Met},
     limit::Permit,
     policy::{Estimate, Reservation, Slots},
+    queue,
     request::{self, Buffered, Facts, Share},
     resolve::{self, Candidates, Choice, ResolveError},
     signal::Watch,
@@ -35,6 +39,7 @@ pub(super) struct Ready {
     watch: Watch,
     endpoint: Endpoint,
     prompt_bytes: usize,
+    met: Met,
 }
 
 enum Answer {
@@ -61,23 +66,30 @@ impl Exchange {
             error = caller.until_ended(&mut watch) => return Err(error),
         };
         let mut candidates = self.candidates(principal, endpoint, &facts, account)?;
+        if candidates.wants_affinity() {
+            candidates.together(facts.affinity(&self.parts.headers, &principal.key().id, &bytes));
+        }
+        let cost = cost(bytes.len());
         let sent = self.prepare(principal, &slots, endpoint, (bytes, &mut share), account).await?;
         let outgoing = Outgoing {
             method: self.parts.method.clone(),
+            endpoint,
             path_and_query: self.parts.uri.path_and_query().map_or(endpoint.path(), |path| path.as_str()),
             headers: headers::to_backend(&self.parts.headers, self.id),
             body: sent,
         };
-        let (choice, response) = tokio::select! {
-            answer = forward::forward(&self.view, &permit, &mut candidates, outgoing, account) => answer.map_err(|error| match error {
-                Error::NoBackend if endpoint.dialect() == Dialect::Ollama => compatible_only(&facts.model),
+        let nobody_speaks = endpoint.dialect() == Dialect::Ollama && candidates.all_native().next().is_none();
+        let (mut choice, response) = tokio::select! {
+            answer = forward::forward(self.dispatch(principal, cost), &permit, &mut candidates, outgoing, account) => answer.map_err(|error| match error {
+                Error::NoBackend if nobody_speaks => compatible_only(&facts.model),
                 error => error,
             })?,
             error = caller.until_ended(&mut watch) => return Err(error),
         };
-        judge(&response, &choice, endpoint)?;
         account.status(response.status);
         let response = if response.status.is_client_error() || response.status.is_server_error() {
+            // What is left of it says nothing any more.
+            choice.speaks = false;
             let stall = self.view.snapshot.settings.stall_timeout;
             tokio::select! {
                 complaint = Complaint::read(response, self.dialect, stall, self.id) => Answer::Complaint(complaint),
@@ -86,8 +98,28 @@ impl Exchange {
         } else {
             Answer::Passing(response)
         };
-        let owner = Running::new(caller, choice, permit, slots);
-        Ok(Ready { response, owner, watch, endpoint, prompt_bytes: facts.prompt_bytes })
+        let met = self.met(principal, &candidates, &choice, account);
+        let owner = Running::new(caller, Held::Choice(choice), permit, slots);
+        Ok(Ready { response, owner, watch, endpoint, prompt_bytes: facts.prompt_bytes, met })
+    }
+
+    fn dispatch<'d>(&'d self, principal: &'d Principal, cost: u64) -> Dispatch<'d> {
+        let settings = &self.view.snapshot.settings;
+        let bounds = queue::Bounds { max: settings.queue_max, timeout: settings.queue_timeout };
+        let wait = queue::Wait { request_id: self.id, key: &principal.key().id, cost, bounds };
+        Dispatch { inner: &self.inner, settings, wait }
+    }
+
+    /// What the client is told of how its request went.
+    fn met(&self, principal: &Principal, candidates: &Candidates, choice: &Choice, account: &Account) -> Met {
+        let sees = principal.key().rules.topology();
+        let asked = self.parts.headers.get(&headers::EXPLAIN).is_some_and(|value| value.as_bytes() == b"1");
+        Met {
+            queue_ms: account.queue_ms(),
+            warm: choice.warm,
+            backend: sees.then(|| choice.backend.name().to_owned()),
+            why: (sees && asked).then(|| candidates.explain(choice, self.inner.now())),
+        }
     }
 
     async fn receive(
@@ -165,7 +197,7 @@ impl Exchange {
 impl Ready {
     /// The answer to the client; its body owns all that the request holds.
     pub(super) fn respond(self, exchange: &Exchange, account: Account) -> Response<Body> {
-        let Self { response, owner, watch, endpoint, prompt_bytes } = self;
+        let Self { response, owner, watch, endpoint, prompt_bytes, met } = self;
         let stall = exchange.view.snapshot.settings.stall_timeout;
         let (status, headers, body) = match response {
             Answer::Passing(BackendResponse { status, headers, body }) => {
@@ -185,27 +217,14 @@ impl Ready {
         let mut response = Response::new(body);
         *response.status_mut() = status;
         *response.headers_mut() = headers;
+        met.write(response.headers_mut());
         response
     }
 }
 
-/// Whether the head of a backend's answer may pass, and what it says about the backend.
-fn judge(response: &BackendResponse, choice: &Choice, endpoint: Endpoint) -> Result<(), Error> {
-    let (status, backend) = (response.status, &choice.backend);
-    if status == StatusCode::UNAUTHORIZED {
-        backend.failed("it refused the gateway's credentials (401)".into());
-        return Err(Error::BackendCredentials);
-    }
-    if status.is_informational() || status.is_redirection() {
-        backend.failed(format!("it answered {status}"));
-        return Err(Error::BackendMalformed);
-    }
-    if status == StatusCode::NOT_FOUND {
-        backend.model_missing();
-    } else if status.is_server_error() {
-        backend.failed(format!("it answered {status} at {}", endpoint.path()));
-    }
-    Ok(())
+/// What a request costs in the queue, in tokens: what its body may be at four bytes each, and something for its answer.
+fn cost(body: usize) -> u64 {
+    256 + body as u64 / 4
 }
 
 fn unresolved(error: ResolveError, endpoint: Endpoint, model: &str) -> Error {

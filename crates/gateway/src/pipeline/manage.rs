@@ -15,18 +15,20 @@ use http::{HeaderName, Method, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
-use super::{Exchange, running::Running};
+use super::{
+    Exchange,
+    running::{Held, Running},
+};
 use crate::{
     Body,
     account::{Account, Tee},
     auth::Principal,
-    backend::{Backend, SendError, streamed},
+    backend::{Backend, InFlight, SendError, streamed},
     error::{Broken, Error},
     forward, headers,
     limit::Permit,
     policy::Slots,
-    request,
-    resolve::{self, Choice},
+    request, resolve,
     signal::Watch,
     stream::{Forwarded, Owner, Shape},
     wire::Framing,
@@ -66,10 +68,13 @@ impl Exchange {
             done = self.errands(principal, endpoint, account, body) => done?,
             error = caller.until_ended(&mut watch) => return Err(error),
         };
-        let (choice, response) = done;
+        let ((backend, in_flight), response) = done;
         account.status(response.status());
         let changes = matches!(endpoint, Endpoint::Pull | Endpoint::Create);
-        let owner = Managing { running: Running::new(caller, choice, permit, slots), changes };
+        let owner = Managing {
+            running: Running::new(caller, Held::Errand { backend, _in_flight: in_flight }, permit, slots),
+            changes,
+        };
         Ok(Managed { response, owner, watch, endpoint })
     }
 
@@ -80,16 +85,17 @@ impl Exchange {
         endpoint: Endpoint,
         account: &mut Account,
         body: &mut Option<Incoming>,
-    ) -> Result<(Choice, Response<reqwest::Body>), Error> {
+    ) -> Result<(At, Response<reqwest::Body>), Error> {
         let path = self.parts.uri.path();
         if endpoint == Endpoint::Blobs {
             asked::check_blob(path)?;
-            let choice = self.one(None)?;
-            account.backend(choice.backend.id());
+            let backend = self.one(None)?;
+            let in_flight = backend.enter_beside();
+            account.backend(backend.id());
             let body = body.take().filter(|_| self.parts.method != Method::HEAD);
             let body = body.map_or_else(reqwest::Body::default, |body| streamed(body, IDLE));
-            let response = self.errand(&choice, body, PATIENCE).await?;
-            return Ok((choice, response));
+            let response = self.errand(&backend, body, PATIENCE).await?;
+            return Ok(((backend, in_flight), response));
         }
         let settings = &self.view.snapshot.settings;
         let body = request::buffer(&self.parts.headers, body, settings, &self.inner.bodies).await?;
@@ -97,7 +103,7 @@ impl Exchange {
         let asked = Asked::read(endpoint, &body.bytes)?;
         account.unresolved(&asked.model);
         asked.check(endpoint, &principal.key().rules)?;
-        let (choices, patience) = match endpoint {
+        let (backends, patience) = match endpoint {
             Endpoint::Delete | Endpoint::Copy => {
                 (self.holders(&asked, account)?, self.view.snapshot.settings.first_byte_timeout)
             }
@@ -105,15 +111,16 @@ impl Exchange {
             _ => (vec![self.one(None)?], PATIENCE),
         };
         let mut last = Err(Error::NoBackend);
-        for choice in choices {
-            account.backend(choice.backend.id());
-            let response = self.errand(&choice, body.bytes.clone().into(), patience).await?;
+        for backend in backends {
+            let in_flight = backend.enter_beside();
+            account.backend(backend.id());
+            let response = self.errand(&backend, body.bytes.clone().into(), patience).await?;
             if matches!(endpoint, Endpoint::Delete | Endpoint::Copy) && response.status().is_success() {
                 // Whoever is told that a model is gone may look at the list next.
-                self.inner.fleet.refresh(Some(choice.backend.id().clone())).await;
+                self.inner.fleet.refresh(Some(backend.id().clone())).await;
             }
             let failed = !response.status().is_success();
-            last = Ok((choice, response));
+            last = Ok(((backend, in_flight), response));
             if failed {
                 break;
             }
@@ -123,14 +130,13 @@ impl Exchange {
 
     async fn errand(
         &self,
-        choice: &Choice,
+        backend: &Backend,
         body: reqwest::Body,
         patience: Duration,
     ) -> Result<Response<reqwest::Body>, Error> {
         let (method, path) = (self.parts.method.clone(), self.parts.uri.path());
         let headers = headers::to_backend(&self.parts.headers, self.id);
         let settings = &self.view.snapshot.settings;
-        let backend = &choice.backend;
         let fault = match backend.errand(settings, method, path, headers, body, patience).await {
             Ok(response) => match response.status() {
                 StatusCode::UNAUTHORIZED => {
@@ -149,19 +155,18 @@ impl Exchange {
     }
 
     /// The backends that hold the model, or the one that the client names.
-    fn holders(&self, asked: &Asked, account: &mut Account) -> Result<Vec<Choice>, Error> {
+    fn holders(&self, asked: &Asked, account: &mut Account) -> Result<Vec<Arc<Backend>>, Error> {
         if let Some(name) = self.named()? {
             return Ok(vec![self.one(Some(name))?]);
         }
-        let mut candidates = resolve::resolve(&self.view, &asked.model).map_err(|_| asked.unknown())?;
+        let candidates = resolve::resolve(&self.view, &asked.model).map_err(|_| asked.unknown())?;
         account.resolved(candidates.model());
-        candidates.native_only();
-        let choices: Vec<_> = std::iter::from_fn(|| candidates.choose()).collect();
-        if choices.is_empty() { Err(Error::NoBackend) } else { Ok(choices) }
+        let holders: Vec<_> = candidates.all_native().cloned().collect();
+        if holders.is_empty() { Err(Error::NoBackend) } else { Ok(holders) }
     }
 
     /// The one backend that a request without a place of its own goes to.
-    fn one(&self, name: Option<&str>) -> Result<Choice, Error> {
+    fn one(&self, name: Option<&str>) -> Result<Arc<Backend>, Error> {
         let name = match name {
             Some(name) => Some(name),
             None => self.named()?,
@@ -182,7 +187,7 @@ impl Exchange {
                 )));
             }
         };
-        Ok(Choice { in_flight: backend.enter(), backend: Arc::clone(backend) })
+        Ok(Arc::clone(backend))
     }
 
     /// What the client wrote into the header, at most once.
@@ -217,6 +222,9 @@ impl Managed {
     }
 }
 
+/// Where something is done, and that it is being done.
+type At = (Arc<Backend>, InFlight);
+
 /// What a running answer holds; dropped, the list of its backend is read again.
 struct Managing {
     running: Running,
@@ -229,7 +237,7 @@ impl Owner for Managing {
         self.running.ended()
     }
 
-    fn backend_failed(&self, broken: &Broken) {
+    fn backend_failed(&mut self, broken: &Broken) {
         self.running.backend_failed(broken);
     }
 }
@@ -239,8 +247,8 @@ impl Drop for Managing {
         if self.changes
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            let Running { caller, backend, .. } = &self.running;
-            let (fleet, backend) = (caller.inner.fleet.clone(), backend.id().clone());
+            let Running { caller, .. } = &self.running;
+            let (fleet, backend) = (caller.inner.fleet.clone(), self.running.backend().id().clone());
             runtime.spawn(async move { fleet.refresh(Some(backend)).await });
         }
     }

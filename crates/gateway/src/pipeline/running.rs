@@ -13,6 +13,7 @@ use crate::{
     resolve::Choice,
     signal::Watch,
     stream::Owner,
+    verdict::Fault,
 };
 
 /// Whose request it is. All of it was looked at when the request came in, and is again whenever the signal is raised.
@@ -52,19 +53,32 @@ impl Caller {
     }
 }
 
+/// Where a request is, and its place there.
+pub(super) enum Held {
+    /// Whose outcome says something.
+    Choice(Choice),
+    /// Work on the backend itself.
+    Errand { backend: Arc<Backend>, _in_flight: InFlight },
+}
+
 /// What a running answer holds: dropped, the backend is one request freer.
 pub(super) struct Running {
     pub(super) caller: Caller,
-    pub(super) backend: Arc<Backend>,
-    _in_flight: InFlight,
+    held: Held,
     _permit: Permit,
     _slots: Slots,
 }
 
 impl Running {
-    pub(super) fn new(caller: Caller, choice: Choice, permit: Permit, slots: Slots) -> Self {
-        let Choice { backend, in_flight } = choice;
-        Self { caller, backend, _in_flight: in_flight, _permit: permit, _slots: slots }
+    pub(super) fn new(caller: Caller, held: Held, permit: Permit, slots: Slots) -> Self {
+        Self { caller, held, _permit: permit, _slots: slots }
+    }
+
+    pub(super) fn backend(&self) -> &Backend {
+        match &self.held {
+            Held::Choice(choice) => &choice.backend,
+            Held::Errand { backend, .. } => backend,
+        }
     }
 }
 
@@ -73,7 +87,30 @@ impl Owner for Running {
         self.caller.ended()
     }
 
-    fn backend_failed(&self, broken: &Broken) {
-        self.backend.failed(broken.to_string());
+    fn begun(&mut self) {
+        if let Held::Choice(choice) = &mut self.held {
+            choice.begun(self.caller.inner.now(), &self.caller.key);
+        }
+    }
+
+    fn completed(&mut self, proper_end: bool) {
+        let Held::Choice(choice) = &mut self.held else { return };
+        let now = self.caller.inner.now();
+        if proper_end {
+            choice.completed(now);
+        } else if choice.speaks {
+            choice.failed(now, Fault::Erred, "its answer ended in an error, or without its end".into());
+        }
+    }
+
+    fn backend_failed(&mut self, broken: &Broken) {
+        let message = broken.to_string();
+        match &mut self.held {
+            Held::Choice(choice) => {
+                let fault = if *broken == Broken::Stalled { Fault::Stalled } else { Fault::Died };
+                choice.failed(self.caller.inner.now(), fault, message);
+            }
+            Held::Errand { backend, .. } => backend.failed(message),
+        }
     }
 }

@@ -37,9 +37,11 @@ impl Estimate {
         };
         let (mut bytes, mut length) = (0, None);
         let scanned = json::scan(body, &mut |key, value| match json::unescape(key).as_ref() {
-            "prompt" | "messages" | "input" | "system" | "instructions" | "suffix" | "tools" => {
+            "prompt" | "messages" | "input" | "system" | "instructions" | "suffix" | "tools" | "template" => {
                 bytes += text_bytes(value)
             }
+            // A conversation so far, as the tokens themselves.
+            "context" if Kind::of(value) == Kind::Array => bytes += 4 * (1 + memchr::memchr_iter(b',', value).count()),
             "options" if Kind::of(value) == Kind::Object => {
                 // The scan outside has found it sound.
                 let _ = json::scan(value, &mut |key, value| {
@@ -107,6 +109,7 @@ mod tests {
         );
         assert_eq!(estimate(Endpoint::OpenAiResponses, r#"{"input":"1234","max_output_tokens":1e99}"#), (1, LARGEST));
         assert_eq!(estimate(Endpoint::Embed, r#"{"input":["1234","5678"]}"#), (2, 0));
+        assert_eq!(estimate(Endpoint::Generate, r#"{"prompt":"","context":[1,2,3],"template":"1234"}"#), (4, ANSWER));
         assert_eq!(estimate(Endpoint::Show, r#"{"model":"m"}"#), (0, 0));
     }
 

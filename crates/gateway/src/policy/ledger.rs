@@ -15,7 +15,7 @@ use domain::{
 use super::{
     Now, Rules,
     exceeded::{Exceeded, Quota, Whose},
-    meter::{Empty, Meter},
+    meter::{Empty, Held, Meter},
     rules::Quotas,
 };
 use crate::snapshot::{KeyEntry, Snapshot};
@@ -161,10 +161,11 @@ impl Slots {
         self.rules.quotas().is_some_and(|(key, user)| key.budgets() || user.budgets())
     }
 
-    /// Reserves `tokens` in every budget, or says which one has nothing left and changes nothing.
-    pub(super) fn reserve(&self, tokens: u64, now: Now) -> Result<(), Exceeded> {
+    /// Reserves `tokens` and some of the backends' time in every budget, or says which one has nothing left and changes
+    /// nothing. What is held belongs to [`Slots::meters`] in their order.
+    pub(super) fn reserve(&self, tokens: u64, now: Now) -> Result<[Held; 2], Exceeded> {
         // Always the key before its user, so that no two requests wait for each other.
-        let Some((of_key, of_user)) = self.rules.quotas() else { return Ok(()) };
+        let Some((of_key, of_user)) = self.rules.quotas() else { return Ok(Default::default()) };
         let mut key = self.key.as_ref().map(Shared::lock);
         let mut user = self.user.as_ref().map(Shared::lock);
         for (meter, quotas, whose) in [(&mut key, of_key, Whose::Key), (&mut user, of_user, Whose::User)] {
@@ -172,10 +173,7 @@ impl Slots {
                 meter.check(quotas, now).map_err(|empty| exceeded(empty, whose))?;
             }
         }
-        for meter in [&mut key, &mut user].into_iter().flatten() {
-            meter.reserve(tokens);
-        }
-        Ok(())
+        Ok([&mut key, &mut user].map(|meter| meter.as_mut().map(|meter| meter.reserve(tokens)).unwrap_or_default()))
     }
 
     /// The meters, for what outlives this.

@@ -3,6 +3,8 @@
 //!
 //! A request is admitted while what was used and what running requests have reserved lie under the limit. So a budget is
 //! passed by no more than what runs at that moment, and its last tokens can be used by a request that may take more.
+//! Nobody can tell beforehand how long a backend will work: what is reserved of its time is the mean of what requests of
+//! the same key or user took.
 
 use domain::policy::{Meter as Reading, PartyStanding, day_begins, day_of, month_begins, month_of};
 
@@ -10,6 +12,8 @@ use super::{Now, exceeded::Quota, rules::Quotas};
 
 /// Seconds of the window, and the one that is not over.
 const SLOTS: usize = 61;
+/// Time that a backend is taken to work on a request while none has ended yet.
+const UNKNOWN_GPU_MS: u64 = 10_000;
 /// Until a request that runs may have ended.
 const SOON_MS: u64 = 1_000;
 
@@ -23,6 +27,16 @@ pub(super) struct Meter {
     day_tokens: u64,
     month_tokens: u64,
     gpu_ms: u64,
+    gpu_reserved: u64,
+    /// What requests took, smoothed; `None` until one has ended.
+    gpu_mean: Option<u64>,
+}
+
+/// What a running request has reserved in one meter.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Held {
+    pub(super) tokens: u64,
+    pub(super) gpu_ms: u64,
 }
 
 /// A quota that has nothing left.
@@ -44,6 +58,8 @@ impl Meter {
             day_tokens: 0,
             month_tokens: 0,
             gpu_ms: 0,
+            gpu_reserved: 0,
+            gpu_mean: None,
         }
     }
 
@@ -82,7 +98,7 @@ impl Meter {
             over(Quota::TokensMinute, quotas.minute, self.minute.sum, reserved, minute),
             over(Quota::TokensDay, quotas.day, self.day_tokens, reserved, midnight),
             over(Quota::TokensMonth, quotas.month, self.month_tokens, reserved, next_month),
-            over(Quota::GpuDay, quotas.gpu_ms, self.gpu_ms, 0, midnight),
+            over(Quota::GpuDay, quotas.gpu_ms, self.gpu_ms, self.gpu_reserved, midnight),
         ];
         match found.into_iter().flatten().max_by_key(|empty| empty.retry_ms) {
             Some(empty) => Err(empty),
@@ -90,14 +106,21 @@ impl Meter {
         }
     }
 
-    pub(super) fn reserve(&mut self, tokens: u64) {
-        self.reserved = self.reserved.saturating_add(tokens);
+    pub(super) fn reserve(&mut self, tokens: u64) -> Held {
+        let held = Held { tokens, gpu_ms: self.gpu_mean.unwrap_or(UNKNOWN_GPU_MS) };
+        self.reserved = self.reserved.saturating_add(held.tokens);
+        self.gpu_reserved = self.gpu_reserved.saturating_add(held.gpu_ms);
+        held
     }
 
     /// A request ended: what it used takes the place of what it had reserved.
-    pub(super) fn settle(&mut self, reserved: u64, tokens: u64, gpu_ms: u64, now: Now) {
+    pub(super) fn settle(&mut self, held: Held, tokens: u64, gpu_ms: u64, now: Now) {
         self.advance(now);
-        self.reserved = self.reserved.saturating_sub(reserved);
+        self.reserved = self.reserved.saturating_sub(held.tokens);
+        self.gpu_reserved = self.gpu_reserved.saturating_sub(held.gpu_ms);
+        if gpu_ms > 0 {
+            self.gpu_mean = Some(self.gpu_mean.map_or(gpu_ms, |mean| smoothed(mean, gpu_ms)));
+        }
         self.minute.add(tokens);
         for (sum, more) in
             [(&mut self.day_tokens, tokens), (&mut self.month_tokens, tokens), (&mut self.gpu_ms, gpu_ms)]
@@ -124,7 +147,7 @@ impl Meter {
             tokens_month: tokens(self.month_tokens, quotas.month),
             gpu_seconds_day: Reading {
                 used: self.gpu_ms.div_ceil(1_000),
-                reserved: 0,
+                reserved: self.gpu_reserved.div_ceil(1_000),
                 limit: quotas.gpu_ms.map(|limit| limit / 1_000),
             },
         }
@@ -142,6 +165,11 @@ impl Meter {
             }
         }
     }
+}
+
+/// Follows longer requests at once and shorter ones slowly, so that a few cheap ones do not make room for many dear ones.
+fn smoothed(mean: u64, last: u64) -> u64 {
+    if last > mean { mean + (last - mean).div_ceil(2) } else { mean - (mean - last) / 16 }
 }
 
 /// Tokens by the second in which they were counted. A second counts in full until it has wholly left the window.
@@ -244,12 +272,16 @@ mod tests {
     #[derive(Default)]
     struct Model {
         ended: Vec<(u64, u64, u64)>,
-        running: Vec<u64>,
+        running: Vec<Held>,
     }
 
     impl Model {
         fn reserved(&self) -> u64 {
-            self.running.iter().sum()
+            self.running.iter().map(|held| held.tokens).sum()
+        }
+
+        fn gpu_reserved(&self) -> u64 {
+            self.running.iter().map(|held| held.gpu_ms).sum()
         }
 
         fn tokens(&self, counts: impl Fn(u64) -> bool) -> u64 {
@@ -291,19 +323,18 @@ mod tests {
                         let at_least = model.tokens(|at| now - at <= 60_000);
                         let rest = under(quotas.day, model.day(now), reserved)
                             && under(quotas.month, model.month(now), reserved)
-                            && under(quotas.gpu_ms, model.gpu(now), 0);
+                            && under(quotas.gpu_ms, model.gpu(now), model.gpu_reserved());
                         let admitted = meter.check(&quotas, at(now)).is_ok();
                         if admitted {
                             prop_assert!(rest && under(quotas.minute, at_least, reserved), "admitted over a limit");
-                            meter.reserve(estimate);
-                            model.running.push(estimate);
+                            model.running.push(meter.reserve(estimate));
                         } else {
                             prop_assert!(!rest || !under(quotas.minute, surely, reserved), "refused with something left");
                         }
                     }
                 }
             }
-            prop_assert_eq!(meter.reserved, model.reserved());
+            prop_assert_eq!((meter.reserved, meter.gpu_reserved), (model.reserved(), model.gpu_reserved()));
         }
 
         #[test]
@@ -311,7 +342,7 @@ mod tests {
             let (mut meter, mut now) = (Meter::new(at(0)), 0);
             for (gap, tokens, gpu_ms) in spent {
                 now += gap;
-                meter.settle(0, tokens, gpu_ms, at(now));
+                meter.settle(Held::default(), tokens, gpu_ms, at(now));
                 if let Err(empty) = meter.check(&quotas, at(now)) {
                     prop_assert!(empty.retry_ms > 0);
                     let mut alone = meter.clone();
@@ -323,7 +354,7 @@ mod tests {
         #[test]
         fn a_clock_that_is_set_back_gives_nothing_back(quotas in quotas(), back in 0_u64..100_000_000) {
             let mut meter = Meter::new(at(200_000_000));
-            meter.settle(0, 1_000, 100_000, at(200_000_000));
+            meter.settle(Held::default(), 1_000, 100_000, at(200_000_000));
             let now = at(200_000_000);
             let earlier = Now { mono: now.mono.saturating_sub(back), unix: now.unix - back };
             prop_assert_eq!(meter.check(&quotas, now).is_ok(), meter.check(&quotas, earlier).is_ok());
@@ -334,19 +365,56 @@ mod tests {
     fn running_requests_alone_are_waited_for_shortly() {
         let quotas = Quotas { day: Some(100), ..Quotas::default() };
         let mut meter = Meter::new(at(0));
-        meter.reserve(100);
+        let held = meter.reserve(100);
         assert_eq!(meter.check(&quotas, at(0)), Err(Empty { quota: Quota::TokensDay, limit: 100, retry_ms: 1_000 }));
-        meter.settle(100, 99, 0, at(0));
+        meter.settle(held, 99, 0, at(0));
         assert_eq!(meter.check(&quotas, at(0)), Ok(()));
-        meter.settle(0, 1, 0, at(0));
+        meter.settle(Held::default(), 1, 0, at(0));
         assert_eq!(meter.check(&quotas, at(0)).unwrap_err().retry_ms, 600_000, "midnight is ten minutes away");
+    }
+
+    /// Twenty requests at once, two seconds each, on a budget of three, again and again.
+    #[test]
+    fn requests_at_once_pass_a_budget_of_gpu_time_by_what_one_takes() {
+        let quotas = Quotas { gpu_ms: Some(3_000), ..Quotas::default() };
+        let mut meter = Meter::new(at(0));
+        let mut used = 0;
+        for _ in 0..5 {
+            let mut running = Vec::new();
+            for _ in 0..20 {
+                if meter.check(&quotas, at(0)).is_ok() {
+                    running.push(meter.reserve(1));
+                }
+            }
+            for held in running {
+                used += 2_000;
+                meter.settle(held, 1, 2_000, at(0));
+            }
+        }
+        assert_eq!(used, 4_000);
+        assert_eq!(meter.standing(&quotas, at(0)).gpu_seconds_day.reserved, 0);
+        assert_eq!(meter.check(&quotas, at(0)).unwrap_err().retry_ms, 600_000, "midnight is ten minutes away");
+    }
+
+    #[test]
+    fn what_is_reserved_of_gpu_time_follows_what_requests_took() {
+        let mut meter = Meter::new(at(0));
+        let taken = |meter: &mut Meter, gpu_ms| {
+            let held = meter.reserve(0);
+            meter.settle(held, 0, gpu_ms, at(0));
+            held.gpu_ms
+        };
+        let seen: Vec<u64> = [800, 0, 1_600, 1_200, 1_200].iter().map(|gpu_ms| taken(&mut meter, *gpu_ms)).collect();
+        assert_eq!(seen, [UNKNOWN_GPU_MS, 800, 800, 1_200, 1_200], "what took nothing teaches nothing");
+        taken(&mut meter, 400);
+        assert_eq!(taken(&mut meter, 400), 1_150, "cheap ones are believed slowly");
     }
 
     #[test]
     fn seeds_raise_and_never_lower() {
         let quotas = Quotas { day: Some(100), month: Some(1_000), gpu_ms: Some(5_000), ..Quotas::default() };
         let mut meter = Meter::new(at(0));
-        meter.settle(0, 50, 100, at(0));
+        meter.settle(Held::default(), 50, 100, at(0));
         meter.seed(20, 900, 4_000, at(0));
         let standing = meter.standing(&quotas, at(0));
         assert_eq!((standing.tokens_day.used, standing.tokens_month.used, standing.gpu_seconds_day.used), (50, 900, 4));

@@ -1,12 +1,14 @@
-//! Tokens that a running request may use, until it has ended and its real numbers take their place.
+//! Tokens and time of backends that a running request may use, until it has ended and its real numbers take their place.
 
 use std::time::Instant;
 
-use super::{Exceeded, Now, Slots, estimate::Estimate, ledger::Shared};
+use super::{Exceeded, Now, Slots, estimate::Estimate, ledger::Shared, meter::Held};
 
 /// Held by the request's account, which knows how it ended. Dropped unsettled it charges nothing.
 pub(crate) struct Reservation {
     meters: [Option<Shared>; 2],
+    /// In each of them.
+    held: [Held; 2],
     estimate: Estimate,
     /// When it was first handed to a backend.
     sent: Option<Instant>,
@@ -30,8 +32,8 @@ pub(crate) enum Spent {
 impl Reservation {
     /// Reserves the estimate in every budget of the key and of its user.
     pub(crate) fn take(slots: &Slots, estimate: Estimate, started: Instant) -> Result<Self, Exceeded> {
-        slots.reserve(estimate.total(), Now::read(started))?;
-        Ok(Self { meters: slots.meters(), estimate, sent: None, started, open: true })
+        let held = slots.reserve(estimate.total(), Now::read(started))?;
+        Ok(Self { meters: slots.meters(), held, estimate, sent: None, started, open: true })
     }
 
     /// A backend may work on it from now on.
@@ -58,8 +60,10 @@ impl Reservation {
             return;
         }
         let now = Now::read(self.started);
-        for meter in self.meters.iter().flatten() {
-            meter.lock().settle(self.estimate.total(), tokens, gpu_ms, now);
+        for (meter, held) in self.meters.iter().zip(self.held) {
+            if let Some(meter) = meter {
+                meter.lock().settle(held, tokens, gpu_ms, now);
+            }
         }
     }
 }
@@ -127,7 +131,7 @@ mod tests {
             let after = ledger.standing(&key, now);
             for (before, after) in [(&before.key, &after.key), (&before.user, &after.user)] {
                 assert_eq!(after.tokens_day.used - before.tokens_day.used, tokens, "{spent:?}");
-                assert_eq!(after.tokens_day.reserved, 0);
+                assert_eq!((after.tokens_day.reserved, after.gpu_seconds_day.reserved), (0, 0));
             }
         }
     }

@@ -19,6 +19,7 @@ struct Compiled {
     models: Vec<Vec<ModelPattern>>,
     networks: Vec<Networks>,
     management: bool,
+    topology: bool,
     ceilings: Ceilings,
     key: Quotas,
     user: Quotas,
@@ -67,6 +68,7 @@ impl Rules {
             models: both.iter().map(|policy| policy.models.clone()).filter(|models| !models.is_empty()).collect(),
             networks: both.iter().map(|policy| policy.networks.clone()).filter(|list| !list.is_empty()).collect(),
             management: both.iter().any(|policy| policy.management),
+            topology: both.iter().any(|policy| policy.topology),
             ceilings: Ceilings {
                 num_ctx: smallest(|policy| policy.num_ctx),
                 num_predict: smallest(|policy| policy.num_predict),
@@ -103,6 +105,11 @@ impl Rules {
         self.0.as_ref().is_some_and(|rules| rules.management)
     }
 
+    /// It may see which backend answers, and why that one; its user's permission counts as well.
+    pub(crate) fn topology(&self) -> bool {
+        self.0.as_ref().is_some_and(|rules| rules.topology)
+    }
+
     /// Some models may be used and others not.
     pub(crate) fn restricts_models(&self) -> bool {
         self.0.as_ref().is_some_and(|rules| !rules.models.is_empty())
@@ -136,7 +143,13 @@ mod tests {
     #[test]
     fn without_policies_there_is_nothing_to_ask() {
         let rules = rules(Policy::default(), Policy::default());
-        assert!(rules.0.is_none() && rules.quotas().is_none() && !rules.management() && !rules.expired(u64::MAX));
+        assert!(
+            rules.0.is_none()
+                && rules.quotas().is_none()
+                && !rules.management()
+                && !rules.topology()
+                && !rules.expired(u64::MAX)
+        );
         assert!(rules.admits_model("x") && rules.admits_address([1, 2, 3, 4].into()));
     }
 
@@ -155,6 +168,7 @@ mod tests {
             expires_at: Some(10),
             num_ctx: Some(50),
             num_predict: Some(7),
+            topology: true,
             models: vec!["*:latest".parse().unwrap()],
             networks: Networks::parse("10.1.0.0/16 ::1").unwrap(),
             ..Policy::default()
@@ -162,7 +176,7 @@ mod tests {
         let rules = rules(key, user);
         assert!(rules.expired(10) && !rules.expired(9));
         assert_eq!(rules.ceilings(), Ceilings { num_ctx: Some(50), num_predict: Some(7), keep_alive_s: Some(5) });
-        assert!(rules.management() && rules.restricts_models());
+        assert!(rules.management() && rules.topology() && rules.restricts_models());
         for (model, expected) in [("LLAMA3", true), ("llama3:8b", false), ("Library/Qwen3", true), ("phi", false)] {
             assert_eq!(rules.admits_model(model), expected, "{model}");
         }

@@ -1,11 +1,14 @@
 //! Which model a request names, and the refusals that come before a backend is looked for, each in the words Ollama uses
 //! at that endpoint.
 
+use std::ops::Range;
+
 use domain::{
     endpoint::{Dialect, Endpoint},
+    id::KeyId,
     model::ModelName,
 };
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, header};
 
 use super::{
     json::{self, Kind},
@@ -23,6 +26,35 @@ pub(crate) struct Facts {
     pub(crate) model: String,
     /// Length of the text to embed, for endpoints whose answers count no tokens.
     pub(crate) prompt_bytes: usize,
+    /// Where in the body the messages, the prompt or the input stand.
+    pub(crate) prompt: Range<usize>,
+}
+
+/// Bytes of a prompt's beginning that decide where it belongs.
+const BEGINNING: usize = 1_024;
+/// What a client may say of which requests belong together.
+const SESSION: HeaderName = HeaderName::from_static("x-fortress-session");
+
+impl Facts {
+    /// A hash of what this request should stay together with: its session by the header `x-fortress-session`, otherwise
+    /// the beginning of its prompt, of a chat the first message. Both among the requests of the same key only.
+    pub(crate) fn affinity(&self, headers: &HeaderMap, key: &KeyId, body: &[u8]) -> u64 {
+        let text = match headers.get(&SESSION) {
+            Some(session) => session.as_bytes(),
+            None => beginning(body.get(self.prompt.clone()).unwrap_or_default()),
+        };
+        let bytes = key.as_str().bytes().chain(text.iter().copied());
+        bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+    }
+}
+
+/// As far as it stays the same while a conversation grows.
+fn beginning(prompt: &[u8]) -> &[u8] {
+    let roles = memchr::memmem::find_iter(prompt, b"\"role\"").nth(1);
+    let end = roles.unwrap_or(prompt.len()).min(BEGINNING);
+    let is_frame = |byte: &u8| byte.is_ascii_whitespace() || b",[]{}".contains(byte);
+    let kept = prompt[..end].iter().rposition(|byte| !is_frame(byte)).map_or(0, |last| last + 1);
+    &prompt[..kept]
 }
 
 /// Reads the body of a request for `endpoint`.
@@ -31,13 +63,15 @@ pub(super) fn read(endpoint: Endpoint, headers: &HeaderMap, body: &[u8]) -> Resu
         let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let model = multipart::model(kind, body).map_err(|message| Error::BadRequest(message.into()))?;
         return match model {
-            Some(model) if !model.is_empty() => Ok(Facts { model, prompt_bytes: 0 }),
+            Some(model) if !model.is_empty() => Ok(Facts { model, prompt_bytes: 0, prompt: 0..0 }),
             _ => Err(Error::MissingModel),
         };
     }
     let members = members(endpoint, body)?;
     match members.model {
-        Some(model) if !model.trim().is_empty() => Ok(Facts { model, prompt_bytes: members.prompt_bytes }),
+        Some(model) if !model.trim().is_empty() => {
+            Ok(Facts { model, prompt_bytes: members.prompt_bytes, prompt: members.prompt })
+        }
         _ => Err(missing(endpoint)),
     }
 }
@@ -46,6 +80,7 @@ pub(super) fn read(endpoint: Endpoint, headers: &HeaderMap, body: &[u8]) -> Resu
 struct Members {
     model: Option<String>,
     prompt_bytes: usize,
+    prompt: Range<usize>,
 }
 
 fn members(endpoint: Endpoint, body: &[u8]) -> Result<Members, Error> {
@@ -55,8 +90,14 @@ fn members(endpoint: Endpoint, body: &[u8]) -> Result<Members, Error> {
     }
     let (mut model, mut name) = (Seen::default(), Seen::default());
     let (mut prompt_bytes, mut messages, mut max_tokens) = (0, false, false);
+    let mut prompt = 0..0;
     let kind = json::scan(body, &mut |key, value| {
         let key = json::unescape(key);
+        if matches!(&*key, "messages" | "prompt" | "input") {
+            // The value is a part of the body.
+            let start = (value.as_ptr() as usize).saturating_sub(body.as_ptr() as usize);
+            prompt = start..start + value.len();
+        }
         // Go matches names in any case and takes the last of several: what it would read must be what we route by.
         if key.eq_ignore_ascii_case("model") {
             model.add(&key == "model", value);
@@ -95,7 +136,7 @@ fn members(endpoint: Endpoint, body: &[u8]) -> Result<Members, Error> {
             Err(Error::BadRequest("max_tokens is required and must be positive".into()))
         }
         Endpoint::AnthropicMessages if given && !messages => Err(Error::BadRequest("messages is required".into())),
-        _ => Ok(Members { model, prompt_bytes }),
+        _ => Ok(Members { model, prompt_bytes, prompt }),
     }
 }
 

@@ -4,6 +4,7 @@ use domain::{
     id::{KeyId, UserId},
     policy::{Meter, Standing},
 };
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use gateway::Spend;
 use testkit::{FakeOllama, Fault};
 
@@ -127,6 +128,25 @@ async fn gpu_time_is_the_backends_own_and_its_budget_ends() {
     assert_eq!(refused.status, 429, "all keys of the user share it");
     assert!(refused.body.contains("all API keys of this user together have 5 GPU seconds a day"), "{}", refused.body);
     assert_eq!(refused.header("ratelimit-policy"), Some("\"gpu-day\";q=5;qu=\"gpu-seconds\";w=86400"));
+}
+
+#[tokio::test]
+async fn requests_at_once_pass_a_budget_of_gpu_time_by_what_one_takes() {
+    let backend = FakeOllama::builder().models(["llama3.2"]).held().start().await;
+    let rig = Rig::with(&[&backend], |plan| plan.policy.gpu_seconds_per_day = Some(6)).await;
+    // Each is said to have worked 5.04 seconds; what nobody knows yet is taken to be ten.
+    for (used, left) in [(6, 19), (11, 19)] {
+        let mut calls: FuturesUnordered<_> = (0..20).map(|_| generate(&rig)).collect();
+        for _ in 0..left {
+            assert_eq!(calls.next().await.unwrap().status, 429);
+        }
+        backend.release_all();
+        assert_eq!(calls.next().await.unwrap().status, 200);
+        eventually("settled", || standing(&rig).key.gpu_seconds_day.used == used).await;
+        assert_eq!(standing(&rig).key.gpu_seconds_day.reserved, 0);
+        backend.hold();
+    }
+    assert_eq!(generate(&rig).await.status, 429);
 }
 
 #[tokio::test]

@@ -72,9 +72,10 @@ async fn an_error_in_the_callers_dialect_passes_byte_for_byte() {
 
 #[tokio::test]
 async fn an_error_in_another_dialect_is_retold_with_its_status_and_message() {
-    let (backend, rig) = fleet().await;
     for (path, call) in CALLS {
         for foreign in [OLLAMA, OPENAI, ANTHROPIC] {
+            // Anew, because whoever says so often that it is busy is left alone.
+            let (backend, rig) = fleet().await;
             let answer = answer_to(&backend, &rig, path, call, raw("503 Busy", "Retry-After: 7\r\n", foreign)).await;
             let expected = told(path, "model is overloaded", "api_error", "overloaded_error", &answer);
             let own = match path {

@@ -40,25 +40,6 @@ async fn without_a_reachable_backend_the_client_is_told_to_come_back() {
 }
 
 #[tokio::test]
-async fn a_request_that_may_have_been_started_is_not_sent_twice() {
-    let dying = FakeOllama::builder()
-        .models(["llama3.2"])
-        .script(|script| script.fault_at("/api/generate", Fault::CloseBeforeHeaders))
-        .start()
-        .await;
-    let other = FakeOllama::builder()
-        .models(["llama3.2"])
-        .script(|script| script.fault_at("/api/generate", Fault::CloseBeforeHeaders))
-        .start()
-        .await;
-    let rig = Rig::start(&[&dying, &other]).await;
-    let answer = rig.post("/api/generate", GENERATE).await;
-    assert_eq!(answer.status, 502);
-    assert_eq!(answer.body, r#"{"error":"the backend closed the connection before it answered"}"#);
-    assert_eq!(dying.inference_requests().len() + other.inference_requests().len(), 1);
-}
-
-#[tokio::test]
 async fn a_backend_that_never_begins_is_given_up_at_the_first_byte_time_out() {
     let hung = FakeOllama::builder()
         .models(["llama3.2"])

@@ -1,5 +1,6 @@
 //! Who gets which request, seen from the backends.
 
+use domain::balance::Balance;
 use testkit::FakeOllama;
 
 use crate::rig::Rig;
@@ -13,7 +14,7 @@ async fn requests_for_a_model_go_round_the_backends_that_have_it() {
     let one = FakeOllama::builder().models(["shared", "mine"]).start().await;
     let two = FakeOllama::builder().models(["shared"]).start().await;
     let three = FakeOllama::builder().models(["other"]).start().await;
-    let rig = Rig::start(&[&one, &two, &three]).await;
+    let rig = Rig::with(&[&one, &two, &three], |plan| plan.settings.balance = Balance::RoundRobin).await;
     for spelling in ["shared", "SHARED", "library/shared", "shared:latest"] {
         let answer = rig.post("/api/chat", chat(spelling)).await;
         assert_eq!(answer.status, 200, "{answer:?}");

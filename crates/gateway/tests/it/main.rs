@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail loudly")]
 
+mod balance;
 mod budgets;
 mod catalogue;
 mod ceilings;
@@ -10,10 +11,10 @@ mod credentials;
 mod disconnect;
 mod ending;
 mod errors;
+mod failover;
 mod failures;
 mod fake_redis;
 mod fleet;
-mod framing;
 mod golden;
 mod hops;
 mod hostile;
@@ -21,8 +22,10 @@ mod keep_alive;
 mod keys;
 mod limits;
 mod manage;
+mod outage;
 mod panics;
 mod policies;
+mod queue;
 mod redis;
 mod redis_run;
 mod redis_tls;
@@ -30,3 +33,4 @@ mod rig;
 mod smuggling;
 mod streaming;
 mod usage;
+mod verdicts;

@@ -45,6 +45,10 @@ pub struct Plan {
     pub second_policy: Policy,
     pub settings: Settings,
     pub backends: Vec<url::Url>,
+    /// Bound of every backend.
+    pub parallel: Option<u32>,
+    /// Numbers of those that get nothing new.
+    pub draining: Vec<usize>,
 }
 
 #[derive(Debug)]
@@ -97,6 +101,10 @@ impl Plan {
                 enabled: true,
                 token: None,
                 created_at: 1,
+                parallel: self.parallel,
+                weight: 1,
+                priority: 0,
+                draining: self.draining.contains(&index),
             })
         });
         Snapshot {
@@ -124,6 +132,8 @@ impl Rig {
             second_policy: Policy::default(),
             settings: Settings::default(),
             backends: backends.iter().map(|backend| backend.url()).collect(),
+            parallel: None,
+            draining: Vec::new(),
         };
         change(&mut plan);
         let key = assemble_key(&KeyId::new("keykeykeykey").unwrap(), &"s".repeat(SECRET_LENGTH));

@@ -18,6 +18,8 @@ const COLUMNS: u8 = 1;
 const MARKED: u8 = 2;
 /// First byte of a block in the form of [`Timed`].
 const TIMED: u8 = 3;
+/// First byte of a block in the form of [`Placed`].
+const PLACED: u8 = 4;
 /// Distinct values a filter lists at most; a segment with more answers "perhaps" to every question.
 const FILTER_VALUES: usize = 64;
 
@@ -102,6 +104,17 @@ struct Timed {
     gpu_us: Vec<u64>,
 }
 
+/// The same, and what each met where it was sent. Few records have a retry or lost their place to somebody, so those are
+/// listed by the numbers of their rows.
+#[derive(Serialize, Deserialize)]
+struct Placed {
+    timed: Timed,
+    warm: Vec<Option<bool>>,
+    retries: Vec<(u32, u8)>,
+    /// Numbers of the dictionary of keys.
+    evicted_by: Vec<(u32, u32)>,
+}
+
 #[derive(Default)]
 struct Dictionary<'a> {
     numbers: HashMap<&'a str, u32>,
@@ -123,6 +136,9 @@ pub(super) fn encode(records: &[UsageRecord]) -> Result<Vec<u8>, StoreError> {
     let base = records.iter().map(|record| record.at).min().unwrap_or_default();
     let (mut users, mut keys) = (Dictionary::default(), Dictionary::default());
     let (mut models, mut backends) = (Dictionary::default(), Dictionary::default());
+    let rows = || (0_u32..).zip(records);
+    let evicted_by =
+        rows().filter_map(|(row, record)| Some((row, keys.number(record.evicted_by.as_ref()?.as_str())))).collect();
     let columns = Columns {
         base,
         rows: records.len(),
@@ -149,10 +165,15 @@ pub(super) fn encode(records: &[UsageRecord]) -> Result<Vec<u8>, StoreError> {
         models: models.names,
         backends: backends.names,
     };
-    let rows = (0..).zip(records).filter(|(_, record)| record.unresolved);
-    let marked = Marked { columns, unresolved: rows.map(|(row, _)| row).collect() };
-    let timed = Timed { marked, gpu_us: column(records, |record| record.gpu_us) };
-    postcard::to_extend(&timed, vec![TIMED]).map_err(StoreError::other)
+    let unresolved = rows().filter(|(_, record)| record.unresolved).map(|(row, _)| row).collect();
+    let timed = Timed { marked: Marked { columns, unresolved }, gpu_us: column(records, |record| record.gpu_us) };
+    let placed = Placed {
+        timed,
+        warm: column(records, |record| record.warm),
+        retries: rows().filter(|(_, record)| record.retries > 0).map(|(row, record)| (row, record.retries)).collect(),
+        evicted_by,
+    };
+    postcard::to_extend(&placed, vec![PLACED]).map_err(StoreError::other)
 }
 
 fn column<'a, T>(records: &'a [UsageRecord], value: impl FnMut(&'a UsageRecord) -> T) -> Vec<T> {
@@ -173,14 +194,38 @@ pub(super) fn decode(block: &[u8]) -> Result<Vec<UsageRecord>, StoreError> {
             marked.records().ok_or_else(contradictory)
         }
         Some((&TIMED, rest)) => {
-            let Timed { marked, gpu_us } = postcard::from_bytes(rest).map_err(malformed)?;
-            let mut records =
-                marked.records().filter(|records| records.len() == gpu_us.len()).ok_or_else(contradictory)?;
-            records.iter_mut().zip(gpu_us).for_each(|(record, gpu_us)| record.gpu_us = gpu_us);
-            Ok(records)
+            let timed: Timed = postcard::from_bytes(rest).map_err(malformed)?;
+            timed.records().ok_or_else(contradictory)
+        }
+        Some((&PLACED, rest)) => {
+            let placed: Placed = postcard::from_bytes(rest).map_err(malformed)?;
+            placed.records().ok_or_else(contradictory)
         }
         Some((form, _)) => Err(StoreError::corrupt(format_args!("a usage segment of unknown form {form}"))),
         None => Err(StoreError::corrupt("an empty usage segment")),
+    }
+}
+
+impl Placed {
+    fn records(&self) -> Option<Vec<UsageRecord>> {
+        let mut records = self.timed.records().filter(|records| records.len() == self.warm.len())?;
+        records.iter_mut().zip(&self.warm).for_each(|(record, warm)| record.warm = *warm);
+        for (row, retries) in &self.retries {
+            records.get_mut(usize::try_from(*row).ok()?)?.retries = *retries;
+        }
+        let keys = ids(&self.timed.marked.columns.keys, KeyId::new)?;
+        for (row, key) in &self.evicted_by {
+            records.get_mut(usize::try_from(*row).ok()?)?.evicted_by = named(&keys, *key)?;
+        }
+        Some(records)
+    }
+}
+
+impl Timed {
+    fn records(&self) -> Option<Vec<UsageRecord>> {
+        let mut records = self.marked.records().filter(|records| records.len() == self.gpu_us.len())?;
+        records.iter_mut().zip(&self.gpu_us).for_each(|(record, gpu_us)| record.gpu_us = *gpu_us);
+        Some(records)
     }
 }
 
@@ -222,6 +267,9 @@ impl Columns {
                     ttft_us: *self.ttft_us.get(row)?,
                     total_us: *self.total_us.get(row)?,
                     outcome: Outcome::from_code(*self.outcome.get(row)?)?,
+                    warm: None,
+                    retries: 0,
+                    evicted_by: None,
                 })
             })
             .collect()
@@ -260,6 +308,7 @@ mod tests {
             (bytes_in, bytes_out) in any::<(u64, u64)>(),
             (prompt_tokens, completion_tokens, ttft_us) in any::<(Option<u64>, Option<u64>, Option<u64>)>(),
             (queue_us, load_us, gpu_us, total_us) in any::<(u64, u64, u64, u64)>(),
+            (warm, retries, evictor) in (any::<Option<bool>>(), 0_u8..3, proptest::option::of(any_id())),
         ) -> UsageRecord {
             UsageRecord {
                 request_id, at, status, bytes_in, bytes_out, prompt_tokens, completion_tokens, ttft_us,
@@ -270,6 +319,9 @@ mod tests {
                 endpoint: Endpoint::ALL[endpoint],
                 outcome: Outcome::from_code(outcome).unwrap(),
                 tokens_estimated: estimated,
+                warm,
+                retries,
+                evicted_by: evictor.map(|id| KeyId::new(&id).unwrap()),
             }
         }
     }
@@ -296,7 +348,7 @@ mod tests {
 
     #[test]
     fn an_unknown_form_is_refused() {
-        assert!(decode(&[4, 0, 0]).is_err());
+        assert!(decode(&[5, 0, 0]).is_err());
         assert!(decode(&[]).is_err());
     }
 
@@ -306,6 +358,10 @@ mod tests {
         let (user, key) = of("000000000001");
         let record = UsageRecord { model: Some("a".into()), ..UsageRecord::new(7, 9, user, key, Endpoint::Chat) };
         let mut block = encode(std::slice::from_ref(&record)).unwrap();
+        // The third form is the fourth without where it was sent: one that is not known, and two empty lists.
+        assert_eq!([block.pop(), block.pop(), block.pop(), block.pop()], [Some(0), Some(0), Some(0), Some(1)]);
+        block[0] = TIMED;
+        assert_eq!(decode(&block).unwrap(), std::slice::from_ref(&record));
         // The second form is the third without the list of times: one byte that says 1, and one time of 0.
         assert_eq!((block.pop(), block.pop()), (Some(0), Some(1)));
         block[0] = MARKED;

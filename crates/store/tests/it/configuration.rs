@@ -11,7 +11,7 @@ async fn what_is_committed_is_loaded_again_oldest_first() {
     assert_eq!(store.revision().await.unwrap(), 0);
     let limited = store::row::KeyRow { limit: RateLimit::new(10, 5), ..key(7) };
     let revoked = store::row::KeyRow { status: KeyStatus::Revoked, hash: None, ..key(8) };
-    let plain = store::row::BackendRow { sealed_token: None, enabled: false, ..backend(2) };
+    let plain = store::row::BackendRow { sealed_token: None, parallel: None, enabled: false, ..backend(2) };
     let removed = store::row::UserRow { removed_at: Some(9), ..user(2) };
     let ops = vec![
         Op::PutAdmin(admin(1)),

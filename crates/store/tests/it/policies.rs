@@ -37,6 +37,7 @@ async fn first_schema(folder: &std::path::Path) {
     .await;
     run(include_str!("../../src/migrations/0001_start.surql")).await;
     run("CREATE type::record('user', $user) CONTENT { name: 'ann', live_name: 'ann', enabled: true, created_at: 5 };
+         CREATE type::record('backend', $user) CONTENT { name: 'gpu', url: 'http://gpu', enabled: true, created_at: 4 };
          CREATE type::record('key', $key) CONTENT { user: $user, name: 'laptop', status: 'active',
             hash: <bytes>'0123456789abcdef0123456789abcdef', last_four: 'abcd', limit_requests: 10, limit_minutes: 5,
             created_at: 6 };
@@ -59,6 +60,8 @@ async fn a_database_of_the_first_schema_keeps_all_rows_and_takes_policies() {
     let old = before.keys[0].clone();
     assert_eq!((old.name.as_str(), old.limit.map(|limit| limit.requests)), ("laptop", Some(10)));
     assert!(old.policy.is_default() && before.users[0].policy.is_default());
+    let backend = &before.backends[0];
+    assert_eq!((backend.parallel, backend.weight, backend.priority, backend.draining), (None, 1, 0, false));
     let rollups = store.rollups(0, 1_000_000).await.unwrap();
     assert_eq!((rollups[0].requests, rollups[0].gpu_us), (2, 0));
     let spent = store.spent(0, 1_000_000).await.unwrap();

@@ -19,7 +19,7 @@ async fn a_newer_schema_is_refused_and_the_data_stays() {
         assert!(matches!(refused, Some(StoreError::Newer { found: 4711, .. })), "{refused:?}");
     }
     // Whatever this program writes.
-    set_schema(folder.path(), 3).await;
+    set_schema(folder.path(), 4).await;
     let store = Store::open(&config).await.unwrap();
     assert_eq!(store.load().await.unwrap().users, [user(1)]);
     store.close().await.unwrap();

@@ -53,6 +53,10 @@ pub fn backend(n: u64) -> BackendRow {
         url: format!("http://127.0.0.1:{n}"),
         enabled: true,
         sealed_token: Some(vec![0, 255, n as u8]),
+        parallel: Some(n as u32),
+        weight: 2,
+        priority: 3,
+        draining: true,
         created_at: 1_000 + n,
     }
 }

@@ -56,6 +56,8 @@ fn all_faults_are_found_together() {
         ("ADMIN_LISTEN", "nowhere"),
         ("TRUSTED_PROXIES", "10.0.0.0/99"),
         ("BALANCE", "fastest"),
+        ("QUEUE_MAX", "100001"),
+        ("QUEUE_SECONDS", "0"),
         ("MAX_BODY_MB", "0"),
         ("DRAIN_SECONDS", "x"),
     ]);
@@ -81,6 +83,8 @@ fn all_faults_are_found_together() {
         "ADMIN_LISTEN",
         "TRUSTED_PROXIES",
         "BALANCE",
+        "QUEUE_MAX",
+        "QUEUE_SECONDS",
         "MAX_BODY_MB",
         "DRAIN_SECONDS",
     ];
@@ -136,6 +140,21 @@ fn what_control_and_gateway_would_refuse_is_a_fault_already_here() {
 fn the_largest_body_has_one_bound() {
     assert_eq!(config(&[("MAX_BODY_MB", &MAX_BODY_MB.to_string())]).environment.max_body_mb, Some(MAX_BODY_MB));
     assert_eq!(faults(&[("MAX_BODY_MB", &(MAX_BODY_MB + 1).to_string())]), ["MAX_BODY_MB"]);
+}
+
+#[test]
+fn the_strategies_and_the_queue_are_read_within_their_bounds() {
+    let environment = |pairs: &[(&str, &str)]| {
+        let EnvironmentSettings { balance, queue_max, queue_seconds, .. } = config(pairs).environment;
+        (balance, queue_max, queue_seconds)
+    };
+    assert_eq!(environment(&[]), (None, None, None));
+    for balance in Balance::ALL {
+        assert_eq!(environment(&[("BALANCE", balance.name())]).0, Some(balance));
+    }
+    let given = [("BALANCE", "Round-Robin"), ("QUEUE_MAX", "0"), ("QUEUE_SECONDS", "3600")];
+    assert_eq!(environment(&given), (Some(Balance::RoundRobin), Some(0), Some(3_600)));
+    assert_eq!(faults(&[("QUEUE_SECONDS", "3601")]), ["QUEUE_SECONDS"]);
 }
 
 #[test]

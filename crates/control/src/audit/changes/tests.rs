@@ -72,6 +72,10 @@ fn backend() -> BackendRow {
         url: "http://canary:canary@10.0.0.2:11434".into(),
         enabled: true,
         sealed_token: Some(CANARY.into()),
+        parallel: None,
+        weight: 1,
+        priority: 0,
+        draining: false,
         created_at: 1,
     }
 }
@@ -102,6 +106,7 @@ fn only_what_differs_is_told_and_with_its_value_before() {
             expires_at: Some(1_795_343_400_000),
             models: vec!["llama3.2".parse().unwrap(), "qwen*".parse().unwrap()],
             management: true,
+            topology: true,
             networks: Networks::parse("10.0.0.0/8\n::1").unwrap(),
             ..Policy::default()
         },
@@ -114,6 +119,7 @@ fn only_what_differs_is_told_and_with_its_value_before() {
         "expires: - -> 2026-11-22 10:30 UTC",
         "models: - -> llama3.2:latest, qwen*",
         "may manage models: - -> yes",
+        "may see which backend answers: - -> yes",
         "networks: - -> 10.0.0.0/8, ::1",
     ];
     assert_eq!(one(&[put(user())], put(changed)).1, fields);

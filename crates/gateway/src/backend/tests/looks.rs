@@ -93,10 +93,15 @@ async fn a_list_that_is_no_list_keeps_the_last_good_one() {
     let fleet = fleet(&[&fake]).await;
     for fault in [Fault::WrongJson, Fault::NotJson, Fault::Status(500), Fault::RawBytes("?".into()), Fault::CutAfter(0)]
     {
-        fake.set(|script| script.fault_at("/api/tags", fault.clone()));
+        fake.set(|script| script.heal());
         fleet.refresh(None).await;
-        let backend = fleet.live().backends.remove(0);
-        assert_eq!((backend.state, backend.models.len()), (BackendState::Down, 1), "{fault:?}");
+        fake.set(|script| script.fault_at("/api/tags", fault.clone()));
+        for state in [BackendState::Up, BackendState::Down] {
+            fleet.refresh(None).await;
+            let backend = fleet.live().backends.remove(0);
+            assert_eq!((backend.state, backend.models.len()), (state, 1), "{fault:?}");
+            assert!(backend.last_error.is_some());
+        }
     }
 }
 
@@ -175,6 +180,21 @@ async fn the_interval_is_kept_and_a_shorter_one_counts_at_once() {
     let settings = Settings { catalogue_interval: Duration::from_millis(1), ..quiet() };
     fleet.publish(Snapshot { settings, ..snapshot([entry(0, fake.url())]) });
     fake.wait_for(|records| records.to("/api/tags").count() > 5).await;
+}
+
+#[tokio::test]
+async fn a_failed_look_is_followed_by_the_one_that_decides_and_a_return_is_noticed() {
+    let fake = FakeOllama::builder().models(["a"]).start().await;
+    let fleet = Fleet::new();
+    let _running = run(&fleet);
+    fleet.publish(snapshot([entry(0, fake.url())]));
+    until(&fleet, |live| live.backends[0].state == BackendState::Up).await;
+    fake.set(|script| script.fault_at("/api/tags", Fault::Status(500)));
+    // The interval is an hour: this one complaint is all that asks for a look.
+    fleet.view().backends[0].failed("the runner died".into());
+    until(&fleet, |live| live.backends[0].state == BackendState::Down).await;
+    fake.set(|script| script.heal());
+    until(&fleet, |live| live.backends[0].state == BackendState::Up).await;
 }
 
 #[tokio::test]

@@ -8,8 +8,9 @@ use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig,
-    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
+    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject},
 };
+use testkit::certificates::{Authority, Pair};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use url::Url;
@@ -24,14 +25,17 @@ const LIMIT: Duration = Duration::from_secs(10);
 const CERTIFICATE: &[u8] = include_bytes!("tls/localhost.cert.der");
 const KEY: &[u8] = include_bytes!("tls/localhost.key.der");
 
-/// Answers every request with `hello`. Ends with the test's runtime.
 async fn server() -> SocketAddr {
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(KEY));
+    serving(CertificateDer::from(CERTIFICATE), PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(KEY))).await
+}
+
+/// Answers every request with `hello`. Ends with the test's runtime.
+async fn serving(certificate: CertificateDer<'static>, key: PrivateKeyDer<'static>) -> SocketAddr {
     let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![CertificateDer::from(CERTIFICATE)], key)
+        .with_single_cert(vec![certificate], key)
         .unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -54,14 +58,18 @@ async fn serve(acceptor: TlsAcceptor, stream: TcpStream) {
 
 /// Trusts the tests' certificate alone.
 fn trusting() -> Result<Arc<ClientConfig>, String> {
+    Ok(trusting_only(CertificateDer::from(CERTIFICATE)))
+}
+
+fn trusting_only(certificate: CertificateDer<'static>) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from(CERTIFICATE)).unwrap();
+    roots.add(certificate).unwrap();
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Ok(Arc::new(config))
+    Arc::new(config)
 }
 
 fn url(host: &str, address: SocketAddr) -> Url {
@@ -84,6 +92,28 @@ async fn another_name_than_the_certificates_is_refused() {
     let address = server().await;
     let refused = connect_with(&url("127.0.0.1", address), LIMIT, &Networks::default(), &trusting).await.err();
     assert!(matches!(refused, Some(ConnectError::Tls(_))), "{refused:?}");
+}
+
+/// R07.
+#[tokio::test]
+async fn a_certificate_that_has_expired_is_refused_whoever_signed_it() {
+    let authority = Authority::default();
+    let root = CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap();
+    for (Pair { certificate, key }, expired) in
+        [(authority.pair(&["localhost"]), false), (authority.expired_pair(&["localhost"]), true)]
+    {
+        let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap();
+        let address = serving(certificate, PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap()).await;
+        let root = root.clone();
+        let trusting = move || Ok(trusting_only(root.clone()));
+        let refused = connect_with(&url("localhost", address), LIMIT, &Networks::default(), &trusting).await.err();
+        assert_eq!(
+            matches!(&refused, Some(ConnectError::Tls(text)) if text.contains("xpired")),
+            expired,
+            "{refused:?}"
+        );
+        assert_eq!(refused.is_some(), expired);
+    }
 }
 
 #[tokio::test]

@@ -22,6 +22,29 @@ const ABREAST: usize = 64;
 /// Rounds of telling before Redis is asked again; what is admitted meanwhile goes with the key's next request.
 const ROUNDS: usize = 3;
 
+/// The same news is told at most this often: a Redis that is lost and found all the time must not fill the log.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// What the log was told last: whether Redis is in use, and when each was said.
+#[derive(Default)]
+struct Told {
+    in_use: Option<bool>,
+    said: [Option<Instant>; 2],
+}
+
+impl Told {
+    /// Whether to tell now; counts as told.
+    fn is_news(&mut self, in_use: bool, now: Instant) -> bool {
+        let said = &mut self.said[usize::from(in_use)];
+        let early = said.is_some_and(|at| now.duration_since(at) < QUIET);
+        if self.in_use == Some(in_use) || early {
+            return false;
+        }
+        (self.in_use, *said) = (Some(in_use), Some(now));
+        true
+    }
+}
+
 pub(super) struct Task {
     pub(super) limiter: Weak<Limiter>,
     pub(super) settings: RedisSettings,
@@ -37,21 +60,20 @@ impl Task {
     }
 
     async fn keep(self) {
-        let mut since = None;
+        let (mut since, mut told) = (None, Told::default());
         loop {
             let detail = match self.resume().await {
-                Ok(Some(live)) => {
+                Ok(Some((live, version))) => {
                     since = None;
-                    self.watch(&live).await;
+                    self.watch(&live, &version, &mut told).await;
                     live.detail()
                 }
                 Ok(None) => return,
                 Err(detail) => detail,
             };
             let Some(limiter) = self.limiter.upgrade() else { return };
-            let first = since.is_none();
             let since = *since.get_or_insert_with(wall);
-            if first {
+            if told.is_news(false, Instant::now()) {
                 tracing::warn!(%detail, "Redis is not in use: this gateway counts alone");
             }
             limiter.shared.tell(&self.stop, RedisStatus::Failed { detail, since });
@@ -68,7 +90,7 @@ impl Task {
     }
 
     /// Connects, tells what Redis does not know, and lets it be asked. `None` when the gateway is gone.
-    async fn resume(&self) -> Result<Option<Arc<Live>>, String> {
+    async fn resume(&self) -> Result<Option<(Arc<Live>, String)>, String> {
         let opened = dial::dial(&self.settings).await?;
         let (version, run_id) = (opened.version.clone(), opened.run_id.clone());
         let mut live = Live::new(opened, self.settings.budget, || self.now()).await?;
@@ -98,20 +120,22 @@ impl Task {
             limiter.shared.mode.store(ASK, Ordering::Release);
             inner.status = in_use(&version, &live);
         }
-        tracing::info!(%version, "Redis is in use for limits and lock-outs");
-        self.version(&version);
-        Ok(Some(live))
+        Ok(Some((live, version)))
     }
 
-    fn version(&self, version: &str) {
+    fn tell_use(version: &str) {
+        tracing::info!(%version, "Redis is in use for limits and lock-outs");
         if let Some(warning) = domain::settings::redis_warning(version) {
             tracing::warn!(%version, "{warning}");
         }
     }
 
     /// Looks after a connection until it is lost.
-    async fn watch(&self, live: &Arc<Live>) {
+    async fn watch(&self, live: &Arc<Live>, version: &str, told: &mut Told) {
         loop {
+            if told.is_news(true, Instant::now()) {
+                Self::tell_use(version);
+            }
             tokio::select! {
                 () = live.bell.notified() => break,
                 () = sleep(pause()) => {}
@@ -169,4 +193,22 @@ fn pause() -> Duration {
 fn wall() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redis_that_comes_and_goes_is_told_of_once_a_minute_and_how_it_stays_is_told_in_the_end() {
+        let (mut told, start) = (Told::default(), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert!(told.is_news(true, at(0)) && told.is_news(false, at(1)), "every change at first");
+        let flapping = (2..121).filter(|second| told.is_news(second % 2 == 0, at(*second)));
+        assert_eq!(flapping.collect::<Vec<_>>(), [60, 61, 120]);
+        assert!(!told.is_news(true, at(150)), "known");
+        assert!(told.is_news(false, at(151)) && !told.is_news(true, at(152)));
+        assert!((153..180).all(|second| !told.is_news(true, at(second))));
+        assert!(told.is_news(true, at(180)), "it stayed: late, but told");
+    }
 }
