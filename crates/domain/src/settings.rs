@@ -188,7 +188,7 @@ pub const MAX_REPLICAS: u32 = 1_000;
 
 /// What is needed of Redis, as a user of its own that can do nothing else. `PASSWORD` stands for a password.
 pub const REDIS_USER: &str = "ACL SETUSER fortress on >PASSWORD resetkeys ~op:* resetchannels -@all +ping +info +time \
-+select +script|load +evalsha +eval +hgetall +hset +hdel +del +pexpire +zadd +zcard +zrem +zremrangebyscore";
++select +script|load +evalsha +eval +hgetall +hset +hdel +del +pexpire +zadd +zcard +zrange +zrem +zremrangebyscore";
 
 /// What to say about a Redis of this version, `None` where nothing is known against it.
 pub fn redis_warning(version: &str) -> Option<&'static str> {

@@ -11,9 +11,13 @@ use crate::command::Command;
 
 /// A gateway of its own whose environment names `server`, with the administrator root.
 async fn gate(server: &RedisServer) -> (Bench, TempDir) {
+    gate_at(server.url().as_str()).await
+}
+
+async fn gate_at(redis: &str) -> (Bench, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let mut config = config(&folder);
-    config.environment.redis_url = Some(server.url().to_string());
+    config.environment.redis_url = Some(redis.to_owned());
     let bench = open(config, "mem://").await.unwrap();
     bench.admin().await;
     until(async || matches!(bench.gateway.redis_state(), RedisStatus::InUse { .. })).await;
@@ -56,6 +60,23 @@ async fn a_lock_of_one_gateway_holds_at_the_other_and_a_success_ends_the_count_o
     let reset = Command::AdminResetPassword { name: "root".into(), password: "another fine phrase".into() };
     other.control.execute(reset).await.unwrap();
     assert!(try_login(&other, "another fine phrase", "10.0.0.11").await, "a reset ends the lock for everybody");
+}
+
+#[tokio::test]
+async fn a_user_who_may_do_nothing_else_is_enough_for_the_lock_out() {
+    let server = RedisServer::start().await;
+    let words = domain::settings::REDIS_USER.replace("PASSWORD", "geheim-geheim");
+    assert_eq!(server.cli(&words.split_whitespace().collect::<Vec<_>>()), "OK");
+    let mut url = server.url();
+    url.set_username("fortress").unwrap();
+    url.set_password(Some("geheim-geheim")).unwrap();
+    let [one, other] = [gate_at(url.as_str()).await.0, gate_at(url.as_str()).await.0];
+    for host in 1..=5 {
+        assert!(!try_login(&one, "wrong guess", &format!("10.0.0.{host}")).await);
+    }
+    assert!(!try_login(&other, PASSWORD, "10.0.0.9").await, "Redis let the script count");
+    let denied = server.cli(&["ACL", "LOG"]);
+    assert_eq!(denied.trim(), "", "nothing was refused to it");
 }
 
 #[tokio::test]
