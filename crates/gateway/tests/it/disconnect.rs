@@ -180,8 +180,12 @@ async fn hanging_up_while_the_gateway_writes_closes_the_backends_connection() {
     let mut rig = Rig::with(&[&backend], |plan| plan.parallel = Some(1)).await;
     let long = |path: &str, body: &str| !body.contains("embed") && !path.contains("show") && !path.contains("audio");
     for &(path, body, form) in CALLS.iter().filter(|(path, body, _)| long(path, body)) {
-        // More than all sockets on the way hold; the last events of responses repeat the whole text.
-        let chunks = if path.contains("responses") && form == Stream { 150 } else { 600 };
+        // Twice what all sockets on the way may grow to hold; the last events of responses repeat the whole text.
+        let chunks = match form {
+            Stream if path.contains("responses") => 400,
+            Stream => 2_000,
+            _ => 600,
+        };
         backend.set(|script| script.chunks = chunks);
         let before = backend.inference_requests().len();
         let mut stream = lazy(&rig, &text(&rig, path, body)).await;
