@@ -49,14 +49,12 @@ use self::{
 };
 use crate::{
     breaker::{Breaker, Pass, State},
+    hash,
     snapshot::BackendEntry,
 };
 
 /// Failures to reach a backend that eject it.
 const UNREACHABLE: u32 = 3;
-/// The hash FNV-1a, which is the same in every process.
-const FNV: u64 = 0xcbf2_9ce4_8422_2325;
-const FNV_PRIME: u64 = 0x100_0000_01b3;
 
 /// A configured backend as one view has it. Replaced when its configuration changes; what must outlive that is shared.
 pub(crate) struct Backend {
@@ -163,7 +161,7 @@ impl Backend {
             origin: same_origin.map_or_else(|| Arc::new(Origin::new()), |old| Arc::clone(&old.origin)),
             load: old.map_or_else(Arc::default, |old| Arc::clone(&old.load)),
             fleet: Arc::clone(fleet),
-            hash: entry.id.as_str().bytes().fold(FNV, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME)),
+            hash: hash::fnv(entry.id.as_str().bytes()),
             changes: changes.clone(),
             entry,
         }

@@ -5,6 +5,8 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use crate::hash;
+
 /// Makes request ids.
 pub(crate) struct RequestIds {
     seed: u64,
@@ -21,10 +23,7 @@ impl RequestIds {
     /// The next id: a counter mixed with the process's random seed, by the finalizer of SplitMix64, which is a bijection.
     pub(crate) fn next(&self) -> u64 {
         let count = self.next.fetch_add(1, Ordering::Relaxed);
-        let mut mixed = self.seed ^ count.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        hash::scramble(self.seed ^ count.wrapping_mul(hash::GOLDEN))
     }
 }
 

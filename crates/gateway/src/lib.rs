@@ -10,6 +10,7 @@ mod breaker;
 mod endpoints;
 mod error;
 mod forward;
+mod hash;
 mod headers;
 mod hop;
 mod ids;

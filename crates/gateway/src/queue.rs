@@ -150,15 +150,16 @@ impl Queue {
     fn join(&self, waiter: Waiter, key: &KeyId, max: usize) -> Result<u64, Refused> {
         let mut number = 0;
         let mut refused = false;
-        let lost = self.change(|line| {
+        let (served, lost) = self.change(|line| {
             number = line.push(key, waiter);
+            // Before the look: whoever frees a slot after it must know that somebody waits.
+            self.waiting.store(line.len(), SeqCst);
             // The slot that could not be had a moment ago may be free now, with nobody to tell of it.
             let served = line.serve(self.now());
             let lost = (line.len() > max).then(|| line.longest_loses()).flatten();
             refused = lost.as_ref().is_some_and(|waiter| waiter.number == number);
             (served, lost)
         });
-        let (served, lost) = lost;
         served.send();
         match lost {
             Some(_) if refused => Err(Refused::QueueFull),

@@ -3,7 +3,10 @@
 use domain::balance::Balance;
 
 use super::{Ask, Member};
-use crate::breaker::State;
+use crate::{
+    breaker::{Breaker, State},
+    hash,
+};
 
 /// A member may have so much more than its part, in percent, before affinity looks for another.
 const BOUNDED_LOAD: u64 = 125;
@@ -57,10 +60,7 @@ impl<'m> Ranking<'m> {
             }
             Balance::LeastInFlight => load(member, now),
             Balance::RoundRobin => u64::from(self.holds_back(index)),
-            Balance::Weighted => {
-                u64::from(self.holds_back(index)) << 63
-                    | (exponential(mix(ask.turn, index as u64), weight(member, now)) >> 1)
-            }
+            Balance::Weighted => exponential(mix(ask.turn, index as u64), weight(member, now)),
             Balance::Affinity => {
                 let part = (self.in_flight + 1) * weight(member, now) * BOUNDED_LOAD;
                 let over = u64::from(member.backend.load().in_flight()) * self.weight.max(1) * 100 >= part.max(1)
@@ -92,7 +92,7 @@ fn weight(member: &Member, now: u64) -> u64 {
 }
 
 fn share(member: &Member, now: u64) -> u32 {
-    let of = |breaker: &crate::breaker::Breaker| match breaker.state(now) {
+    let of = |breaker: &Breaker| match breaker.state(now) {
         // Its one request at a time is bound enough.
         State::HalfOpen => 1_000,
         _ => breaker.share(now),
@@ -109,10 +109,7 @@ fn exponential(hash: u64, weight: u64) -> u64 {
     (value * 1e15).min(u64::MAX as f64 / 2.0) as u64
 }
 
-/// The finalizer of SplitMix64 over both: the same on every gateway of a group, so that they agree where a session belongs.
+/// One hash of both: the same on every gateway of a group, so that they agree where a session belongs.
 fn mix(a: u64, b: u64) -> u64 {
-    let mut mixed = a.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ b.rotate_left(32);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
+    hash::scramble(a.wrapping_mul(hash::GOLDEN) ^ b.rotate_left(32))
 }

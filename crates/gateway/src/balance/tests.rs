@@ -283,3 +283,13 @@ fn who_recovers_gets_its_part_of_the_turns_and_no_more() {
     assert!(early < middle && middle < 400, "{middle}");
     assert_eq!(late, 500);
 }
+
+#[test]
+fn who_recovers_has_its_weight_cut_once() {
+    let members = members(&[PLAIN; 2]);
+    eject(&members[0], 0);
+    members[0].model.breaker.revive(0);
+    // A tenth of its weight beside a whole one.
+    let counts = shares(&members, Balance::Weighted, 11_000);
+    assert!((800..1_200).contains(&counts[0]), "{counts:?}");
+}

@@ -14,7 +14,7 @@ use super::{
     json::{self, Kind},
     multipart,
 };
-use crate::error::Error;
+use crate::{error::Error, hash};
 
 /// Longest model text that is quoted back to the client.
 const QUOTED: usize = 200;
@@ -43,8 +43,7 @@ impl Facts {
             Some(session) => session.as_bytes(),
             None => beginning(body.get(self.prompt.clone()).unwrap_or_default()),
         };
-        let bytes = key.as_str().bytes().chain(text.iter().copied());
-        bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+        hash::fnv(key.as_str().bytes().chain(text.iter().copied()))
     }
 }
 

@@ -113,13 +113,13 @@ impl Candidates {
             speaks: true,
             index,
         };
-        self.ask.desperate |= choice.in_flight.desperate;
         self.took(&choice);
         choice
     }
 
     /// A choice that was made for a clone of these: it is not made again.
     pub(crate) fn took(&mut self, choice: &Choice) {
+        self.ask.desperate |= choice.in_flight.desperate;
         self.tried.add(choice.index);
     }
 
