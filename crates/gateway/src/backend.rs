@@ -6,6 +6,7 @@ pub(crate) mod catalogue;
 pub(crate) mod connect;
 mod errand;
 pub(crate) mod fleet;
+mod http1;
 mod load;
 pub(crate) mod look;
 mod model;

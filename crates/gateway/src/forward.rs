@@ -212,8 +212,7 @@ async fn attempt(dispatch: &Dispatch<'_>, choice: &mut Choice, request: &Outgoin
 
 async fn send(settings: &Settings, choice: &Choice, request: &Outgoing<'_>) -> Result<BackendResponse, SendError> {
     let send = || {
-        let (method, headers, body) = (request.method.clone(), request.headers.clone(), request.body.clone());
-        choice.backend.send(settings, method, request.path_and_query, headers, body)
+        choice.backend.send(settings, &request.method, request.path_and_query, &request.headers, request.body.clone())
     };
     match send().await {
         // The backend closed an idle connection while we picked it up: it never saw the request.

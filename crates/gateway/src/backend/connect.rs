@@ -1,23 +1,20 @@
-//! Opens connections of the data plane: resolve, TCP, TLS, HTTP/1.1 handshake. Keeping them is `pool`'s business.
+//! Opens connections of the data plane: resolve, TCP, TLS. What is said over them is `http1`'s business, keeping them
+//! `pool`'s.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use domain::network::Networks;
-use http_body_util::Full;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
-use super::{address::AddressError, reach, tls};
+use super::{
+    address::AddressError,
+    http1::{Connection, Io},
+    reach, tls,
+};
 
-/// A response head above this is refused.
-const MAX_HEAD: usize = 64 * 1024;
-const MAX_BUFFER: usize = 256 * 1024;
 /// Addresses of one name that are tried.
 const MAX_ADDRESSES: usize = 4;
 
@@ -58,12 +55,6 @@ impl From<io::Error> for ConnectError {
 /// Asked only where the address is https.
 pub(super) type TlsSource<'a> = &'a (dyn Fn() -> Result<Arc<ClientConfig>, String> + Sync);
 
-/// One HTTP/1.1 connection. Dropping it closes the socket at once, whatever is under way on it.
-pub(crate) struct Connection {
-    pub(crate) sender: SendRequest<Full<Bytes>>,
-    _task: AbortOnDropHandle<()>,
-}
-
 /// Connects to the origin of `url` within `limit`, where it is in one of `networks`.
 pub(crate) async fn connect(url: &Url, limit: Duration, networks: &Networks) -> Result<Connection, ConnectError> {
     connect_with(url, limit, networks, &tls::trusting_platform).await
@@ -86,12 +77,12 @@ async fn dial(url: &Url, limit: Duration, networks: &Networks, tls: TlsSource<'_
     let stream = reach(&addresses, limit).await?;
     stream.set_nodelay(true)?;
     if url.scheme() != "https" {
-        return handshake(stream).await;
+        return Ok(Connection::new(Io::Plain(stream)));
     }
     let name = ServerName::try_from(bare.to_owned()).map_err(|error| ConnectError::Tls(error.to_string()))?;
     let connector = TlsConnector::from(tls().map_err(ConnectError::Tls)?);
     let stream = connector.connect(name, stream).await.map_err(|error| ConnectError::Tls(error.to_string()))?;
-    handshake(stream).await
+    Ok(Connection::new(Io::Tls(Box::new(stream))))
 }
 
 /// The first of the addresses that answers; the last one's fault if none does. Each gets its share of the time, so that a
@@ -108,23 +99,4 @@ async fn reach(addresses: &[SocketAddr], limit: Duration) -> Result<TcpStream, C
         }
     }
     Err(fault)
-}
-
-async fn handshake<T>(stream: T) -> Result<Connection, ConnectError>
-where
-    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
-{
-    let (sender, connection) = http1::Builder::new()
-        .max_header_size(MAX_HEAD)
-        .max_buf_size(MAX_BUFFER)
-        .handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| ConnectError::Other(error.to_string()))?;
-    let task = tokio::spawn(async move {
-        // Its fault is told to whoever waits for a response; an idle connection that ends is nobody's news.
-        if let Err(error) = connection.await {
-            tracing::trace!(%error, "backend connection ended");
-        }
-    });
-    Ok(Connection { sender, _task: AbortOnDropHandle::new(task) })
 }

@@ -4,15 +4,13 @@ use std::{collections::VecDeque, sync::Mutex, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{connect::Connection, lock};
+use super::{http1::Connection, lock};
 
 /// An idle connection must be dropped before the backend closes it: the servers people run as backends do so after five
 /// seconds (uvicorn, llama.cpp) or never (Ollama).
 const IDLE: Duration = Duration::from_secs(4);
 /// Idle connections kept.
 const MAX_IDLE: usize = 128;
-/// How long a connection whose body just ended may take to be ready again; in practice microseconds.
-const READY: Duration = Duration::from_millis(50);
 
 pub(crate) struct Pool(Mutex<Kept>);
 
@@ -28,32 +26,14 @@ impl Pool {
     }
 
     /// The freshest idle connection that can take a request.
-    pub(crate) async fn take(&self) -> Option<Connection> {
-        let mut patient = true;
-        while let Some(mut connection) = self.pop() {
-            if connection.sender.is_ready() {
-                return Some(connection);
-            }
-            // One that takes longer is still busy with its last request; waiting for several such would add up.
-            if patient {
-                match tokio::time::timeout(READY, connection.sender.ready()).await {
-                    Ok(Ok(())) => return Some(connection),
-                    Ok(Err(_)) => {}
-                    Err(_) => patient = false,
-                }
-            }
-        }
-        None
-    }
-
-    fn pop(&self) -> Option<Connection> {
+    pub(crate) fn take(&self) -> Option<Connection> {
         let mut kept = lock(&self.0);
-        while let Some((since, connection)) = kept.idle.pop_back() {
+        while let Some((since, mut connection)) = kept.idle.pop_back() {
             if since.elapsed() >= IDLE {
                 kept.idle.clear();
                 return None;
             }
-            if !connection.sender.is_closed() {
+            if connection.is_quiet() {
                 return Some(connection);
             }
         }
@@ -63,7 +43,7 @@ impl Pool {
     /// Takes back a connection whose response body has ended.
     pub(crate) fn put(&self, connection: Connection) {
         let mut kept = lock(&self.0);
-        if kept.open && kept.idle.len() < MAX_IDLE && !connection.sender.is_closed() {
+        if kept.open && kept.idle.len() < MAX_IDLE {
             kept.idle.push_back((Instant::now(), connection));
         }
     }
@@ -71,7 +51,7 @@ impl Pool {
     /// Drops what has been idle too long.
     pub(crate) fn sweep(&self, now: Instant) {
         let fresh = |since: &Instant| now.saturating_duration_since(*since) < IDLE;
-        lock(&self.0).idle.retain(|(since, connection)| fresh(since) && !connection.sender.is_closed());
+        lock(&self.0).idle.retain_mut(|(since, connection)| fresh(since) && connection.is_quiet());
     }
 
     /// Drops everything: where one connection was stale, its older neighbours are too.

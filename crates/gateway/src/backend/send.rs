@@ -4,20 +4,20 @@
 use std::{
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use http_body_util::BodyExt;
 use url::{Position, Url};
 
 use super::{
     Backend, Origin,
-    connect::{self, ConnectError, Connection},
+    connect::{self, ConnectError},
+    http1::{self, Broken, Connection, GiveBack, Lost, ResponseBody},
 };
 use crate::snapshot::{BackendToken, Settings};
 
@@ -79,36 +79,15 @@ impl Target {
 
     fn request(
         &self,
-        method: Method,
+        method: &Method,
         path_and_query: &str,
-        mut headers: HeaderMap,
+        headers: &HeaderMap,
         body: Bytes,
-    ) -> Result<Request<Full<Bytes>>, SendError> {
-        let uri = if self.prefix.is_empty() {
-            Uri::try_from(path_and_query)
-        } else {
-            Uri::try_from(format!("{}{path_and_query}", self.prefix))
-        };
-        let uri = uri.map_err(|error| SendError::Malformed(error.to_string()))?;
-        // The framing is this connection's own, whatever the client's was.
-        for name in [
-            header::CONTENT_LENGTH,
-            header::TRANSFER_ENCODING,
-            header::CONNECTION,
-            header::UPGRADE,
-            header::AUTHORIZATION,
-        ] {
-            headers.remove(name);
-        }
-        headers.insert(header::HOST, self.host.clone());
-        if let Some(authorization) = &self.authorization {
-            headers.insert(header::AUTHORIZATION, authorization.clone());
-        }
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = method;
-        *request.uri_mut() = uri;
-        *request.headers_mut() = headers;
-        Ok(request)
+    ) -> Result<http1::Request, SendError> {
+        let authorization = self.authorization.as_ref().map(|value| (header::AUTHORIZATION, value));
+        let own = std::iter::once((header::HOST, &self.host)).chain(authorization);
+        http1::request(method, [&self.prefix, path_and_query], own, headers, body)
+            .ok_or_else(|| SendError::Malformed("the address has characters that no request may have".into()))
     }
 }
 
@@ -119,71 +98,59 @@ impl Backend {
     pub(crate) async fn send(
         &self,
         settings: &Settings,
-        method: Method,
+        method: &Method,
         path_and_query: &str,
-        headers: HeaderMap,
+        headers: &HeaderMap,
         body: Bytes,
     ) -> Result<BackendResponse, SendError> {
-        let mut request = self.target.request(method, path_and_query, headers, body)?;
+        let request = self.target.request(method, path_and_query, headers, body)?;
         loop {
-            let (mut connection, reused) = match self.origin.pool.take().await {
+            let (mut connection, reused) = match self.origin.pool.take() {
                 Some(connection) => (connection, true),
                 None => (
                     connect::connect(&self.target.url, settings.connect_timeout, &settings.backend_networks).await?,
                     false,
                 ),
             };
-            let sent = connection.sender.try_send_request(request);
-            let Ok(answer) = tokio::time::timeout(settings.first_byte_timeout, sent).await else {
+            let exchange = connection.exchange(request.clone());
+            let Ok(answer) = tokio::time::timeout(settings.first_byte_timeout, exchange).await else {
                 return Err(SendError::FirstByteTimeout);
             };
-            match answer {
-                Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                    return Err(SendError::Malformed("it switches protocols unasked".into()));
-                }
-                Ok(response) => {
-                    let (head, body) = response.into_parts();
-                    let body = BackendBody::new(body, connection, Arc::clone(&self.origin));
-                    return Ok(BackendResponse { status: head.status, headers: head.headers, body });
-                }
-                Err(mut error) => {
-                    if reused {
-                        self.origin.pool.clear();
-                    }
-                    match error.take_message() {
-                        // Not a byte of it was written, so this is no second try.
-                        Some(unsent) if reused => request = unsent,
-                        _ => return Err(classify(error.into_error(), reused)),
-                    }
-                }
+            let lost = match answer {
+                Ok(response) => return Ok(BackendResponse::new(response, connection, Arc::clone(&self.origin))),
+                Err(lost) => lost,
+            };
+            if reused {
+                self.origin.pool.clear();
+            }
+            match lost {
+                // This is no second try.
+                Lost::Unsent if reused => {}
+                Lost::Unsent | Lost::Closed => return Err(SendError::ClosedBeforeResponse { reused }),
+                Lost::Malformed(fault) => return Err(SendError::Malformed(fault)),
             }
         }
     }
 }
 
-fn classify(error: hyper::Error, reused: bool) -> SendError {
-    if error.is_parse() || error.is_parse_too_large() {
-        return SendError::Malformed(error.to_string());
+impl BackendResponse {
+    fn new(mut response: http1::Response, connection: Connection, origin: Arc<Origin>) -> Self {
+        let body = ResponseBody::new(connection, &mut response, origin);
+        Self { status: response.status, headers: response.headers, body: BackendBody(body) }
     }
-    SendError::ClosedBeforeResponse { reused }
+}
+
+/// Connections whose bodies have ended go back to the pool.
+impl GiveBack for Arc<Origin> {
+    fn give_back(&self, connection: Connection) {
+        self.pool.put(connection);
+    }
 }
 
 /// A response body on its connection.
-pub(crate) struct BackendBody {
-    inner: Incoming,
-    connection: Option<Connection>,
-    origin: Arc<Origin>,
-}
+pub(crate) struct BackendBody(ResponseBody<Arc<Origin>>);
 
 impl BackendBody {
-    fn new(inner: Incoming, connection: Connection, origin: Arc<Origin>) -> Self {
-        let mut body = Self { inner, connection: Some(connection), origin };
-        if body.inner.is_end_stream() {
-            body.release();
-        }
-        body
-    }
-
     /// Nobody wants the rest. Where it comes soon the connection can go on; otherwise it closes.
     pub(crate) fn put_by(mut self) {
         let read_away = async move {
@@ -195,34 +162,21 @@ impl BackendBody {
         };
         tokio::spawn(async move { _ = tokio::time::timeout(PUT_BY_PATIENCE, read_away).await });
     }
-
-    fn release(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            self.origin.pool.put(connection);
-        }
-    }
 }
 
 impl Body for BackendBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Broken;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
-        match &frame {
-            Some(Err(_)) => self.connection = None,
-            // A body of known length is often not polled again after its last frame.
-            Some(Ok(_)) if !self.inner.is_end_stream() => {}
-            _ => self.release(),
-        }
-        Poll::Ready(frame)
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        Pin::new(&mut self.0).poll_frame(cx)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.0.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        self.0.size_hint()
     }
 }

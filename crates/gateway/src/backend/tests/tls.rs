@@ -3,7 +3,9 @@
 
 use std::net::SocketAddr;
 
+use bytes::Bytes;
 use domain::{backend::ProbeResult, network::Networks};
+use http::{HeaderMap, Method};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
 use rustls::{
@@ -17,7 +19,10 @@ use url::Url;
 
 use super::*;
 use crate::{
-    backend::connect::{ConnectError, connect, connect_with},
+    backend::{
+        connect::{ConnectError, connect, connect_with},
+        http1::{self, ResponseBody},
+    },
     probe::probe,
 };
 
@@ -81,10 +86,11 @@ async fn a_trusted_backend_is_spoken_to() {
     let address = server().await;
     let mut connection =
         connect_with(&url("localhost", address), LIMIT, &Networks::default(), &trusting).await.unwrap();
-    let mut request = http::Request::new(Full::default());
-    request.headers_mut().insert("host", "localhost".parse().unwrap());
-    let response = connection.sender.send_request(request).await.unwrap();
-    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "hello");
+    let host = (http::header::HOST, &"localhost".parse().unwrap());
+    let request = http1::request(&Method::GET, ["", "/"], [host], &HeaderMap::new(), Bytes::new()).unwrap();
+    let mut response = connection.exchange(request).await.unwrap();
+    let body = ResponseBody::new(connection, &mut response, http1::tests::Kept::default()).collect().await.unwrap();
+    assert_eq!(body.to_bytes(), "hello");
 }
 
 #[tokio::test]
