@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use store::{Store, StoreError};
 use tokio::{
     sync::mpsc,
-    time::{Instant, MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval, sleep},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +19,8 @@ const SEGMENT: usize = 1_000;
 /// Records kept while the store cannot be written; beyond it the oldest are given up.
 const KEPT: usize = 100_000;
 const EVERY: Duration = Duration::from_secs(1);
+/// Between looks into the channel. Being woken for each record would cost more than all the rest of its accounting.
+const REST: Duration = Duration::from_millis(50);
 /// Between additions to the roll-ups.
 const ROLL_UP_EVERY: Duration = Duration::from_secs(15);
 const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
@@ -51,15 +53,25 @@ pub(super) async fn run(
     let mut writing: Option<Write> = None;
     let mut open = true;
     let mut stopping = false;
+    let mut resting = false;
+    let rest = sleep(Duration::ZERO);
+    tokio::pin!(rest);
     loop {
         tokio::select! {
             () = stop.cancelled(), if !stopping => {
                 stopping = true;
                 // The gateway lives on in many hands: its end of the channel does not close by itself.
                 records.close();
+                rest.as_mut().reset(Instant::now());
             }
-            count = records.recv_many(&mut incoming, SEGMENT), if open => {
+            () = &mut rest, if open && resting => resting = false,
+            count = records.recv_many(&mut incoming, SEGMENT), if open && !resting => {
                 open = count > 0;
+                // A full hand says that there is more.
+                if count < SEGMENT {
+                    resting = !stopping;
+                    rest.as_mut().reset(Instant::now() + REST);
+                }
                 usage.absorb(&incoming, Now::read().wall);
                 tell(&incoming);
                 pending.records.extend(incoming.drain(..));
