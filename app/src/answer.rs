@@ -97,3 +97,18 @@ pub fn typed_in<S: ServerFn>(own: &[(&str, &str)], field: &str, default: &str) -
     let refused = to::<S>(own).filter(|answer| answer.outcome.is_err());
     refused.and_then(|mut answer| answer.typed.remove(field)).unwrap_or_else(|| default.to_owned())
 }
+
+/// What comes back of a form that `S` refused, or that was sent to `T`, which only looks: then whatever that found.
+fn sent<S: ServerFn, T: ServerFn>() -> Option<Answer> {
+    to::<T>(&[]).or_else(|| to::<S>(&[]).filter(|answer| answer.outcome.is_err()))
+}
+
+/// What such a form held in `field`, with `default` on every other page.
+pub fn typed_or_tried<S: ServerFn, T: ServerFn>(field: &str, default: &str) -> String {
+    sent::<S, T>().and_then(|mut answer| answer.typed.remove(field)).unwrap_or_else(|| default.to_owned())
+}
+
+/// Whether such a form's checkbox was ticked, with `default` on every other page: one that is not ticked is not sent.
+pub fn ticked_or_tried<S: ServerFn, T: ServerFn>(field: &str, default: bool) -> bool {
+    sent::<S, T>().map_or(default, |answer| answer.typed.contains_key(field))
+}

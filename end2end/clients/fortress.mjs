@@ -140,6 +140,13 @@ export class Fortress {
     return done.stdout;
   }
 
+  /** The same with a text on its standard input. */
+  async pipe(text, ...args) {
+    const done = promisify(execFile)(this.binary, args, { env: this.environment, cwd: this.folder });
+    done.child.stdin.end(text);
+    return (await done).stdout;
+  }
+
   /** A new key of a user. */
   createKey = async (user, name) => (await this.run("key", "create", "--user", user, "--name", name)).trim();
 

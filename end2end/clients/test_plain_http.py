@@ -76,3 +76,17 @@ def test_curl_sends_a_body_that_waits_for_100_continue(fortress, marker, fake):
     )
     assert json.loads(done.stdout)["done"]
     assert len(fake.wait_for(marker)["body"]) == len(data)
+
+
+def test_a_body_in_zstd_reaches_the_backend_plain(fortress, fake, headers, marker):
+    body = json.dumps({"model": "llama3.2", "input": marker}).encode()
+    # One frame with one raw block: as Codex sends them, but that Python 3.11 cannot compress.
+    block = (len(body) << 3 | 1).to_bytes(3, "little") + body
+    frame = b"\x28\xb5\x2f\xfd\x00\x58" + block
+    headers = {**headers, "Content-Encoding": "zstd", "Content-Type": "application/json"}
+    assert requests.post(f"{fortress.url}/v1/responses", headers=headers, data=frame).json()["status"] == "completed"
+    seen = fake.wait_for(marker)
+    assert seen["body"].encode() == body
+    assert (seen["headers"].get("content-encoding"), seen["headers"]["content-length"]) == (None, str(len(body)))
+    refused = requests.post(f"{fortress.url}/v1/responses", headers={**headers, "Content-Encoding": "gzip"}, data=frame)
+    assert (refused.status_code, refused.headers["accept-encoding"]) == (415, "zstd")

@@ -1,4 +1,4 @@
-// Pages of strangers in a browser that is signed in: from another port of this machine, whose requests carry the session
+// T17. Pages of strangers in a browser that is signed in: from another port of this machine, whose requests carry the session
 // cookie, and from another host name.
 
 import { type Browser, type Page } from "@playwright/test";

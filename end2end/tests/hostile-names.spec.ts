@@ -1,4 +1,4 @@
-// Names that would run as script if any page took them for markup: models and errors come from backends, the others were
+// T18: names that would run as script if any page took them for markup: models and errors come from backends, the others were
 // typed. Every page is opened by its address and by a link; nothing runs, and the names are read as they are.
 
 import { ADMIN, NOBODY, expect, test } from "../fixtures.ts";
@@ -16,7 +16,10 @@ const TYPED = [MARKUP, SCRIPT, ATTRIBUTE, ADDRESS];
 const TURNED = "gpt\u202Eelgoog:latest";
 const ENDLESS = "x".repeat(10 * 1024);
 
-test.use({ storageState: NOBODY });
+// The browser that a session is listed with.
+const AGENT = `${MARKUP} ${SCRIPT}`;
+
+test.use({ storageState: NOBODY, userAgent: AGENT });
 
 test("no name runs as script on any page", async ({ page, context, start, startFake, problems }) => {
   test.slow();
@@ -34,6 +37,7 @@ test("no name runs as script on any page", async ({ page, context, start, startF
   await login.signIn(MARKUP, ADMIN.password);
   const app = new App(page);
   await expect(page.getByText(`Signed in as ${MARKUP}`)).toBeVisible();
+  for (const name of TYPED.slice(1)) await fortress.pipe(`${ADMIN.password}\n`, "admin", "create", name, "--password-stdin");
 
   // Typed into the pages' own forms.
   await app.go("Backends");
@@ -68,7 +72,7 @@ test("no name runs as script on any page", async ({ page, context, start, startF
     for (const link of links) expect(link, what).toMatch(/^(\/|#|https?:)/);
     await expect(page.locator("img, [onfocus], script:not([nonce]):not([src])"), `${what}: no element came out of a name`).toHaveCount(0);
   };
-  for (const path of ["/admin", "/admin/backends", "/admin/users", ...userPages, "/admin/settings", "/admin/help", "/admin/setup", `/admin/${encodeURIComponent(MARKUP)}`]) {
+  for (const path of ["/admin", "/admin/backends", "/admin/users", ...userPages, "/admin/administrators", "/admin/network", "/admin/audit", "/admin/account", "/admin/confirm", "/admin/settings", "/admin/help", "/admin/login/code", "/admin/setup", `/admin/${encodeURIComponent(MARKUP)}`]) {
     problems.allow(/status of 404/);
     const answer = await page.goto(fortress.url + path);
     const html = await answer!.text();
@@ -77,7 +81,7 @@ test("no name runs as script on any page", async ({ page, context, start, startF
   }
   await app.open("/admin", fortress.url);
   await app.mark();
-  for (const name of ["Backends", "Users", "Settings", "Help & Credits", "Dashboard"]) {
+  for (const name of ["Backends", "Users", "Administrators", "Network", "Audit", "Settings", "Your account", "Help & Credits", "Dashboard"]) {
     await app.go(name);
     await look(`${name}, by its link`);
   }
@@ -92,6 +96,13 @@ test("no name runs as script on any page", async ({ page, context, start, startF
   await expect(shown).not.toContainText("\u202E");
   await app.go("Users");
   for (const name of TYPED) await expect(users.row(name)).toBeVisible();
+  await app.go("Administrators");
+  for (const name of TYPED) await expect(page.getByRole("listitem", { name, exact: true })).toBeVisible();
+  await app.go("Audit");
+  for (const name of TYPED) await expect(page.getByRole("main")).toContainText(name);
+  await app.go("Your account");
+  await expect(page.getByTitle(AGENT, { exact: true }), "the whole name of the browser").toBeVisible();
+  await expect(page.getByTitle(AGENT, { exact: true })).toContainText(MARKUP);
 });
 
 test("a fault that a plain form brings back is text", async ({ browser, start, problems }) => {

@@ -5,11 +5,13 @@ import { alive, App } from "../pages/app.ts";
 import { LoginPage } from "../pages/login.ts";
 import { UsersPage } from "../pages/users.ts";
 
-const PAGES = ["Dashboard", "Backends", "Users", "Network", "Settings", "Help & Credits"];
+const PAGES = ["Dashboard", "Backends", "Users", "Administrators", "Network", "Audit", "Settings", "Your account", "Help & Credits"];
 
 test("every page is reached by its link, with title and focus, in the same document", async ({ page }) => {
   const app = new App(page);
   await app.open();
+  const links = page.getByRole("navigation", { name: "Pages" }).getByRole("link");
+  expect(await links.allTextContents(), "none is left out").toEqual(PAGES);
   await app.mark();
   for (const name of [...PAGES.slice(1), PAGES[0]]) {
     await app.go(name);

@@ -2,21 +2,26 @@
 //! nor a bounded end: an open stream would hold the process for ever.
 
 mod connection;
+pub mod ending;
+pub mod files;
 mod opening;
 pub mod places;
+mod progress;
 mod secured;
 mod stall;
 #[cfg(test)]
 mod tests;
+mod wait;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use futures_util::FutureExt;
 use hyper::server::conn::http1;
-use hyper_util::rt::TokioTimer;
-use tokio::net::{TcpListener, TcpSocket};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio_util::task::TaskTracker;
 
 use crate::edge::Edge;
+use ending::Ending;
 use secured::Fronts;
 
 /// Connections that may wait to be accepted.
@@ -32,8 +37,10 @@ const BACKOFF: Duration = Duration::from_millis(50);
 /// How long a caller may keep a connection waiting.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// From the connection, or the previous answer, to the end of a request's head.
+    /// From the connection, or a head's first byte, to the end of a request's head.
     pub head: Duration,
+    /// From an answer to the first byte of the next request.
+    pub idle: Duration,
     /// From the connection to the end of the TLS handshake.
     pub handshake: Duration,
     /// While nothing is taken of an answer that is waiting.
@@ -42,8 +49,36 @@ pub struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { head: Duration::from_secs(10), handshake: Duration::from_secs(10), write: Duration::from_secs(120) }
+        Self {
+            head: Duration::from_secs(10),
+            // Longer than the pools of usual clients and proxies keep theirs (nginx 60 s), so that it is them who close.
+            idle: Duration::from_secs(75),
+            handshake: Duration::from_secs(10),
+            write: Duration::from_secs(120),
+        }
     }
+}
+
+/// What the connections of a listener share, beside their front.
+pub struct Host {
+    http: http1::Builder,
+    ending: Ending,
+    patience: Patience,
+}
+
+impl Host {
+    pub fn new(ending: Ending, patience: Patience) -> Self {
+        let mut http = http1::Builder::new();
+        http.header_read_timeout(None).max_headers(MAX_HEADERS).max_buf_size(BUFFER).half_close(false).keep_alive(true);
+        Self { http, ending, patience }
+    }
+}
+
+/// A port, and whose it is.
+pub struct Listener {
+    pub socket: TcpListener,
+    /// It stays open when this process has gone: whoever waits there is for the next one to accept.
+    pub handed_over: bool,
 }
 
 /// Binds the one port. The error says what to do.
@@ -80,65 +115,82 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Accepts connections until `stop` and serves each on a task of `connections`; `stop` also asks them to end after the
-/// request they are at.
-pub async fn run(
-    listener: TcpListener,
-    edge: Arc<Edge>,
-    connections: TaskTracker,
-    stop: CancellationToken,
-    patience: Patience,
-) {
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(patience.head)
-        .max_headers(MAX_HEADERS)
-        .max_buf_size(BUFFER)
-        .half_close(false)
-        .keep_alive(true);
-    let fronts = Arc::new(Fronts::of(&edge));
+/// Accepts connections until the end begins and serves each on a task of `connections`.
+pub async fn run(listener: Listener, edge: Arc<Edge>, connections: TaskTracker, ending: Ending, patience: Patience) {
+    let mut watch = ending.watch();
+    let reception = Reception {
+        fronts: Arc::new(Fronts::of(&edge)),
+        host: Arc::new(Host::new(ending.clone(), patience)),
+        edge,
+        connections,
+    };
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = stop.cancelled() => return,
+            accepted = listener.socket.accept() => accepted,
+            () = ending.until_begun(&mut watch) => break,
         };
+        if !reception.receive(accepted) {
+            tokio::time::sleep(BACKOFF).await;
+        }
+    }
+    // Whoever was let in by the system, but not by us yet, would be reset when the port closes.
+    while !listener.handed_over
+        && let Some(accepted) = listener.socket.accept().now_or_never()
+        && reception.receive(accepted)
+    {}
+}
+
+/// What becomes of connections that were accepted.
+struct Reception {
+    host: Arc<Host>,
+    edge: Arc<Edge>,
+    fronts: Arc<Fronts>,
+    connections: TaskTracker,
+}
+
+impl Reception {
+    /// False if there is nothing to be had for a while.
+    fn receive(&self, accepted: io::Result<(TcpStream, SocketAddr)>) -> bool {
         match accepted {
-            Ok((stream, peer)) => {
-                let place = match edge.places.take(peer.ip(), edge.proxies.trusts(peer.ip())) {
-                    Ok(place) => place,
-                    Err(full) => {
-                        tracing::debug!(%peer, ?full, "a connection too many");
-                        secured::turn_away(&stream);
-                        continue;
-                    }
-                };
-                if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%error, "cannot switch off Nagle's algorithm");
-                }
-                let (http, stop) = (http.clone(), stop.clone());
-                match edge.tls.acceptor() {
-                    None => {
-                        let edge = Arc::clone(&edge);
-                        connections.spawn(async move {
-                            connection::serve(http, stream, peer, edge, stop, patience.write).await;
-                            drop(place);
-                        });
-                    }
-                    Some(acceptor) => {
-                        let fronts = Arc::clone(&fronts);
-                        connections.spawn(async move {
-                            secured::serve(http, stream, peer, acceptor, fronts, stop, patience).await;
-                            drop(place);
-                        });
-                    }
-                }
-            }
+            Ok((stream, peer)) => self.welcome(stream, peer),
             // The caller hung up while waiting; the next one is no worse for it.
             Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) => {
             }
             Err(error) => {
                 tracing::error!(%error, "cannot accept connections; is the limit of open files (ulimit -n) too low?");
-                tokio::time::sleep(BACKOFF).await;
+                return false;
+            }
+        }
+        true
+    }
+
+    fn welcome(&self, stream: TcpStream, peer: SocketAddr) {
+        let Self { host, edge, fronts, connections } = self;
+        let place = match edge.places.take(peer.ip(), edge.proxies.trusts(peer.ip())) {
+            Ok(place) => place,
+            Err(full) => {
+                tracing::debug!(%peer, ?full, "a connection too many");
+                return secured::turn_away(&stream);
+            }
+        };
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "cannot switch off Nagle's algorithm");
+        }
+        let host = Arc::clone(host);
+        match edge.tls.acceptor() {
+            None => {
+                let edge = Arc::clone(edge);
+                connections.spawn(async move {
+                    connection::serve(host, stream, peer, edge).await;
+                    drop(place);
+                });
+            }
+            Some(acceptor) => {
+                let fronts = Arc::clone(fronts);
+                connections.spawn(async move {
+                    secured::serve(host, stream, peer, acceptor, fronts).await;
+                    drop(place);
+                });
             }
         }
     }

@@ -5,7 +5,7 @@
 mod bridge;
 
 use axum::{Router, extract::Request as AdminRequest, response::IntoResponse, routing::get};
-use control::{Client, Control};
+use control::{Client, Control, MetricsToken};
 use gateway::Body;
 use http::{Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
@@ -19,7 +19,9 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::{
+    accept::places::Places,
     assets, audit_export, live,
+    metrics::{Scrape, scrape},
     middleware::{self, guard::Guard},
     reply,
 };
@@ -52,6 +54,13 @@ impl AdminPlane {
         let export = Router::new().route("/admin/audit/export", get(audit_export::export)).with_state(control.clone());
         let live = Router::new().route("/admin/live", get(live::live)).with_state(live::Live { control, stopping });
         Ok(Self { runtime, router: middleware::around(live.merge(export).merge(pages), guard) })
+    }
+
+    /// The same with the metrics, for whoever has `token` or a session.
+    pub fn with_metrics(self, control: Control, token: Option<MetricsToken>, places: Places) -> Self {
+        let scraped = Scrape { guard: Guard::new(control.clone()), control, token, places };
+        let metrics = Router::new().route("/metrics", get(scrape)).with_state(scraped);
+        Self { router: self.router.merge(middleware::around_unguarded(metrics)), ..self }
     }
 
     /// Answers one request. What was begun is finished even if the caller goes away: half an admin action is worse than

@@ -3,6 +3,7 @@
 
 mod files;
 mod open;
+mod ports;
 mod restore;
 mod runtimes;
 
@@ -10,11 +11,15 @@ use std::{sync::Arc, time::Duration};
 
 use control::Control;
 use gateway::Gateway;
-use tokio::{net::TcpListener, runtime::Handle, sync::mpsc, task::JoinSet};
+use tokio::{runtime::Handle, sync::mpsc, task::JoinSet};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    accept::{self, places::Places},
+    accept::{
+        self, Listener,
+        ending::Ending,
+        places::{Limits, Places},
+    },
     admin_plane::AdminPlane,
     config::Config,
     edge::{Edge, Planes, Readiness, Transport},
@@ -23,39 +28,44 @@ use crate::{
     proxies::TrustedProxies,
     shutdown::Signals,
     supervisor::Supervisor,
-    tasks::control_socket::ControlSocket,
+    systemd::{self, Handed},
+    tasks::{control_socket::ControlSocket, memory},
     tls::TlsDoor,
 };
 pub use files::check_data_dir;
 use files::{DataDirLock, make_data_dir};
 use open::open;
 pub use open::{StartError, offline};
+use ports::Ports;
 pub use restore::{Stopped, offline_backup};
 
 /// Usage records that may wait for the writer.
 const USAGE_CAPACITY: usize = 65_536;
+/// How long a start waits for backends to say what they have.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
 /// How long connections may take to end once their streams were cancelled.
-const CANCEL_PATIENCE: Duration = Duration::from_secs(2);
+const CANCEL_PATIENCE: Duration = Duration::from_secs(1);
+/// How long they may take once they were dropped.
+const CUT_PATIENCE: Duration = Duration::from_millis(500);
 /// How long tasks may take to end, and the store to close.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Runs the server until a signal. Returns once everything is closed.
-pub fn serve(config: Config) -> Result<(), StartError> {
+/// Runs the server until a signal, on the ports that were handed over where there are any. Returns once everything is
+/// closed.
+pub fn serve(config: Config, handed: Handed) -> Result<(), StartError> {
     logging::start(&config.log);
+    let files = accept::files::raise_limit();
     let admin = runtimes::admin().map_err(StartError::other)?;
     let data = runtimes::data().map_err(StartError::other)?;
     let result = data.block_on(async {
         let mut signals = Signals::install().map_err(StartError::other)?;
         let application = tokio::select! {
-            application = Application::build(config, admin.handle().clone()) => application?,
+            application = Application::build(config, handed, files, admin.handle().clone()) => application?,
             () = signals.next() => return Ok(()),
         };
         application.announce()?;
-        let stopped = async move {
-            signals.next().await;
-            signals.exit_on_next();
-        };
-        application.run_until(stopped).await
+        systemd::ready();
+        application.run_until(signals).await
     });
     // Whatever still hangs on a connection or a lookup is not waited for a second time.
     data.shutdown_background();
@@ -66,7 +76,7 @@ pub fn serve(config: Config) -> Result<(), StartError> {
 /// Everything, ready to run.
 pub struct Application {
     /// Each with the front it shows.
-    listeners: Vec<(TcpListener, Arc<Edge>)>,
+    listeners: Vec<(Listener, Arc<Edge>)>,
     addresses: Addresses,
     readiness: Readiness,
     gateway: Gateway,
@@ -82,24 +92,16 @@ pub struct Application {
 }
 
 impl Application {
-    /// Binds the port, takes the data folder, opens the store, loads everything, starts the background tasks. Database and hashing run on
-    /// `admin`.
-    pub async fn build(config: Config, admin: Handle) -> Result<Self, StartError> {
-        let listener = accept::bind(config.listen).map_err(StartError::Other)?;
-        let admin_listener = config.admin_listen.map(accept::bind_admin).transpose().map_err(StartError::Other)?;
-        let addresses = Addresses {
-            api: listener.local_addr().map_err(StartError::other)?,
-            admin: admin_listener.as_ref().map(TcpListener::local_addr).transpose().map_err(StartError::other)?,
-            tls: false,
-        };
+    /// Binds the port, takes the data folder, opens the store, loads everything, starts the background tasks. Database and
+    /// hashing run on `admin`; `files` is how many may be open.
+    pub async fn build(config: Config, handed: Handed, files: u64, admin: Handle) -> Result<Self, StartError> {
+        let ports = Ports::open(&config, handed)?;
+        let addresses = ports.addresses()?;
         make_data_dir(&config.data_dir)?;
         let data_dir = DataDirLock::take(&config.data_dir)?;
         let (gateway, records) = Gateway::new(USAGE_CAPACITY);
         let opened = {
-            let (parts, gateway) = (
-                open::Parts::of(&config).listening([addresses.api].into_iter().chain(addresses.admin)),
-                gateway.clone(),
-            );
+            let (parts, gateway) = (open::Parts::of(&config).listening(ports.all()?), gateway.clone());
             admin.spawn(open(parts, gateway)).await.map_err(StartError::other)??
         };
         let (control, read_only) = (opened.control, opened.read_only);
@@ -112,18 +114,20 @@ impl Application {
             });
         }
         let stopping = CancellationToken::new();
+        let places = Places::new(limits(&config, files));
+        let pages = AdminPlane::new(admin.clone(), control.clone(), stopping.clone()).map_err(StartError::other)?;
         let edge = Edge {
             gateway: gateway.clone(),
-            admin: AdminPlane::new(admin.clone(), control.clone(), stopping.clone()).map_err(StartError::other)?,
+            admin: pages.with_metrics(control.clone(), config.metrics_token, places.clone()),
             control: control.clone(),
             proxies: TrustedProxies::new(config.trusted_proxies.clone()),
             readiness: Readiness::default(),
             tls: TlsDoor::new(control.clone()).map_err(StartError::other)?,
-            places: Places::new(config.connections),
-            planes: if admin_listener.is_some() { Planes::Api } else { Planes::Both },
+            places,
+            planes: if addresses.admin.is_some() { Planes::Api } else { Planes::Both },
             transport: Transport::Plain,
         };
-        if admin_listener.is_some() {
+        if addresses.admin.is_some() {
             control.api_listens_on(addresses.api.port());
         }
         let (supervisor, ended) = Supervisor::new(admin.clone());
@@ -146,12 +150,21 @@ impl Application {
             let control = control.clone();
             supervisor.spawn("TLS files", |stop| files.watch(control, stop));
         }
+        if let Some(limit) = config.max_memory_mb {
+            memory::resident()
+                .map_err(|error| StartError::Other(format!("MAX_MEMORY_MB cannot be held here: {error}: remove it")))?;
+            let gateway = gateway.clone();
+            supervisor.spawn("memory", move |stop| memory::watch(gateway, limit, stop));
+        }
         let addresses = Addresses { tls: control.tls_key().is_some(), ..addresses };
+        // Whoever waits at the port already should not hear that nobody has its model.
+        let _ = tokio::time::timeout(FIRST_LOOK, gateway.refresh(None)).await;
         edge.readiness.set(true);
         let readiness = edge.readiness.clone();
-        let admin_edge = Edge { planes: Planes::Admin, ..edge.clone() };
-        let mut listeners = vec![(listener, Arc::new(edge))];
-        listeners.extend(admin_listener.map(|listener| (listener, Arc::new(admin_edge))));
+        let admin_edge = Arc::new(Edge { planes: Planes::Admin, ..edge.clone() });
+        let edge = Arc::new(edge);
+        let api = ports.api.into_iter().map(|port| (port, Arc::clone(&edge)));
+        let listeners = api.chain(ports.admin.into_iter().map(|port| (port, Arc::clone(&admin_edge)))).collect();
         Ok(Self {
             listeners,
             addresses,
@@ -175,31 +188,43 @@ impl Application {
             .map_err(|error| StartError::Other(format!("cannot write to standard output: {error}")))
     }
 
-    /// Serves until `shutdown` is ready or an essential task ends, then stops in order.
-    pub async fn run_until(mut self, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
-        let connections = TaskTracker::new();
+    /// Serves until the first signal or the end of an essential task, then stops in order; the second signal ends the
+    /// patience with what runs.
+    async fn run_until(mut self, mut signals: Signals) -> Result<(), StartError> {
+        let (connections, ending) = (TaskTracker::new(), Ending::default());
         let mut accepting = JoinSet::new();
         for (listener, edge) in std::mem::take(&mut self.listeners) {
-            let (connections, stop) = (connections.clone(), self.stopping.clone());
-            accepting.spawn(accept::run(listener, edge, connections, stop, accept::Patience::default()));
+            let (connections, ending) = (connections.clone(), ending.clone());
+            accepting.spawn(accept::run(listener, edge, connections, ending, accept::Patience::default()));
         }
         let failed = tokio::select! {
-            () = shutdown => None,
+            () = signals.next() => None,
             Some(name) = self.ended.recv() => Some(name),
         };
         tracing::info!(in_flight = self.gateway.in_flight(), "stopping");
+        systemd::stopping();
 
-        // 1. No new work: not ready, no new connections, event streams end, kept-alive connections close.
+        // 1. No new work: not ready, no new connections, event streams end, idle connections close.
         self.readiness.set(false);
         self.stopping.cancel();
+        ending.begin();
         while accepting.join_next().await.is_some() {}
 
         // 2. Running requests may end by themselves; what does not is ended with an error its client understands.
         connections.close();
-        if tokio::time::timeout(self.drain, connections.wait()).await.is_err() {
-            tracing::warn!(in_flight = self.gateway.in_flight(), "the time to drain is over: ending what still runs");
+        let drained = tokio::select! {
+            drained = tokio::time::timeout(self.drain, connections.wait()) => drained.is_ok(),
+            () = signals.next() => false,
+        };
+        signals.exit_on_next();
+        if !drained {
+            tracing::warn!(in_flight = self.gateway.in_flight(), "not waiting any longer: ending what still runs");
             self.gateway.cancel_all();
-            let _ = tokio::time::timeout(CANCEL_PATIENCE, connections.wait()).await;
+            if tokio::time::timeout(CANCEL_PATIENCE, connections.wait()).await.is_err() {
+                // Whoever takes nothing cannot be told. What these hold is accounted for when they are dropped.
+                ending.cut();
+                let _ = tokio::time::timeout(CUT_PATIENCE, connections.wait()).await;
+            }
         }
 
         // 3. Tasks: the command line is answered, the last usage written.
@@ -223,6 +248,20 @@ impl Application {
             }
         }
     }
+}
+
+/// How many connections there may be.
+fn limits(config: &Config, files: u64) -> Limits {
+    let room = accept::files::room(files);
+    let all = config.max_connections.unwrap_or(room);
+    if all > room {
+        tracing::warn!(
+            max_connections = all,
+            open_files = files,
+            "MAX_CONNECTIONS is more than the limit of open files (ulimit -n) has room for: about {room}"
+        );
+    }
+    Limits { all, per_address: config.max_connections_per_ip }
 }
 
 /// The tasks without which the process would only seem to work.

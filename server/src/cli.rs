@@ -27,6 +27,7 @@ use domain::{error::AdminError, key::UNLISTED};
 use crate::{
     application,
     config::{Config, Fault, Faults, Layered, RawConfig},
+    systemd::Handed,
 };
 use arguments::{Arguments, Ask, Verb};
 use backend::Backend;
@@ -97,7 +98,11 @@ pub fn run() -> ExitCode {
 
 fn dispatch(arguments: Arguments) -> Result<(), Failure> {
     match arguments.verb.unwrap_or(Verb::Serve) {
-        Verb::Serve => application::serve(Config::load()?).map_err(Failure::new),
+        Verb::Serve => {
+            let config = Config::load()?;
+            let handed = Handed::take(config.admin_listen.is_some()).map_err(|fault| Faults(vec![fault]))?;
+            application::serve(config, handed).map_err(Failure::new)
+        }
         Verb::Check => check(arguments.json),
         Verb::Audit(audit) => audit.run(&Config::load()?, arguments.json),
         Verb::Backup(backup) => backup.run(arguments.json),

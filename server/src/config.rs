@@ -9,11 +9,11 @@ mod strings;
 
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
-use control::{ControlConfig, EnvironmentSettings};
+use control::{ControlConfig, EnvironmentSettings, MetricsToken};
 use ipnet::IpNet;
 use url::Url;
 
-use crate::{accept::places::Limits, tls::files::TlsFiles};
+use crate::tls::files::TlsFiles;
 
 pub use raw::{Listed, OVERRIDDEN, RawConfig};
 pub use strings::{Layered, Strings};
@@ -62,7 +62,13 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// `TLS_CERT` and `TLS_KEY`.
     pub tls: Option<TlsFiles>,
-    pub connections: Limits,
+    /// Connections at once; `None` for as many as open files allow.
+    pub max_connections: Option<u32>,
+    /// Of those, from one address.
+    pub max_connections_per_ip: u32,
+    /// Above this new inference is refused.
+    pub max_memory_mb: Option<u32>,
+    pub metrics_token: Option<MetricsToken>,
     pub log: LogConfig,
     /// How long running requests may take to end once the server was asked to stop.
     pub drain: Duration,

@@ -123,7 +123,7 @@ impl Edge {
                 cors.mark(response.headers_mut());
                 response
             }
-            Route::Admin => {
+            Route::Admin | Route::Metrics => {
                 let client = self.client(&request, peer, caller.ip());
                 self.admin.call(request, client).await
             }
@@ -148,7 +148,7 @@ impl Edge {
         let is_health = matches!(route, Route::Alive | Route::Ready);
         let rules = match route {
             Route::Gateway => &doors.api,
-            Route::Admin | Route::ToAdmin | Route::File(_) => &doors.admin,
+            Route::Admin | Route::Metrics | Route::ToAdmin | Route::File(_) => &doors.admin,
             Route::Alive | Route::Ready if self.planes == Planes::Admin => &doors.admin,
             Route::Alive | Route::Ready => &doors.api,
             Route::WrongMethod | Route::Nothing => return None,
@@ -157,7 +157,7 @@ impl Edge {
             return None;
         }
         tracing::debug!(%address, path = request.uri().path(), "an address that the lists keep out");
-        if matches!(route, Route::Admin) {
+        if matches!(route, Route::Admin | Route::Metrics) {
             let reason = "an address that the lists keep out of the admin pages";
             self.control.note_stranger(address, request.uri().path(), reason);
         }

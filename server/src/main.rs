@@ -12,16 +12,20 @@ mod edge;
 mod first_line;
 mod live;
 mod logging;
+mod metrics;
 mod middleware;
 mod proxies;
 mod reply;
 mod shutdown;
 mod supervisor;
+mod systemd;
 mod tasks;
 mod tls;
+mod undumpable;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    undumpable::become_so();
     cli::run()
 }

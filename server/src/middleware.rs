@@ -14,9 +14,11 @@ use guard::Guard;
 
 /// Puts the layers around `router`.
 pub fn around(router: Router, guard: Guard) -> Router {
-    router
-        .layer(from_fn(body::limit))
-        .layer(from_fn_with_state(guard, guard::check))
-        .layer(from_fn(request_id::add))
-        .layer(from_fn(security_headers::add))
+    let limited = router.layer(from_fn_with_state(guard.clone(), body::limit));
+    around_unguarded(limited.layer(from_fn_with_state(guard, guard::check)))
+}
+
+/// What remains around something that only reads and that asks the guard itself, where it has to.
+pub fn around_unguarded(router: Router) -> Router {
+    router.layer(from_fn(request_id::add)).layer(from_fn(security_headers::add))
 }

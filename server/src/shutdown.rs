@@ -1,4 +1,5 @@
-//! The signals that end the process: the first one in order, the second one at once.
+//! The signals that end the process: the first one when what runs has ended, the second one sooner, but in order too; a
+//! third one is obeyed on the spot.
 
 use std::io;
 
@@ -28,7 +29,7 @@ impl Signals {
     pub fn exit_on_next(mut self) {
         tokio::spawn(async move {
             self.next().await;
-            tracing::warn!("a second signal: ending at once");
+            tracing::warn!("a third signal: ending on the spot");
             std::process::exit(1);
         });
     }

@@ -19,11 +19,11 @@ pub async fn save_settings(input: Private<SaveSettings>) -> Result<SettingsView,
     Ok(control.save_settings(&actor, input.0).await?)
 }
 
-/// Tries the configured Redis with a connection of its own.
+/// Tries the Redis that the same form names, with a connection of its own. Saves nothing.
 #[server(name = TestRedis, prefix = "/admin/fn", endpoint = "settings/redis")]
-pub async fn test_redis() -> Result<RedisState, AppError> {
+pub async fn test_redis(input: Private<SaveSettings>) -> Result<RedisState, AppError> {
     let (control, actor) = crate::ssr::signed_in()?;
-    Ok(control.test_redis(&actor).await?)
+    Ok(control.test_redis(&actor, input.0).await?)
 }
 
 /// How it is with Redis now, for the frame of all pages.

@@ -23,6 +23,9 @@ pub fn FormFault<S>(
     action: ServerAction<S>,
     #[prop(default = &[])] fields: &'static [&'static str],
     #[prop(optional, into)] form: Option<&'static str>,
+    /// Without the button, where sending the form would do something else.
+    #[prop(optional)]
+    only_told: bool,
 ) -> impl IntoView
 where
     S: ServerFn<Error = AppError> + Clone + Send + Sync + 'static,
@@ -41,7 +44,7 @@ where
                 if needs_password {
                     return view! { <PasswordNeeded /> }.into_any();
                 }
-                let again = may_pass.then(|| view! { <button type="submit" form=form class="btn btn-sm">"Try again"</button> });
+                let again = (may_pass && !only_told).then(|| view! { <button type="submit" form=form class="btn btn-sm">"Try again"</button> });
                 view! { <div role="alert" class="alert alert-error alert-soft my-2"><span class="break-words">{sentence(&text)}</span>{again}</div> }.into_any()
             })
         }}

@@ -14,11 +14,11 @@ use leptos::prelude::*;
 use self::{
     endpoints::EndpointProtection,
     fields::{DefaultLimit, NumberSetting, TextSetting},
-    redis::{REDIS_TEST, RedisSetting, RedisTestForm},
+    redis::RedisSetting,
     strategy::Strategy,
 };
 use crate::{
-    answer::typed_in,
+    answer,
     api::settings::{StoreSettings, TestRedis, get_settings},
     components::{
         action::{SubmitButton, action, on_success},
@@ -32,6 +32,11 @@ use crate::{
     },
 };
 
+/// What the form held in `field` when it was sent without scripts, to be saved or to try Redis.
+fn typed(field: &str, stored: &str) -> String {
+    answer::typed_or_tried::<StoreSettings, TestRedis>(field, stored)
+}
+
 #[component]
 pub fn SettingsPage() -> impl IntoView {
     let save = action::<StoreSettings>();
@@ -44,7 +49,6 @@ pub fn SettingsPage() -> impl IntoView {
         <PageHeader title="Settings" />
         <NeedsRole role=Role::Owner to="change settings" />
         <FormAnew stored=settings refresh form=move |settings| view! { <SettingsForm settings save test /> }.into_any() />
-        <RedisTestForm test id=REDIS_TEST />
         <Saved save text="Settings saved. They are in force now." />
     }
 }
@@ -59,7 +63,11 @@ fn SettingsForm(
     view! {
         <ActionForm action=save>
             <Locked role=Role::Owner><div class="flex flex-col gap-6">
-                <Hidden name="version" value={typed_in::<StoreSettings>(&[], "version", &settings.version)} />
+                // The first button of a form is the one that the Enter key presses: it must not be the test of Redis.
+                {may(Role::Owner).then(|| view! {
+                    <button type="submit" class="sr-only" tabindex="-1" aria-hidden="true">"Save settings"</button>
+                })}
+                <Hidden name="version" value={typed("version", &settings.version)} />
                 <FormFault action=save fields=&SaveSettings::FIELDS />
                 <Section title="Default limit">
                     <DefaultLimit save limit=settings.default_limit />

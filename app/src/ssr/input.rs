@@ -15,7 +15,7 @@ use crate::error::AppError;
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Functions without an argument. All others have the one argument `input`.
-const WITHOUT_INPUT: [&str; 20] = [
+const WITHOUT_INPUT: [&str; 19] = [
     "/admin/fn/account/factor-cancel",
     "/admin/fn/account/factor-off",
     "/admin/fn/account/factor-start",
@@ -31,7 +31,6 @@ const WITHOUT_INPUT: [&str; 20] = [
     "/admin/fn/session/current",
     "/admin/fn/session/logout",
     "/admin/fn/settings/get",
-    "/admin/fn/settings/redis",
     "/admin/fn/settings/redis-status",
     "/admin/fn/setup/found",
     "/admin/fn/setup/state",

@@ -79,10 +79,12 @@ pub(crate) fn leads_to(row: &BackendRow, url: &Url) -> bool {
     Url::parse(&row.url).is_ok_and(|known| place::same(&known, url))
 }
 
-/// Refuses the gateway's own address, by which it would send requests round in circles.
+/// Refuses the gateway's own address, by which it would send requests round in circles, and its Redis.
 fn check_foreign(inner: &Inner, state: &State, url: &Url) -> Result<(), FieldError> {
-    let origins = settings::view(state, &inner.environment).public_url.value;
-    place::check_foreign(url, &inner.listens, origins.split(',')).map_err(|message| FieldError::new("url", message))
+    let settings = settings::view(state, &inner.environment);
+    place::check_foreign(url, &inner.listens, settings.public_url.value.split(','))
+        .and_then(|()| place::check_not_redis(url, &settings.redis_url.value))
+        .map_err(|message| FieldError::new("url", message))
 }
 
 fn check_url(text: &str) -> Result<Url, FieldError> {

@@ -67,6 +67,11 @@ pub fn check_foreign(url: &Url, listens: &[SocketAddr], public_url: Option<&str>
     place::check_foreign(url, listens, public_url.into_iter().flat_map(|list| list.split(',')))
 }
 
+/// An address of `OLLAMA_SERVERS` for a gateway whose `REDIS_URL` is `redis`: it must not be that server's.
+pub fn check_not_redis(url: &Url, redis: &str) -> Result<(), &'static str> {
+    place::check_not_redis(url, redis)
+}
+
 /// Two addresses of backends that lead to the same server, however they are written.
 pub fn same_place(left: &str, right: &str) -> bool {
     match (Url::parse(left), Url::parse(right)) {

@@ -21,6 +21,7 @@ mod keys;
 mod live;
 mod lock;
 mod login;
+mod metrics;
 mod name;
 mod open;
 mod password;
@@ -57,8 +58,11 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 pub use audit::{CSV_HEAD, EXPORT_PATH as AUDIT_EXPORT_PATH, csv_line, json_line, of_function as audit_words};
-pub use check::{check_admin, check_foreign, check_public_url, check_redis_ca, check_redis_url, same_place};
+pub use check::{
+    check_admin, check_foreign, check_not_redis, check_public_url, check_redis_ca, check_redis_url, same_place,
+};
 pub use doors::{Doors, NetworkEnvironment, check_cors_origins, check_hsts_days, check_networks};
+pub use metrics::{MetricsFormat, MetricsToken, ProcessFacts};
 pub use password::check_password;
 pub use secrets::{
     root::{check_named as check_secret, check_secret_key},
@@ -214,6 +218,7 @@ struct Inner {
     doors: doors::InForce,
     pairs: tls::Pairs,
     usage: usage::Usage,
+    sums: std::sync::Mutex<metrics::Sums>,
     feed: live::Feed,
 }
 

@@ -99,12 +99,28 @@ impl Control {
                 Ok(()) = changes.changed() => self.sample_for_listeners(),
                 _ = audit.tick() => self.write_refusals(Now::read(), false).await,
                 _ = follow.tick() => {
+                    self.write_again().await;
                     if self.0.store.is_remote() || self.0.doubtful.load(Ordering::Acquire) {
                         self.follow_store().await;
                     }
                 }
                 _ = tidy.tick() => self.tidy(Now::read()).await,
             }
+        }
+    }
+
+    /// Makes the database writable again once a full disk has room, and writes what waited for that.
+    async fn write_again(&self) {
+        if self.0.store.read_only().is_none() {
+            return;
+        }
+        match self.0.store.recover().await {
+            Ok(true) => {
+                self.write_revoked().await;
+                self.sample_for_listeners();
+            }
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "the database cannot be opened again yet"),
         }
     }
 

@@ -75,6 +75,7 @@ impl Control {
             doors: InForce::default(),
             pairs: Pairs::default(),
             usage,
+            sums: Default::default(),
             feed: Feed::new(),
         };
         inner.know_spending(&state).await;

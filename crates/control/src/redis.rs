@@ -73,6 +73,29 @@ impl RedisAddress {
         if faults.is_empty() { Ok(address) } else { Err(faults) }
     }
 
+    /// What a form says, as a whole or in single fields; `in_force` is the address that it showed. `None` is no Redis.
+    pub fn typed(input: &SaveSettings, in_force: &str) -> Result<Option<Self>, Vec<FieldError>> {
+        let whole = input.redis_url.trim();
+        let fault = |field, message: &str| Err(vec![FieldError::new(field, message)]);
+        let parsed = || Self::parse(whole).map(Some).or_else(|message| fault("redis_url", &message));
+        if input.redis_host.trim().is_empty() {
+            return match (whole.is_empty(), input.redis_password.is_empty()) {
+                (false, _) => parsed(),
+                (true, true) => Ok(None),
+                (true, false) => fault("redis_host", "give the host too, or no password"),
+            };
+        }
+        let fields = Self::from_fields(input)?;
+        if whole.is_empty() || whole == in_force {
+            return Ok(Some(fields));
+        }
+        // The fields still show what is in force: the whole address is what was typed.
+        if fields.same_place(in_force) {
+            return parsed();
+        }
+        fault("redis_url", "give a whole address or change the single fields, not both")
+    }
+
     /// The same server, log-in and database, however they are written.
     pub fn same_place(&self, shown: &str) -> bool {
         Url::parse(shown).is_ok_and(|other| place(&self.url) == place(&other))
@@ -137,21 +160,39 @@ impl Inner {
         let address = settings::redis_address(state, &self.environment, &self.secrets.sealer());
         address.map(|address| address.settings(authority.as_deref()))
     }
+
+    /// Which Redis would be configured if this form were saved; `None` is none. Changes nothing.
+    fn typed_redis(&self, state: &State, input: &SaveSettings) -> Result<Option<RedisSettings>, AdminError> {
+        let invalid = |fields| AdminError::Invalid { fields };
+        let stored = settings::redis_address(state, &self.environment, &self.secrets.sealer());
+        let shown = settings::view(state, &self.environment).redis_url.value;
+        let Some(mut address) = RedisAddress::typed(input, &shown).map_err(invalid)? else { return Ok(None) };
+        if address.password.is_none() {
+            let typed = (!input.redis_password.is_empty()).then(|| Zeroizing::new(input.redis_password.clone()));
+            // The stored password goes where it goes anyway. Any other place could be somebody else's.
+            let kept = address.same_place(&shown) && !is_on(&input.redis_forget_password);
+            address.password = typed.or_else(|| stored.filter(|_| kept)?.password);
+        }
+        let authority = settings::typed_authority(&input.redis_ca, &self.environment).map_err(invalid)?;
+        Ok(Some(address.settings(authority.as_deref())))
+    }
 }
 
 impl Control {
-    /// Tries the configured Redis with a connection of its own.
-    pub async fn test_redis(&self, actor: &Actor) -> Result<RedisState, AdminError> {
+    /// Tries the Redis that a form names, saved or not, with a connection of its own. Other places than the one in force
+    /// are as dangerous as saving them, and ask for the password all the same.
+    pub async fn test_redis(&self, actor: &Actor, input: SaveSettings) -> Result<RedisState, AdminError> {
         actor.owns("Redis tried")?;
+        let state = self.state();
+        let Some(settings) = self.0.typed_redis(&state, &input)? else { return Ok(RedisState::NotConfigured) };
+        if self.0.redis(&state).as_ref() == Some(&settings) {
+            // What is in use, or waits for its next try, does not wait any longer.
+            self.0.gateway.set_redis(Some(settings.clone()));
+        } else {
+            self.fresh(actor)?;
+        }
         self.note_done(actor, "Redis tried");
-        Ok(match self.0.redis(&self.state()) {
-            Some(settings) => {
-                // What is in use, or waits for its next try, does not wait any longer.
-                self.0.gateway.set_redis(Some(settings.clone()));
-                settings.test().await
-            }
-            None => RedisState::NotConfigured,
-        })
+        Ok(settings.test().await)
     }
 
     /// How it is with Redis now.

@@ -174,6 +174,18 @@ pub(crate) fn redis_authority(state: &State, environment: &EnvironmentSettings) 
     (!authority.is_empty() && authority != NONE).then_some(authority)
 }
 
+/// The same as it would be if this were saved. Empty goes back to the environment.
+pub(crate) fn typed_authority(
+    typed: &str,
+    environment: &EnvironmentSettings,
+) -> Result<Option<String>, Vec<FieldError>> {
+    match typed.trim() {
+        "" => Ok(environment.redis_ca.clone()),
+        NONE => Ok(None),
+        text => authority(text).map(Some).map_err(|message| vec![FieldError::new(REDIS_CA, message)]),
+    }
+}
+
 /// `Some(None)` is "no limit", said explicitly; `None` is unreadable.
 fn parse_limit(text: &str) -> Option<Option<RateLimit>> {
     if text == NO_LIMIT {
@@ -317,7 +329,7 @@ impl Plan<'_> {
     }
 
     fn redis(&mut self, input: &SaveSettings, in_force: &str, sealer: &Sealer) -> Result<(), AdminError> {
-        let address = match self.redis_address(input, in_force) {
+        let address = match RedisAddress::typed(input, in_force) {
             Ok(address) => address,
             Err(faults) => {
                 self.faults.extend(faults);
@@ -349,30 +361,6 @@ impl Plan<'_> {
             }
         }
         Ok(())
-    }
-
-    /// What was typed, as a whole or in single fields; `None` is no Redis.
-    fn redis_address(&self, input: &SaveSettings, in_force: &str) -> Result<Option<RedisAddress>, Vec<FieldError>> {
-        let whole = input.redis_url.trim();
-        let fault = |field, message: &str| Err(vec![FieldError::new(field, message)]);
-        if input.redis_host.trim().is_empty() {
-            if whole.is_empty() {
-                return match input.redis_password.is_empty() {
-                    true => Ok(None),
-                    false => fault("redis_host", "give the host too, or no password"),
-                };
-            }
-            return RedisAddress::parse(whole).map(Some).or_else(|message| fault(REDIS_URL, &message));
-        }
-        let fields = RedisAddress::from_fields(input)?;
-        if whole.is_empty() || whole == in_force {
-            return Ok(Some(fields));
-        }
-        // The fields still show what is in force: the whole address is what was typed.
-        if fields.same_place(in_force) {
-            return RedisAddress::parse(whole).map(Some).or_else(|message| fault(REDIS_URL, &message));
-        }
-        fault(REDIS_URL, "give a whole address or change the single fields, not both")
     }
 }
 

@@ -84,7 +84,10 @@ impl Control {
     /// Writes usage once a second until `stop` or the end of the channel, and then what is left: after `stop` nothing
     /// more is taken.
     pub async fn run_usage_writer(&self, records: mpsc::Receiver<UsageRecord>, stop: CancellationToken) {
-        let tell = |records: &[UsageRecord]| self.tell_slow(records);
+        let tell = |records: &[UsageRecord]| {
+            self.measure(records);
+            self.tell_slow(records);
+        };
         writer::run(&self.0.store, &self.0.usage, &tell, records, stop).await;
     }
 

@@ -1,10 +1,14 @@
 //! Backends as the pages and the command line see them: views, inputs and what a probe of an address found.
 
 mod share;
+mod version;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::share::{Share, ShareEdit};
+pub use self::{
+    share::{Share, ShareEdit},
+    version::ollama_warning,
+};
 use crate::id::BackendId;
 
 /// A configured backend with what is known of it now.

@@ -86,6 +86,10 @@ pub struct UsageRecord {
     /// The key whose model took this one's place in the backend's memory before.
     #[serde(default)]
     pub evicted_by: Option<KeyId>,
+    /// The answer came in pieces as they were made, so that the time to the first is that of a token. For whoever hears of
+    /// the request as it ends: it is not stored.
+    #[serde(skip)]
+    pub streamed: bool,
 }
 
 impl UsageRecord {
@@ -115,6 +119,7 @@ impl UsageRecord {
             warm: None,
             retries: 0,
             evicted_by: None,
+            streamed: false,
         }
     }
 

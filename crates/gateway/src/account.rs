@@ -125,6 +125,11 @@ impl Account {
         self.change(|record| (record.warm, record.evicted_by) = (Some(warm), evicted_by));
     }
 
+    /// The answer comes in pieces as they are made, or whole at its end.
+    pub(crate) fn streamed(&mut self, streamed: bool) {
+        self.change(|record| record.streamed = streamed);
+    }
+
     /// Another backend is tried.
     pub(crate) fn retried(&mut self) {
         self.change(|record| record.retries = record.retries.saturating_add(1));

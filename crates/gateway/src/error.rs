@@ -48,7 +48,7 @@ pub(crate) enum Error {
     ModelForbidden,
     #[error("request body is larger than {limit} bytes")]
     BodyTooLarge { limit: usize },
-    #[error("a request body with this content encoding is not supported, send it uncompressed")]
+    #[error("a request body with this content encoding is not supported, send it uncompressed or as zstd")]
     Encoding,
     #[error("the request body did not arrive in time")]
     BodyTimeout,
@@ -56,6 +56,8 @@ pub(crate) enum Error {
     BodyBroken,
     #[error("too many large requests are being read, try again in a moment")]
     Crowded,
+    #[error("the gateway is short of memory, try again in a moment")]
+    Memory,
     #[error("{0}")]
     BadRequest(String),
     /// The names match no model of the fleet, or none was given where Ollama answers so.
@@ -107,6 +109,7 @@ impl Error {
             Self::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Crowded
+            | Self::Memory
             | Self::NoBackend
             | Self::QueueFull { .. }
             | Self::QueueTimeout { .. }
@@ -140,6 +143,7 @@ impl Error {
             Self::BodyTimeout => "body_timeout",
             Self::BodyBroken => "body_broken",
             Self::Crowded => "crowded",
+            Self::Memory => "memory",
             Self::BadRequest(_) => "bad_request",
             Self::UnknownModel(_) => "unknown_model",
             Self::MissingModel => "missing_model",
@@ -165,6 +169,7 @@ impl Error {
             | Self::BackendMalformed
             | Self::BackendCredentials => Source::Upstream,
             Self::Crowded
+            | Self::Memory
             | Self::NoBackend
             | Self::QueueFull { .. }
             | Self::QueueTimeout { .. }
@@ -182,6 +187,8 @@ impl Error {
             | Self::QueueFull { retry_after }
             | Self::QueueTimeout { retry_after } => Some(*retry_after),
             Self::Exceeded(exceeded) => Some(exceeded.retry_after),
+            // In-flight answers take a while to end.
+            Self::Memory => Some(5),
             Self::Crowded | Self::NoBackend | Self::Unreachable | Self::ShutDown => Some(1),
             _ => None,
         }

@@ -26,13 +26,23 @@ mod retry;
 mod signal;
 pub mod snapshot;
 mod stream;
+mod told;
 mod verdict;
 mod wire;
 
 pub use limit::{Authority, RedisSettings};
 pub use policy::Spend;
+pub use signal::{Signal, Watch};
+pub use told::ErrorCount;
 
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Instant,
+};
 
 use domain::{backend::ProbeResult, id::KeyId, live::LiveStatus, settings::RedisStatus, usage::UsageRecord};
 use tokio::{
@@ -50,8 +60,8 @@ use crate::{
     policy::Ledger,
     request::BodyBudget,
     retry::RetryBudget,
-    signal::Signal,
     snapshot::{KeyEntry, Snapshot},
+    told::Told,
 };
 
 /// Body of everything the gateway answers.
@@ -73,6 +83,9 @@ struct Inner {
     signal: Arc<Signal>,
     ids: RequestIds,
     retries: RetryBudget,
+    told: Told,
+    /// New inference is refused.
+    strained: AtomicBool,
     started: Instant,
     /// Of the data plane, where there is one.
     runtime: Option<Handle>,
@@ -95,6 +108,8 @@ impl Gateway {
             signal: Arc::default(),
             ids: RequestIds::default(),
             retries: RetryBudget::default(),
+            told: Told::default(),
+            strained: AtomicBool::new(false),
             runtime: Handle::try_current().ok(),
         };
         (Self(Arc::new(inner)), receiver)
@@ -135,6 +150,7 @@ impl Gateway {
 
     /// An error of the listener's own for a request that never gets here, as clients of `path` understand it.
     pub fn refuse(&self, path: &str, status: http::StatusCode, message: &str) -> http::Response<Body> {
+        self.0.told.count_listener(status);
         let id = self.0.ids.next();
         let mut response = wire::refusal(endpoints::dialect_of(path), status, message, id);
         wire::seal(response.headers_mut(), id);
@@ -205,9 +221,25 @@ impl Gateway {
         probe::probe_among(url, token, &self.snapshot().settings.backend_networks).await
     }
 
+    /// Counts a wrong credential for anything but the API together with wrong keys from the same address. `Some(seconds)`
+    /// says that the address is over its limit, and when it may fail again.
+    pub fn credential_failed(&self, address: IpAddr) -> Option<u64> {
+        self.0.failures.record(address, self.0.now())
+    }
+
+    /// How often each kind of error was told instead of a backend's answer, since the start.
+    pub fn errors(&self) -> Vec<ErrorCount> {
+        self.0.told.counts()
+    }
+
     /// Requests in flight, streaming bodies included.
     pub fn in_flight(&self) -> u64 {
         self.0.fleet.in_flight()
+    }
+
+    /// From now on new inference is answered with 503, or served again; what runs goes on. For whoever watches the memory.
+    pub fn refuse_inference(&self, refuse: bool) {
+        self.0.strained.store(refuse, Relaxed);
     }
 
     /// Ends every running stream with the dialect's in-band error, and refuses what comes later; the drain deadline calls

@@ -187,6 +187,23 @@ mod tests {
         KeyId::new(&format!("{n:012}")).unwrap()
     }
 
+    /// P4, as the headers say it: nobody is told to come back too early, whatever the spread.
+    #[test]
+    fn whoever_waits_as_the_headers_say_never_comes_too_early() {
+        for (minutes, retry_ms) in (1..=120).flat_map(|minutes| {
+            let window = u64::from(minutes) * 60_000;
+            [0, 1, 999, 1_000, 1_001, window / 2, window - 1, window].map(|retry_ms| (minutes, retry_ms))
+        }) {
+            for spread in [0, 1, 5, 6, 7, 59, 600, u64::MAX] {
+                let decision = Decision::Refused { retry_ms, close: false };
+                let Err(refusal) = conclude(limit(5, minutes), decision, spread) else { panic!("a refusal") };
+                let told = refusal.retry_after;
+                assert!(told * 1_000 >= retry_ms && told >= refusal.standing.reset && told >= 1, "{told} {retry_ms}");
+                assert!(refusal.standing.reset * 1_000 >= retry_ms, "{retry_ms}");
+            }
+        }
+    }
+
     #[test]
     fn a_thousand_callers_at_once_get_exactly_the_limit() {
         let limiter = Limiter::default();

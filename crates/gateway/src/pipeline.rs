@@ -7,7 +7,7 @@ mod running;
 
 use std::{
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -155,6 +155,7 @@ impl Exchange {
         let answered = match route.class {
             Class::Management if !classes.management && !rules.management() => Err(Error::Management),
             Class::Inference if !classes.inference => Err(Error::Class),
+            Class::Inference if self.inner.strained.load(Relaxed) => Err(Error::Memory),
             Class::Catalogue if !classes.catalogue => Err(Error::Class),
             Class::Management => {
                 match self.manage(&principal, (permit, slots), route.endpoint, &mut account, body).await {
@@ -232,6 +233,7 @@ impl Exchange {
     }
 
     fn refuse(&self, error: &Error) -> Response<Body> {
+        self.inner.told.count(error);
         tracing::debug!(
             request_id = format_args!("{:016x}", self.id),
             code = error.code(),

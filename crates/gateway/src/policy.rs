@@ -16,7 +16,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 pub(crate) use self::{
     body::members,
     ceilings::Ceilings,
-    estimate::Estimate,
+    estimate::{Estimate, text_bytes},
     exceeded::Exceeded,
     ledger::{Ledger, Slots},
     reservation::{Reservation, Spent},

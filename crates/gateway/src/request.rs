@@ -1,7 +1,8 @@
 //! Reading a request's body into memory, bounded in size, time and over all requests together, and what the gateway must
-//! know of it. The body itself is forwarded byte for byte.
+//! know of it. The body itself is forwarded byte for byte, once decoded where it came compressed.
 
 mod budget;
+mod coding;
 pub(crate) mod json;
 mod model;
 mod multipart;
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use domain::endpoint::Endpoint;
-use http::{HeaderMap, header};
+use http::HeaderMap;
 use http_body::Body;
 use http_body_util::BodyExt;
 use tokio::time::Instant;
@@ -20,6 +21,7 @@ pub(crate) use model::{Facts, cut, unknown};
 
 use crate::{error::Error, snapshot::Settings};
 use budget::SMALL;
+use coding::Coding;
 
 /// Bodies above this size are looked through on another thread: it takes milliseconds, and other requests share this one.
 const QUICK: usize = 512 * 1024;
@@ -33,11 +35,13 @@ const LINGER: Duration = Duration::from_millis(250);
 /// A body in memory and its share of the budget, held until the request was answered.
 pub(crate) struct Buffered {
     pub(crate) bytes: Bytes,
+    /// Bytes that came: fewer than there are now where they were compressed.
+    pub(crate) received: usize,
     pub(crate) share: Share,
 }
 
 /// Reads the body, at most as large as the settings allow. Refusals that the headers already justify come before the first
-/// byte is read. A body that was read to its end is taken out of `body`.
+/// byte is read. A body that was read to its end is taken out of `source`.
 pub(crate) async fn buffer<B>(
     headers: &HeaderMap,
     source: &mut Option<B>,
@@ -47,7 +51,7 @@ pub(crate) async fn buffer<B>(
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    check_encoding(headers)?;
+    let coding = Coding::of(headers)?;
     let Some(body) = source.as_mut() else { return Err(Error::BodyBroken) };
     let limit = settings.max_body;
     let too_large = || Error::BodyTooLarge { limit };
@@ -57,7 +61,7 @@ where
     }
     let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
     // One largest body fits in, and once more while it is changed, whatever was configured.
-    let mut share = budget.share(settings.body_memory.max(limit.saturating_mul(2)));
+    let mut share = budget.share(settings.body_memory.max(limit.saturating_mul(2).saturating_add(coding.memory())));
     let begun = Instant::now();
     loop {
         let received = first.len() + rest.len();
@@ -84,7 +88,12 @@ where
         }
     }
     *source = None;
-    Ok(Buffered { bytes: if rest.is_empty() { first } else { rest.freeze() }, share })
+    let bytes = if rest.is_empty() { first } else { rest.freeze() };
+    let received = bytes.len();
+    match coding {
+        Coding::Identity => Ok(Buffered { bytes, received, share }),
+        Coding::Zstd => coding::decode(bytes, share, limit).await,
+    }
 }
 
 /// Reads what is left of a body that nobody wants, if that is little and comes soon. Returns whether its end was reached.
@@ -120,19 +129,13 @@ pub(crate) async fn aside<T: Send + 'static>(
     length: usize,
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
-    if length <= QUICK {
-        return work();
-    }
-    // The thread pool only refuses work while the process ends.
-    tokio::task::spawn_blocking(work).await.map_err(|_| Error::ShutDown)?
+    if length <= QUICK { work() } else { elsewhere(work).await }
 }
 
-fn check_encoding(headers: &HeaderMap) -> Result<(), Error> {
-    let plain = |value: &http::HeaderValue| {
-        let value = value.as_bytes().trim_ascii();
-        value.is_empty() || value.eq_ignore_ascii_case(b"identity")
-    };
-    if headers.get_all(header::CONTENT_ENCODING).iter().all(plain) { Ok(()) } else { Err(Error::Encoding) }
+/// Works on another thread.
+async fn elsewhere<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
+    // The thread pool only refuses work while the process ends.
+    tokio::task::spawn_blocking(work).await.map_err(|_| Error::ShutDown)?
 }
 
 #[cfg(test)]
@@ -192,17 +195,6 @@ mod tests {
     async fn one_largest_body_fits_in_whatever_is_configured() {
         let budget = BodyBudget::default();
         assert_eq!(length(&[SMALL, SMALL], &bounds(2 * SMALL, 1), &budget).await, Ok(2 * SMALL));
-    }
-
-    #[tokio::test]
-    async fn compressed_bodies_are_refused() {
-        for (value, plain) in
-            [("identity", true), ("IDENTITY", true), ("gzip", false), ("zstd", false), ("identity, gzip", false)]
-        {
-            let headers = HeaderMap::from_iter([(header::CONTENT_ENCODING, http::HeaderValue::from_static(value))]);
-            let answer = buffer(&headers, &mut Some(chunks(&[1])), &bounds(10, 10), &BodyBudget::default()).await;
-            assert_eq!(answer.is_ok(), plain, "{value}");
-        }
     }
 
     #[tokio::test]

@@ -1,5 +1,5 @@
 //! Ends running requests from outside: all of them when the drain deadline has passed, those of a key when it is revoked.
-//! One shared wake-up; each request then looks for itself whether it is meant.
+//! One shared wake-up; each request then looks for itself whether it is meant. The listener tells its connections so, too.
 
 use std::{
     pin::Pin,
@@ -12,17 +12,17 @@ use std::{
 
 use tokio::sync::{Notify, futures::OwnedNotified};
 
-/// The sending side, one per gateway.
+/// The sending side of a wake-up that many wait for and that costs each of them one atomic load at a time.
 #[derive(Default)]
-pub(crate) struct Signal {
+pub struct Signal {
     raised: AtomicU64,
     stopped: AtomicBool,
     notify: Arc<Notify>,
 }
 
 impl Signal {
-    /// Wakes every running request to look whether it may go on.
-    pub(crate) fn raise(&self) {
+    /// Wakes everybody who watches, to look whether it may go on.
+    pub fn raise(&self) {
         self.raised.fetch_add(1, Ordering::SeqCst);
         self.notify.notify_waiters();
     }
@@ -38,7 +38,7 @@ impl Signal {
     }
 
     /// Watches for the next time it is raised.
-    pub(crate) fn watch(self: &Arc<Self>) -> Watch {
+    pub fn watch(self: &Arc<Self>) -> Watch {
         // Made before the count is read: a raise in between wakes it.
         let notified = Box::pin(self.notify.clone().notified_owned());
         Watch { seen: self.raised.load(Ordering::SeqCst), signal: self.clone(), notified, waker: None }
@@ -46,7 +46,7 @@ impl Signal {
 }
 
 /// The receiving side of one request.
-pub(crate) struct Watch {
+pub struct Watch {
     signal: Arc<Signal>,
     seen: u64,
     notified: Pin<Box<OwnedNotified>>,
@@ -56,6 +56,11 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
+    /// The gateway is stopped, and so is whatever still runs.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.signal.is_stopped()
+    }
+
     /// Ready once for every time (or several times together) the signal was raised.
     pub(crate) fn poll_raised(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
@@ -82,7 +87,7 @@ impl Watch {
     }
 
     /// Waits for the signal to be raised.
-    pub(crate) async fn raised(&mut self) {
+    pub async fn raised(&mut self) {
         std::future::poll_fn(|cx| self.poll_raised(cx)).await;
     }
 }

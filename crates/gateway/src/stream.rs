@@ -234,7 +234,8 @@ impl<B, O> Drop for Forwarded<B, O> {
     fn drop(&mut self) {
         if matches!(self.state, State::Streaming) {
             self.settle();
-            self.end(Outcome::ClientGone);
+            // A client that takes nothing cannot be told that the gateway ends: its connection is dropped.
+            self.end(if self.watch.is_stopped() { Outcome::ShutDown } else { Outcome::ClientGone });
         }
     }
 }

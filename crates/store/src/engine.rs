@@ -238,6 +238,7 @@ fn fault(error: surrealdb::Error) -> StoreError {
 mod tests {
     use super::*;
 
+    /// T34.
     #[tokio::test(flavor = "multi_thread")]
     async fn statements_cannot_reach_the_network_or_run_scripts() {
         let handle = Handle::open(&Place::Memory).await.unwrap();

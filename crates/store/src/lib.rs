@@ -14,6 +14,7 @@ mod manifest;
 mod migrate;
 mod read_only;
 mod record;
+mod recover;
 mod remote;
 pub mod restore;
 pub mod row;
@@ -22,7 +23,10 @@ mod wal;
 
 use std::{
     path::PathBuf,
-    sync::{Arc, PoisonError},
+    sync::{
+        Arc, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use domain::{
@@ -54,8 +58,10 @@ pub struct KeyTotals {
 pub struct Store(Arc<Inner>);
 
 struct Inner {
-    /// `None` once closed.
+    /// `None` once closed, and where it could not be opened again by [`Store::recover`].
     handle: RwLock<Option<Handle>>,
+    /// For good, by [`Store::close`].
+    closed: AtomicBool,
     /// Writes go one after the other: two at once would only meet as a conflict inside the engine.
     writes: Mutex<()>,
     /// Why nothing can be written, once that is known.
@@ -155,6 +161,7 @@ impl Store {
         }
         Ok(Self(Arc::new(Inner {
             handle: RwLock::new(Some(handle)),
+            closed: AtomicBool::new(false),
             writes: Mutex::new(()),
             read_only: std::sync::RwLock::new(read_only),
             remote,
@@ -167,7 +174,11 @@ impl Store {
     /// Waits for what is being written, flushes and closes; when it returns, another process may open the same folder.
     /// Other clones answer with an error from then on.
     pub async fn close(self) -> Result<(), StoreError> {
-        let handle = self.0.handle.write().await.take();
+        let handle = {
+            let mut slot = self.0.handle.write().await;
+            self.0.closed.store(true, Ordering::Release);
+            slot.take()
+        };
         let closed = match handle {
             Some(handle) => handle.close().await,
             None => Ok(()),
@@ -291,7 +302,7 @@ impl Store {
     }
 
     /// After a refused write the engine's log may end in half a record. Writing on behind it could lose what comes
-    /// later, so nothing is written until the next start has repaired it.
+    /// later, so nothing is written until [`Store::recover`] or the next start has repaired it.
     fn noting_full<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         let detail = match &result {
             Err(StoreError::Full { detail }) => detail.clone(),
@@ -302,7 +313,7 @@ impl Store {
             },
             _ => return result,
         };
-        tracing::error!(%detail, "the database is read-only until the next start");
+        tracing::error!(%detail, "the database is read-only until there is room on the disk");
         if let Some(end) = self.0.folder.as_deref().and_then(wal::end) {
             self.0.refused_at.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(end);
         }

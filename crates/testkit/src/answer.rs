@@ -6,6 +6,7 @@ mod catalogue;
 mod native;
 mod openai;
 mod responses;
+mod tools;
 
 use bytes::Bytes;
 use http::{StatusCode, header, request::Parts};

@@ -30,7 +30,16 @@ pub fn build() -> Result<()> {
     step("WASM target", tools::ensure_wasm_target)?;
     step("npm packages", || tools::ensure_npm(&root()))?;
     step("WASM bundle", || {
-        run(cargo().args(["build", "--package", "frontend", "--profile", "wasm", "--target", tools::WASM_TARGET]))
+        run(cargo().args([
+            "build",
+            "--locked",
+            "--package",
+            "frontend",
+            "--profile",
+            "wasm",
+            "--target",
+            tools::WASM_TARGET,
+        ]))
     })?;
     step("site", assemble)
 }

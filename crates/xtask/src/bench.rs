@@ -129,7 +129,7 @@ pub fn bench(options: &Options) -> Result<()> {
 
 /// The mock, the loader and the keeper.
 fn tool() -> Result<PathBuf> {
-    step("mock and loader", || run(cargo().args(["build", "--profile", "release", "--package", "bench"])))?;
+    step("mock and loader", || run(cargo().args(["build", "--locked", "--profile", "release", "--package", "bench"])))?;
     Ok(target().join("release/bench"))
 }
 

@@ -1,4 +1,4 @@
-//! The rules of `deny.toml` on dependencies: who may use what, licences, sources, known vulnerabilities.
+//! The rules of `deny.toml` on dependencies (T35): who may use what, licences, sources, known vulnerabilities.
 
 mod fixture;
 

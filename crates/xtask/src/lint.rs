@@ -10,7 +10,8 @@ use crate::{
 
 /// Selects everything that is compiled for the server's side in one feature resolution. Selecting fewer packages would
 /// resolve other features and build SurrealDB again.
-pub const NATIVE: [&str; 5] = ["--workspace", "--exclude", "frontend", "--exclude", "xtask"];
+/// A lock file that does not fit is a fault: what is tested is what was locked.
+pub const NATIVE: [&str; 6] = ["--locked", "--workspace", "--exclude", "frontend", "--exclude", "xtask"];
 
 pub fn lint() -> Result<()> {
     step("formatting", || run(cargo().args(["fmt", "--all", "--check"])))?;
@@ -24,6 +25,7 @@ pub fn lint() -> Result<()> {
     step("lints of the browser's half", || {
         run(cargo().args([
             "clippy",
+            "--locked",
             "--package",
             "frontend",
             "--package",

@@ -29,7 +29,9 @@ pub fn build(profile: Profile) -> Result<PathBuf> {
         Profile::Release => "release",
         Profile::Dist => "dist",
     };
-    step(&format!("binary ({name})"), || run(cargo().args(["build", "--package", "server", "--profile", name])))?;
+    step(&format!("binary ({name})"), || {
+        run(cargo().args(["build", "--locked", "--package", "server", "--profile", name]))
+    })?;
     Ok(binary(profile))
 }
 

@@ -49,7 +49,7 @@ pub fn test(only: &[Part]) -> Result<()> {
 }
 
 fn rust() -> Result<()> {
-    step("build tool's own tests", || run(cargo().args(["test", "--quiet", "--package", "xtask"])))?;
+    step("build tool's own tests", || run(cargo().args(["test", "--locked", "--quiet", "--package", "xtask"])))?;
     step("Redis and OpenSSL", tools::ensure_servers)?;
     step("Rust tests", || {
         let nextest = output(cargo().args(["nextest", "--version"])).is_ok();

@@ -6,15 +6,14 @@
 use std::{
     io,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use http::{HeaderMap, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::progress::Progress;
 
 /// Bytes of a request that are enough to tell its dialect.
 const ENOUGH: usize = 64;
@@ -22,8 +21,7 @@ const ENOUGH: usize = 64;
 /// `T`, silent until the first request was understood.
 pub struct Opening<T> {
     inner: T,
-    /// A request was understood.
-    asked: Arc<AtomicBool>,
+    progress: Arc<Progress>,
     heard: Vec<u8>,
     kept: Vec<u8>,
 }
@@ -37,8 +35,8 @@ pub struct Bare {
 }
 
 impl<T> Opening<T> {
-    pub fn new(inner: T, asked: Arc<AtomicBool>) -> Self {
-        Self { inner, asked, heard: Vec::new(), kept: Vec::new() }
+    pub fn new(inner: T, progress: Arc<Progress>) -> Self {
+        Self { inner, progress, heard: Vec::new(), kept: Vec::new() }
     }
 
     /// The transport, and what was kept back.
@@ -47,7 +45,7 @@ impl<T> Opening<T> {
     }
 
     fn is_open(&self) -> bool {
-        self.asked.load(Ordering::Relaxed)
+        self.progress.was_asked()
     }
 }
 
@@ -83,6 +81,9 @@ impl<T: AsyncRead + Unpin> AsyncRead for Opening<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.inner).poll_read(cx, buffer);
+        if buffer.filled().len() > before {
+            self.progress.hear();
+        }
         let missing = ENOUGH.saturating_sub(self.heard.len());
         if missing > 0 && !self.is_open() {
             self.heard.extend(buffer.filled().iter().skip(before).take(missing));

@@ -50,6 +50,11 @@ impl Places {
         Self(Arc::new(Inner { limits, taken: Mutex::default() }))
     }
 
+    /// Connections now.
+    pub fn taken(&self) -> u32 {
+        self.0.taken.lock().unwrap_or_else(PoisonError::into_inner).all
+    }
+
     /// A place for a connection from `address`. With `shared` (a trusted proxy, behind which many callers are) only the
     /// number of all counts.
     pub fn take(&self, address: IpAddr, shared: bool) -> Result<Place, Full> {

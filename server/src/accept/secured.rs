@@ -1,18 +1,18 @@
 //! Connections of a port that speaks TLS, up to where they are like any other; and what is said to one connection too many.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use hyper::server::conn::http1;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::TlsAcceptor;
-use tokio_util::sync::CancellationToken;
 
-use super::{Patience, connection};
+use super::{Host, connection};
 use crate::{
     edge::{Edge, Transport},
     tls::HANDSHAKE,
 };
 
+/// How long a handshake that was begun may still take once the process stops.
+const LAST_CALL: Duration = Duration::from_secs(1);
 /// For a caller that speaks plain HTTP; one that speaks TLS sees a closed connection.
 const TOO_MANY: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
@@ -30,15 +30,8 @@ impl Fronts {
 }
 
 /// Does the handshake and serves what comes behind it. Silence, and half a handshake, are waited for only so long.
-pub async fn serve(
-    http: http1::Builder,
-    stream: TcpStream,
-    peer: SocketAddr,
-    acceptor: TlsAcceptor,
-    fronts: Arc<Fronts>,
-    stop: CancellationToken,
-    patience: Patience,
-) {
+pub async fn serve(host: Arc<Host>, stream: TcpStream, peer: SocketAddr, acceptor: TlsAcceptor, fronts: Arc<Fronts>) {
+    let mut watch = host.ending.watch();
     let opened = async {
         let mut first = [0; 1];
         if stream.peek(&mut first).await? == 0 {
@@ -49,17 +42,21 @@ pub async fn serve(
         }
         acceptor.accept(stream).await.map(|stream| Some(Opened::Tls(Box::new(stream))))
     };
+    let last_call = async {
+        host.ending.until_begun(&mut watch).await;
+        let _ = timeout(LAST_CALL, host.ending.until_cut(&mut watch)).await;
+    };
     let opened = tokio::select! {
-        opened = timeout(patience.handshake, opened) => opened.unwrap_or(Ok(None)),
+        opened = timeout(host.patience.handshake, opened) => opened.unwrap_or(Ok(None)),
         // Nothing was asked yet.
-        () = stop.cancelled() => return,
+        () = last_call => return,
     };
     match opened {
         Ok(Some(Opened::Tls(stream))) => {
-            connection::serve(http, *stream, peer, Arc::clone(&fronts.tls), stop, patience.write).await;
+            connection::serve(host, *stream, peer, Arc::clone(&fronts.tls)).await;
         }
         Ok(Some(Opened::Plain(stream))) => {
-            connection::serve(http, stream, peer, Arc::clone(&fronts.plain), stop, patience.write).await;
+            connection::serve(host, stream, peer, Arc::clone(&fronts.plain)).await;
         }
         Ok(None) => tracing::debug!(%peer, "no TLS handshake came"),
         Err(error) => tracing::debug!(%error, %peer, "a TLS handshake failed"),

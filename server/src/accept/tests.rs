@@ -3,10 +3,15 @@
 use std::{future::pending, path::PathBuf};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use control::{Control, ControlConfig, EnvironmentSettings};
+use control::{
+    Control, ControlConfig, EnvironmentSettings,
+    command::{Command, Reply},
+};
+use domain::policy::PolicyEdit;
 use gateway::Gateway;
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, pki_types::ServerName};
 use store::{Store, StoreConfig};
+use testkit::{Ended, FakeOllama};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
@@ -15,6 +20,8 @@ use tokio::{
     time::timeout,
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio_util::sync::CancellationToken;
+use url::Url;
 use zeroize::Zeroizing;
 
 use super::{
@@ -37,7 +44,9 @@ const ALIVE: &[u8] = b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n";
 struct Rig {
     address: SocketAddr,
     connections: TaskTracker,
-    stop: CancellationToken,
+    ending: Ending,
+    gateway: Gateway,
+    control: Control,
 }
 
 /// The pair of the gateway's tests: for `localhost`, signed by itself.
@@ -52,15 +61,29 @@ impl Rig {
     /// That speaks TLS.
     async fn secured(patience: Patience) -> Self {
         let key = Zeroizing::new(pem("PRIVATE KEY", KEY));
-        Self::with(patience, |control| control.take_tls_files(Ok((pem("CERTIFICATE", CERTIFICATE), key))).unwrap())
-            .await
+        Self::with(patience, Vec::new(), |control| {
+            control.take_tls_files(Ok((pem("CERTIFICATE", CERTIFICATE), key))).unwrap()
+        })
+        .await
     }
 
     async fn start(patience: Patience) -> Self {
-        Self::with(patience, |_| ()).await
+        Self::with(patience, Vec::new(), |_| ()).await
     }
 
-    async fn with(patience: Patience, prepare: impl FnOnce(&Control)) -> Self {
+    /// With a backend, and a key for it.
+    async fn in_front_of(backend: &FakeOllama, patience: Patience) -> (Self, String) {
+        let rig = Self::with(patience, vec![backend.url()], |_| ()).await;
+        let policy = PolicyEdit::default();
+        rig.control.execute(Command::UserAdd { name: "ada".into(), policy: policy.clone() }).await.unwrap();
+        let command =
+            Command::KeyCreate { user: "ada".into(), name: "laptop".into(), requests: None, minutes: None, policy };
+        let Reply::CreatedKey(created) = rig.control.execute(command).await.unwrap() else { panic!("no key") };
+        rig.gateway.refresh(None).await;
+        (rig, created.token)
+    }
+
+    async fn with(patience: Patience, ollama_servers: Vec<Url>, prepare: impl FnOnce(&Control)) -> Self {
         let (gateway, _) = Gateway::new(1);
         let store = Store::open(&StoreConfig { address: "mem://".into() }).await.unwrap();
         let config = ControlConfig {
@@ -68,29 +91,30 @@ impl Rig {
             secret_key: Some("a secret of this test, long enough".into()),
             secret_key_previous: None,
             admin: None,
-            ollama_servers: Vec::new(),
+            ollama_servers,
             listens: Vec::new(),
             environment: EnvironmentSettings::default(),
         };
         let control = Control::open(config, store, gateway.clone()).await.unwrap();
         prepare(&control);
-        let stop = CancellationToken::new();
         let edge = Edge {
-            gateway,
-            admin: AdminPlane::new(Handle::current(), control.clone(), stop.clone()).unwrap(),
+            gateway: gateway.clone(),
+            admin: AdminPlane::new(Handle::current(), control.clone(), CancellationToken::new()).unwrap(),
             control: control.clone(),
             proxies: TrustedProxies::new(Vec::new()),
             readiness: Readiness::default(),
-            tls: TlsDoor::new(control).unwrap(),
+            tls: TlsDoor::new(control.clone()).unwrap(),
             places: Places::new(Limits { all: 10_000, per_address: 10_000 }),
             planes: Planes::Both,
             transport: Transport::Plain,
         };
-        let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-        let address = listener.local_addr().unwrap();
-        let connections = TaskTracker::new();
-        tokio::spawn(run(listener, Arc::new(edge), connections.clone(), stop.clone(), patience));
-        Self { address, connections, stop }
+        edge.readiness.set(true);
+        let socket = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = socket.local_addr().unwrap();
+        let (connections, ending) = (TaskTracker::new(), Ending::default());
+        let listener = Listener { socket, handed_over: false };
+        tokio::spawn(run(listener, Arc::new(edge), connections.clone(), ending.clone(), patience));
+        Self { address, connections, ending, gateway, control }
     }
 
     async fn connect(&self) -> TcpStream {
@@ -117,7 +141,8 @@ impl Rig {
 
 impl Drop for Rig {
     fn drop(&mut self) {
-        self.stop.cancel();
+        self.ending.begin();
+        self.ending.cut();
     }
 }
 
@@ -158,7 +183,13 @@ async fn until_closed(mut stream: impl AsyncRead + AsyncWrite + Unpin, bytes: &'
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hundreds_of_callers_that_never_finish_a_head_are_closed_while_others_are_served() {
-    let rig = Rig::start(Patience { head: Duration::from_secs(1), handshake: NEVER, write: NEVER }).await;
+    let rig = Rig::start(Patience {
+        head: Duration::from_secs(1),
+        idle: Duration::from_secs(1),
+        handshake: NEVER,
+        write: NEVER,
+    })
+    .await;
     let mut crowd = JoinSet::new();
     for number in 0..400 {
         let stream = rig.connect().await;
@@ -182,8 +213,26 @@ async fn hundreds_of_callers_that_never_finish_a_head_are_closed_while_others_ar
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_is_kept_longer_than_a_head_may_take() {
+    let rig =
+        Rig::start(Patience { head: Duration::from_millis(200), idle: NEVER, handshake: NEVER, write: NEVER }).await;
+    let mut kept = rig.connect().await;
+    kept.write_all(ALIVE).await.unwrap();
+    answer(&mut kept).await;
+    // Whoever has said nothing by the time is closed, and so is whoever began a second head; they came later than the kept one.
+    assert!(!until_closed(rig.connect().await, b"").await);
+    let mut second = rig.connect().await;
+    second.write_all(ALIVE).await.unwrap();
+    answer(&mut second).await;
+    assert!(!until_closed(second, &ALIVE[..20]).await);
+    kept.write_all(ALIVE).await.unwrap();
+    assert!(answer(&mut kept).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn callers_that_take_nothing_of_their_answers_are_let_go() {
-    let rig = Rig::start(Patience { head: NEVER, handshake: NEVER, write: Duration::from_millis(200) }).await;
+    let rig =
+        Rig::start(Patience { head: NEVER, idle: NEVER, handshake: NEVER, write: Duration::from_millis(200) }).await;
     let large = crate::assets::manifest().unwrap().wasm;
     let request = format!("GET {large} HTTP/1.1\r\nhost: x\r\naccept-encoding: identity\r\n\r\n");
     // More than both sides' buffers take.
@@ -196,6 +245,37 @@ async fn callers_that_take_nothing_of_their_answers_are_let_go() {
     }
     rig.assert_serves().await;
     rig.assert_all_ended().await;
+}
+
+/// R09. As the threads of the admin plane have: the engine recurses deeply.
+fn deep(test: impl Future<Output = ()> + Send + 'static) {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(2).thread_stack_size(10 << 20).enable_all().build().unwrap();
+    runtime.block_on(runtime.spawn(test)).unwrap();
+}
+
+#[test]
+fn a_caller_that_takes_nothing_of_a_stream_is_cut_and_its_backend_is_free() {
+    deep(async {
+        // More than all sockets on the way hold.
+        let ollama = FakeOllama::builder().models(["llama3.2"]).chunks(2_000).start().await;
+        ollama.set(|script| script.padding = 16 * 1024);
+        let patience = Patience { head: NEVER, idle: NEVER, handshake: NEVER, write: Duration::from_millis(200) };
+        let (rig, key) = Rig::in_front_of(&ollama, patience).await;
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4_096).unwrap();
+        let mut stream = socket.connect(rig.address).await.unwrap();
+        let question = r#"{"model":"llama3.2","messages":[{"role":"user","content":"hi"}]}"#;
+        let length = question.len();
+        let request = format!(
+            "POST /api/chat HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-length: {length}\r\n\r\n{question}"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        assert!(answer(&mut stream).await.starts_with("HTTP/1.1 200"));
+        rig.assert_all_ended().await;
+        assert_eq!(rig.gateway.in_flight(), 0);
+        ollama.wait_for(|seen| seen.inference().all(|request| request.ended == Some(Ended::CallerGone))).await;
+    });
 }
 
 /// A finished handshake.
@@ -215,7 +295,8 @@ const HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hundreds_of_callers_that_never_finish_a_handshake_are_closed_while_others_are_served() {
-    let rig = Rig::secured(Patience { head: NEVER, handshake: Duration::from_secs(1), write: NEVER }).await;
+    let rig =
+        Rig::secured(Patience { head: NEVER, idle: NEVER, handshake: Duration::from_secs(1), write: NEVER }).await;
     let mut crowd = JoinSet::new();
     for number in 0..300 {
         let stream = rig.connect().await;
@@ -240,7 +321,13 @@ async fn hundreds_of_callers_that_never_finish_a_handshake_are_closed_while_othe
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn callers_over_tls_that_never_finish_a_head_are_closed_too() {
-    let rig = Rig::secured(Patience { head: Duration::from_secs(1), handshake: NEVER, write: NEVER }).await;
+    let rig = Rig::secured(Patience {
+        head: Duration::from_secs(1),
+        idle: Duration::from_secs(1),
+        handshake: NEVER,
+        write: NEVER,
+    })
+    .await;
     let mut crowd = JoinSet::new();
     for number in 0..60 {
         // On a starved machine the patience may be over before the handshake is.

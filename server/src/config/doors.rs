@@ -7,11 +7,8 @@ use std::{
 
 use control::NetworkEnvironment;
 
-use super::{RawConfig, parse::number, raw::Collector};
-use crate::{
-    accept::places::Limits,
-    tls::files::{TlsFiles, read},
-};
+use super::{RawConfig, raw::Collector};
+use crate::tls::files::{TlsFiles, read};
 
 /// Lists of networks and origins, in one spelling each.
 pub fn network(raw: &RawConfig, faults: &mut Collector) -> NetworkEnvironment {
@@ -93,11 +90,4 @@ pub fn redis_ca(raw: &RawConfig, faults: &mut Collector) -> Option<String> {
     let text = read(Path::new(path)).map_err(|error| format!("cannot be read: {error}"));
     let found = text.and_then(|bytes| control::check_redis_ca(&String::from_utf8_lossy(&bytes)));
     found.map_err(|message| faults.push("REDIS_CA", format!("{path} {message}"))).ok()
-}
-
-/// `MAX_CONNECTIONS` and `MAX_CONNECTIONS_PER_IP`.
-pub fn connections(raw: &RawConfig, faults: &mut Collector) -> Limits {
-    let all = number(raw, "MAX_CONNECTIONS", 16, 1_000_000, faults);
-    let per_address = number(raw, "MAX_CONNECTIONS_PER_IP", 1, 1_000_000, faults);
-    Limits { all, per_address }
 }

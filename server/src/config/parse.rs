@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use control::EnvironmentSettings;
+use control::{EnvironmentSettings, MetricsToken};
 use domain::{
     balance::Balance,
     limit::{MAX_REQUESTS, MAX_WINDOW_MINUTES, RateLimit},
@@ -19,6 +19,9 @@ use ipnet::IpNet;
 use url::Url;
 
 use super::{Config, Faults, LogConfig, RawConfig, doors, raw::Collector};
+
+/// The process alone takes about that much.
+const MIN_MEMORY_MB: u32 = 64;
 
 impl TryFrom<RawConfig> for Config {
     type Error = Faults;
@@ -42,7 +45,10 @@ impl TryFrom<RawConfig> for Config {
             environment: environment(&raw, &mut faults),
             trusted_proxies: networks(&raw, &mut faults),
             tls: doors::tls(&raw, &mut faults),
-            connections: doors::connections(&raw, &mut faults),
+            max_connections: optional(&raw, "MAX_CONNECTIONS", 16, 1_000_000, &mut faults),
+            max_connections_per_ip: number(&raw, "MAX_CONNECTIONS_PER_IP", 1, 1_000_000, &mut faults),
+            max_memory_mb: optional(&raw, "MAX_MEMORY_MB", MIN_MEMORY_MB, 10_000_000, &mut faults),
+            metrics_token: metrics_token(&raw, &mut faults),
             log: log(&raw, &mut faults),
             drain: Duration::from_secs(number(&raw, "DRAIN_SECONDS", 0, 3600, &mut faults).into()),
         };
@@ -69,7 +75,7 @@ fn host(raw: &RawConfig, faults: &mut Collector) -> IpAddr {
     })
 }
 
-pub(super) fn number(raw: &RawConfig, name: &'static str, min: u32, max: u32, faults: &mut Collector) -> u32 {
+fn number(raw: &RawConfig, name: &'static str, min: u32, max: u32, faults: &mut Collector) -> u32 {
     let text = raw.text(name);
     match text.parse::<u32>() {
         Ok(value) if (min..=max).contains(&value) => value,
@@ -78,6 +84,10 @@ pub(super) fn number(raw: &RawConfig, name: &'static str, min: u32, max: u32, fa
             min
         }
     }
+}
+
+fn optional(raw: &RawConfig, name: &'static str, min: u32, max: u32, faults: &mut Collector) -> Option<u32> {
+    raw.given(name).map(|_| number(raw, name, min, max, faults))
 }
 
 fn data_dir(raw: &RawConfig, faults: &mut Collector) -> PathBuf {
@@ -176,12 +186,15 @@ fn own_address(config: &Config, faults: &mut Collector) {
         if let Err(message) = control::check_foreign(url, &listens, config.environment.public_url.as_deref()) {
             faults.push("OLLAMA_SERVERS", format!("{url}: {message}"));
         }
+        let redis = config.environment.redis_url.as_deref().unwrap_or_default();
+        if let Err(message) = control::check_not_redis(url, redis) {
+            faults.push("OLLAMA_SERVERS", format!("{url}: {message}"));
+        }
     }
 }
 
 fn environment(raw: &RawConfig, faults: &mut Collector) -> EnvironmentSettings {
-    let optional =
-        |name, min, max, faults: &mut Collector| raw.given(name).map(|_| number(raw, name, min, max, faults));
+    let optional = |name, min, max, faults: &mut Collector| optional(raw, name, min, max, faults);
     let requests = optional("RATE_LIMIT_REQUESTS", 0, MAX_REQUESTS, faults);
     let minutes = optional("RATE_LIMIT_WINDOW_MINUTES", 1, MAX_WINDOW_MINUTES, faults).unwrap_or(1);
     let max_body_mb = optional("MAX_BODY_MB", 1, MAX_BODY_MB, faults);
@@ -235,6 +248,12 @@ fn networks(raw: &RawConfig, faults: &mut Collector) -> Vec<IpNet> {
         }
     }
     networks
+}
+
+fn metrics_token(raw: &RawConfig, faults: &mut Collector) -> Option<MetricsToken> {
+    const NAME: &str = "METRICS_TOKEN";
+    let text = if raw.is_empty(NAME) { "" } else { raw.given(NAME)? };
+    MetricsToken::new(text).map_err(|message| faults.push(NAME, message)).ok()
 }
 
 fn log(raw: &RawConfig, faults: &mut Collector) -> LogConfig {

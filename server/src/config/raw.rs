@@ -29,7 +29,7 @@ const NAMES: &[(&str, &str, Shown)] = &[
     ("TRUSTED_PROXIES", "", Plain),
     ("TLS_CERT", "", Plain),
     ("TLS_KEY", "", Plain),
-    ("MAX_CONNECTIONS", "8192", Plain),
+    ("MAX_CONNECTIONS", "", Plain),
     ("MAX_CONNECTIONS_PER_IP", "1024", Plain),
     ("DATA_DIR", "./data", Plain),
     ("DATABASE_URL", "", Url),
@@ -43,6 +43,7 @@ const NAMES: &[(&str, &str, Shown)] = &[
     ("QUEUE_SECONDS", "60", Plain),
     ("MAX_BODY_MB", "64", Plain),
     ("BODY_MEMORY_MB", "", Plain),
+    ("MAX_MEMORY_MB", "", Plain),
     ("RATE_LIMIT_REQUESTS", "", Plain),
     ("RATE_LIMIT_WINDOW_MINUTES", "1", Plain),
     ("REDIS_URL", "", Url),
@@ -55,6 +56,7 @@ const NAMES: &[(&str, &str, Shown)] = &[
     ("CORS_ORIGINS", "", Plain),
     ("BACKEND_NETWORKS", "", Plain),
     ("HSTS_DAYS", "", Plain),
+    ("METRICS_TOKEN", "", Secret),
     ("LOG_LEVEL", "info", Plain),
     ("LOG_FORMAT", "text", Plain),
     ("DRAIN_SECONDS", "30", Plain),
@@ -65,11 +67,14 @@ fn absent(name: &str) -> &'static str {
     match name {
         "PUBLIC_URL" => "(none: the address a page was asked under)",
         "ADMIN_LISTEN" => "(none: under /admin of the one port)",
+        "MAX_CONNECTIONS" => "(as many as the limit of open files allows)",
+        "MAX_MEMORY_MB" => "(no limit)",
         "SECRET_KEY" => "(made at the first start, kept in DATA_DIR)",
         "ADMIN_USER" => "(none: the set-up link makes one)",
         "BODY_MEMORY_MB" => "(512, or twice MAX_BODY_MB)",
         "RATE_LIMIT_REQUESTS" => "(no limit)",
         "REDIS_CA" => "(none: whoever the machine trusts)",
+        "METRICS_TOKEN" => "(none: metrics need a session)",
         _ => "(none)",
     }
 }
@@ -243,6 +248,7 @@ mod tests {
         let strings: BTreeMap<String, String> = [
             ("SECRET_KEY", "hunter2-hunter2-hunter2"),
             ("ADMIN_PASSWORD", "hunter2"),
+            ("METRICS_TOKEN", "hunter2-hunter2-hunter2"),
             ("REDIS_URL", "redis://me:hunter2@host:6379/0"),
             ("OLLAMA_SERVERS", "http://a:1,http://x:hunter2@b:2"),
             ("DATABASE_URL", "ws://root:hunter2@db:8000/?password=hunter2"),

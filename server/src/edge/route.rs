@@ -20,6 +20,8 @@ pub enum Route {
     Gateway,
     /// `/admin` and below.
     Admin,
+    /// Of the admin plane, for programs.
+    Metrics,
     /// `/` for browsers.
     ToAdmin,
     Alive,
@@ -49,7 +51,8 @@ impl Route {
             "/" => Self::Gateway,
             "/livez" if reads => Self::Alive,
             "/readyz" if reads => Self::Ready,
-            "/livez" | "/readyz" => Self::WrongMethod,
+            "/metrics" if reads => Self::Metrics,
+            "/livez" | "/readyz" | "/metrics" => Self::WrongMethod,
             _ => match assets::find(path) {
                 Some(file) if reads => Self::File(file),
                 Some(_) => Self::WrongMethod,
@@ -63,9 +66,9 @@ impl Route {
         let reads = matches!(*method, Method::GET | Method::HEAD);
         let route = Self::of(method, path, headers);
         match (planes, route) {
-            (Planes::Api, Self::Admin | Self::File(_)) => Self::Nothing,
+            (Planes::Api, Self::Admin | Self::Metrics | Self::File(_)) => Self::Nothing,
             (Planes::Api, Self::ToAdmin) => Self::Gateway,
-            (Planes::Api, Self::WrongMethod) if assets::find(path).is_some() => Self::Nothing,
+            (Planes::Api, Self::WrongMethod) if path == "/metrics" || assets::find(path).is_some() => Self::Nothing,
             (Planes::Admin, Self::Gateway) if path == "/" && reads => Self::ToAdmin,
             (Planes::Admin, Self::Gateway) => Self::Nothing,
             (_, route) => route,
@@ -116,6 +119,7 @@ mod tests {
         match Route::on(planes, &method, path, &HeaderMap::from_iter(headers)) {
             Route::Gateway => "gateway",
             Route::Admin => "admin",
+            Route::Metrics => "metrics",
             Route::ToAdmin => "to admin",
             Route::Alive => "alive",
             Route::Ready => "ready",
@@ -143,7 +147,8 @@ mod tests {
             ("/ADMIN", "nothing"),
             ("/livez", "alive"),
             ("/readyz", "ready"),
-            ("/metrics", "nothing"),
+            ("/metrics", "metrics"),
+            ("/metrics/", "nothing"),
             ("/admin/..", "nothing"),
             ("/admin/../api/tags", "nothing"),
             ("/admin/./users", "nothing"),
@@ -173,7 +178,7 @@ mod tests {
     #[test]
     fn a_plane_with_a_listener_of_its_own_is_on_no_other() {
         let (api, admin) = (Planes::Api, Planes::Admin);
-        for path in ["/admin", "/admin/login", "/admin/fn/x", "/pkg/favicon.svg"] {
+        for path in ["/admin", "/admin/login", "/admin/fn/x", "/pkg/favicon.svg", "/metrics"] {
             for method in [Method::GET, Method::POST] {
                 assert_eq!(route_on(api, method, path, Some("text/html")), "nothing", "{path}");
             }
@@ -185,6 +190,7 @@ mod tests {
         }
         assert_eq!(route_on(api, Method::GET, "/", Some("text/html")), "gateway");
         assert_eq!(route_on(admin, Method::GET, "/", None), "to admin");
+        assert_eq!(route_on(admin, Method::GET, "/metrics", None), "metrics");
         assert_eq!(route_on(admin, Method::POST, "/", None), "nothing");
         assert_eq!(route_on(api, Method::GET, "/api/chat", None), "gateway");
         assert_eq!(route_on(admin, Method::POST, "/admin/fn/x", None), "admin");
@@ -195,7 +201,9 @@ mod tests {
     }
 
     #[test]
-    fn health_checks_are_only_read() {
+    fn health_checks_and_metrics_are_only_read() {
+        assert_eq!(route(Method::HEAD, "/metrics", None), "metrics");
+        assert_eq!(route(Method::POST, "/metrics", None), "wrong method");
         assert_eq!(route(Method::POST, "/readyz", None), "wrong method");
         assert_eq!(route(Method::DELETE, "/livez", None), "wrong method");
     }

@@ -58,7 +58,12 @@ fn host_is_sound(version: Version, headers: &HeaderMap) -> bool {
         (None, _) => version == Version::HTTP_10,
         (Some(host), None) => {
             let authority = host.to_str().ok().and_then(|text| text.parse::<Authority>().ok());
-            authority.is_some_and(|authority| !authority.as_str().contains('@') && !authority.host().is_empty())
+            authority.is_some_and(|authority| {
+                let (text, host) = (authority.as_str(), authority.host());
+                // User information would stand before the host, and what follows it may be no port.
+                let port = text.strip_prefix(host).filter(|rest| !host.is_empty() && !rest.contains('@'));
+                port.is_some_and(|port| matches!(port, "" | ":") || authority.port_u16().is_some())
+            })
         }
         _ => false,
     }
@@ -77,10 +82,14 @@ mod tests {
     fn exactly_one_sound_host() {
         assert_eq!(status(|r| r.header("host", "a:1")), None);
         assert_eq!(status(|r| r.header("host", "[::1]:8080")), None);
+        assert_eq!(status(|r| r.header("host", "a:")), None);
         assert_eq!(status(|r| r), Some(400));
         assert_eq!(status(|r| r.version(Version::HTTP_10)), None);
         assert_eq!(status(|r| r.header("host", "a").header("host", "a")), Some(400));
-        for host in ["a/?", "a#", "x@a", "", "a b"] {
+        for host in [
+            "a/?", "a#", "x@a", "x:y@a", "a@a:1", "", "a b", ":1", "a:b", "a:1:2", "a:99999", "[::1", "[::1]x",
+            "[::1]:x",
+        ] {
             assert_eq!(status(|r| r.header("host", host)), Some(400), "{host}");
         }
     }

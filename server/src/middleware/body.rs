@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use axum::{
     body::{Body, Bytes, to_bytes},
-    extract::Request,
+    extract::{Request, State},
     http::{Method, StatusCode},
     middleware::Next,
     response::{IntoResponse, Response},
 };
+
+use super::guard::Guard;
 
 /// Largest body, in bytes.
 const MAX: usize = 64 * 1024;
@@ -16,14 +18,20 @@ const MAX: usize = 64 * 1024;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The layer.
-pub async fn limit(request: Request, next: Next) -> Response {
+pub async fn limit(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
     match read(body, PATIENCE).await {
         Ok(bytes) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
-        Err(refusal) => refusal.into_response(),
+        Err((status, sentence)) => {
+            // What comes too slowly is no refusal of ours.
+            if status == StatusCode::PAYLOAD_TOO_LARGE {
+                guard.note_body(&parts, sentence);
+            }
+            (status, sentence).into_response()
+        }
     }
 }
 

@@ -3,11 +3,12 @@
 
 use axum::{
     extract::{Request, State},
-    http::{StatusCode, header},
+    http::{StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use control::{Client, Control};
+use domain::error::AdminError;
 
 use super::{csrf, host};
 use crate::first_line;
@@ -25,6 +26,31 @@ impl Guard {
         Self { control, machine: first_line::machine() }
     }
 
+    /// The answer to a request that came under a foreign name or from another site.
+    pub fn refusal(&self, request: &Request) -> Option<Response> {
+        let allowed = self.control.allowed_origins();
+        let https = request.extensions().get::<Client>().is_some_and(|client| client.https);
+        let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        if !host::is_allowed(host, &allowed, self.machine.as_deref(), self.control.has_administrator()) {
+            self.note(request, "a host name that the admin pages are not offered under");
+            return Some(misdirected(host, https));
+        }
+        let source = csrf::Source { host, https, headers: request.headers() };
+        let reason = csrf::check(request.method(), request.uri().path(), &source, &allowed).err()?;
+        tracing::warn!(path = request.uri().path(), reason, "a request of the admin pages came from elsewhere");
+        self.note(request, reason);
+        Some(refuse(StatusCode::FORBIDDEN, reason))
+    }
+
+    /// Tells the audit log of a body that was refused before anybody looked at it.
+    pub fn note_body(&self, parts: &Parts, sentence: &str) {
+        let Some(client) = parts.extensions.get::<Client>() else { return };
+        let token = app::ssr::session_token(&parts.headers, client.https);
+        let actor = token.and_then(|token| self.control.authenticate(token, client));
+        let error = AdminError::Conflict { message: sentence.to_owned() };
+        self.control.note_refused_call(actor.as_ref(), client.address, parts.uri.path(), false, &error);
+    }
+
     fn note(&self, request: &Request, reason: &'static str) {
         if let Some(client) = request.extensions().get::<Client>() {
             self.control.note_stranger(client.address, request.uri().path(), reason);
@@ -34,21 +60,9 @@ impl Guard {
 
 /// The layer.
 pub async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    let allowed = guard.control.allowed_origins();
-    let https = request.extensions().get::<Client>().is_some_and(|client| client.https);
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    if !host::is_allowed(host, &allowed, guard.machine.as_deref(), guard.control.has_administrator()) {
-        guard.note(&request, "a host name that the admin pages are not offered under");
-        return misdirected(host, https);
-    }
-    let source = csrf::Source { host, https, headers: request.headers() };
-    match csrf::check(request.method(), request.uri().path(), &source, &allowed) {
-        Ok(()) => next.run(request).await,
-        Err(reason) => {
-            tracing::warn!(path = request.uri().path(), reason, "a request of the admin pages came from elsewhere");
-            guard.note(&request, reason);
-            refuse(StatusCode::FORBIDDEN, reason)
-        }
+    match guard.refusal(&request) {
+        None => next.run(request).await,
+        Some(refusal) => refusal,
     }
 }
 

@@ -87,6 +87,20 @@ async fn what_is_refused_has_a_row_that_repeats_nothing_of_the_request() {
     let odd = owner.post(&server, "users/remove", &[]).body("canary=1").send().await.unwrap();
     assert_eq!(odd.status(), 400);
     assert_refused(&home, NAME, "user removed", "a value was not accepted: input");
+    // What is no form, what is too large for one, and what only reads and yet is not for everybody.
+    let odd = owner.post(&server, "users/policy", &[]).header(header::CONTENT_TYPE, "application/json").body("{}");
+    assert_eq!(odd.send().await.unwrap().status(), 415);
+    assert_refused(&home, NAME, "user policy changed", "a value was not accepted: input");
+    let large = "canary".repeat(20_000);
+    let too_large = "a form of the admin pages has at most 64 KiB";
+    for (call, actor) in
+        [(owner.post(&server, "keys/policy", &[]), NAME), (post(&server, "keys/policy", &[]), "not signed in")]
+    {
+        assert_eq!(call.body(large.clone()).send().await.unwrap().status(), 413);
+        assert_refused(&home, actor, "key policy changed", too_large);
+    }
+    assert_eq!(viewer.status(&server, "/admin/fn/setup/found").await, 403);
+    assert_refused(&home, VIEWER, "admin pages opened", right);
     // Nobody's requests: without a session, from another site, for another name, with an old link.
     post(&server, "keys/create", &[("name", "canary")]).send().await.unwrap();
     assert_refused(&home, "not signed in", "key created", "not signed in");
@@ -236,6 +250,7 @@ fn python(csv: &[u8]) -> Vec<String> {
     [vec![records.to_string()], actors].concat()
 }
 
+/// T19.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_thousand_rows_are_streamed_and_no_cell_is_a_formula() {
     const COUNT: u64 = 20_000;
@@ -351,5 +366,35 @@ async fn the_export_is_on_no_public_listener_and_for_no_stranger() {
     until("the export has its own row", || {
         log(&home).iter().any(|row| text(row, "/action") == "audit log exported").then_some(())
     });
+    server.stop();
+}
+
+/// T09: what stands in the log is who called, as the last proxy that is trusted tells it, and not what a client claims.
+#[tokio::test]
+async fn behind_trusted_proxies_the_log_names_the_caller_and_never_what_he_claims() {
+    let home = home_with_admin().with("TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8");
+    let server = home.start();
+    let hops = "203.0.113.66, 198.51.100.7, 10.0.0.3";
+    let login = post(&server, "session/login", &[("name", NAME), ("password", "a wrong guess")]);
+    login.header("x-forwarded-for", hops).send().await.unwrap();
+    let admin = Admin::sign_in(&server).await;
+    let add = admin.post(&server, "users/add", &[("name", "somebody")]).header("x-forwarded-for", hops);
+    assert_eq!(add.send().await.unwrap().status(), 200);
+    let row = |action: &str| until(action, || log(&home).into_iter().find(|row| text(row, "/action") == action));
+    for action in ["user added", "signed in"] {
+        let expected = if action == "user added" { "198.51.100.7" } else { "127.0.0.1" };
+        assert_eq!(text(&row(action), "/actor/address"), expected, "{action}");
+    }
+    let failed = until("the failed one", || log(&home).into_iter().find(|row| row["outcome"] == "refused"));
+    assert_eq!(text(&failed, "/actor/address"), "198.51.100.7", "{failed}");
+    server.stop();
+    // Whom nobody trusts claims in vain.
+    let home = home_with_admin();
+    let server = home.start();
+    let admin = Admin::sign_in(&server).await;
+    let add = admin.post(&server, "users/add", &[("name", "somebody")]).header("x-forwarded-for", hops);
+    assert_eq!(add.send().await.unwrap().status(), 200);
+    let row = log(&home).into_iter().find(|row| text(row, "/action") == "user added").unwrap();
+    assert_eq!(text(&row, "/actor/address"), "127.0.0.1");
     server.stop();
 }

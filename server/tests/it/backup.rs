@@ -93,6 +93,7 @@ async fn a_backup_under_writes_is_one_moment_and_works_on_another_machine() {
     server.stop();
 }
 
+/// T41.
 #[tokio::test]
 async fn a_key_revoked_after_the_backup_stays_revoked() {
     let (home, key) = home_with_key();
@@ -305,6 +306,7 @@ async fn a_restore_that_is_killed_leaves_the_old_database_or_the_new_one() {
     server.stop();
 }
 
+/// T37.
 #[tokio::test]
 async fn rotated_secrets_leave_keys_and_old_backups_working() {
     let (home, key) = home_with_key();

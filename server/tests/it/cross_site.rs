@@ -29,6 +29,7 @@ async fn users(server: &Server, admin: &Admin) -> Vec<String> {
     users.iter().map(|user| user["name"].as_str().unwrap().to_owned()).collect()
 }
 
+/// T17.
 #[tokio::test]
 async fn only_our_own_pages_change_anything() {
     let home = home_with_admin();

@@ -3,7 +3,10 @@
 
 use reqwest::{Method, StatusCode};
 
-use crate::harness::{Home, Server, home_with_key, http};
+use crate::{
+    admin::{Admin, home_with_admin},
+    harness::{Home, Server, home_with_key, http},
+};
 
 /// Asks as the proxy on this machine does for a client at `address`.
 async fn from(server: &Server, path: &str, address: &str, key: &str) -> (StatusCode, String) {
@@ -12,6 +15,7 @@ async fn from(server: &Server, path: &str, address: &str, key: &str) -> (StatusC
     (answer.status(), answer.text().await.unwrap())
 }
 
+/// T09.
 #[tokio::test]
 async fn lists_keep_addresses_out_before_any_key_or_session_is_looked_at() {
     let (home, key) = home_with_key();
@@ -55,6 +59,7 @@ async fn lists_keep_addresses_out_before_any_key_or_session_is_looked_at() {
 }
 
 /// What a proxy writes in place of an address: its own is on the lists of those who may come in.
+/// T09.
 #[tokio::test]
 async fn a_caller_whom_the_proxy_does_not_name_is_nobody() {
     let (home, key) = home_with_key();
@@ -77,6 +82,7 @@ async fn a_caller_whom_the_proxy_does_not_name_is_nobody() {
     server.stop();
 }
 
+/// T09.
 #[tokio::test]
 async fn a_header_of_a_stranger_opens_no_door() {
     let (home, key) = home_with_key();
@@ -141,16 +147,58 @@ async fn after_the_set_up_only_known_names_lead_to_the_admin_pages() {
     server.stop();
 }
 
-#[test]
-fn settings_are_reset_running_or_stopped() {
-    let (home, _) = home_with_key();
-    assert_eq!(home.ok(&["settings", "reset"]), "");
+/// T09: whoever shuts himself out is asked first, with the address he comes from, and has a way back in on the machine.
+#[tokio::test]
+async fn whoever_locked_himself_out_comes_back_in_by_a_reset_on_a_running_server_and_a_stopped_one() {
+    let home = home_with_admin();
+    let mut server = home.start();
+    for stopped in [false, true] {
+        let admin = Admin::sign_in(&server).await;
+        let pages = async |server: &Server| {
+            [admin.status(server, "/admin/login").await, admin.status(server, "/admin/users").await]
+        };
+        let asked = admin.post(&server, "network/save", &[("admin_denied_ips", "127.0.0.1")]).send().await.unwrap();
+        let (status, text) = (asked.status(), asked.text().await.unwrap());
+        let fault = r#""field":"confirm","message":""#;
+        assert!(status.is_client_error() && text.contains(fault) && text.contains("127.0.0.1"), "{status} {text}");
+        assert_eq!(pages(&server).await[1], 200, "nothing is saved before it is confirmed");
+        let confirmed = [("admin_denied_ips", "127.0.0.1"), ("denied_ips", "192.0.2.1"), ("confirm", "yes")];
+        admin.call(&server, "network/save", &confirmed).await;
+        assert_eq!(pages(&server).await, [403, 403]);
+        assert_eq!(http().get(server.url("/api/tags")).send().await.unwrap().status(), 401, "the API is another list");
+        if stopped {
+            server.stop();
+            assert_eq!(home.ok(&["settings", "reset"]), "");
+            server = home.start();
+        } else {
+            assert_eq!(home.ok(&["settings", "reset"]), "");
+        }
+        assert_eq!(pages(&server).await[1], 200, "the session is still good");
+        let network = admin.get(&server, "/admin/fn/network/get").send().await.unwrap().text().await.unwrap();
+        assert!(!network.contains("192.0.2.1"), "all lists are reset: {network}");
+    }
+    server.stop();
+}
+
+#[tokio::test]
+async fn a_reset_of_all_settings_takes_those_of_the_settings_page_too() {
+    let home = home_with_admin();
     let server = home.start();
-    assert_eq!(home.ok(&["settings", "reset", "all"]), "");
+    let admin = Admin::sign_in(&server).await;
+    admin.call(&server, "settings/save", &[("requests", "1"), ("minutes", "1")]).await;
+    home.ok(&["user", "add", "ada"]);
+    let key = home.ok(&["key", "create", "--user", "ada", "--name", "laptop"]);
+    let call = async || from(&server, "/api/tags", "", &key).await.0.as_u16();
+    assert_eq!([call().await, call().await], [200, 429]);
+    home.ok(&["settings", "reset"]);
+    assert_eq!(call().await, 429, "those of the Network page only");
+    home.ok(&["settings", "reset", "all"]);
+    assert_eq!([call().await, call().await], [200, 200]);
     assert_eq!(home.run(&["settings", "reset", "everything"]).code, Some(64));
     server.stop();
 }
 
+/// T24.
 #[tokio::test]
 async fn only_listed_origins_hear_that_they_may_call_the_api() {
     const ALLOWED: &str = "https://app.example.com";

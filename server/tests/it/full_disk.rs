@@ -5,7 +5,7 @@
 
 use std::{fs, process::Command};
 
-use crate::harness::{Home, home_with_key, http, until};
+use crate::harness::{Home, Server, home_with_key, http, until};
 
 const LIBRARY: &str = include_str!("full_disk/no_space.c");
 
@@ -58,12 +58,20 @@ async fn one_that_fills_up_refuses_changes_and_serves_on() {
     assert!(revoked.code == Some(1) && revoked.stderr.contains("the key is refused from now on"), "{revoked:?}");
     let tags = http().get(server.url("/api/tags")).bearer_auth(&key).send().await.unwrap();
     assert_eq!(tags.status(), 401);
+    // The same process writes again once there is room, and what it writes is there after a power cut.
     fs::remove_file(home.path().join("full")).unwrap();
+    until("it can be written again", || (home.run(&["user", "add", "after"]).code == Some(0)).then_some(()));
+    let fresh = home.ok(&["key", "create", "--user", "after", "--name", "laptop"]);
+    let status = async |server: &Server, key: &str| {
+        http().get(server.url("/api/tags")).bearer_auth(key).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!([status(&server, &fresh).await, status(&server, &key).await], [200, 401]);
     server.kill();
     let server = home.start();
-    until("it can be written again", || (home.run(&["user", "add", "after"]).code == Some(0)).then_some(()));
     let names = home.names(&["user", "list"]);
     assert!(names.contains(&"before".to_owned()) && names.contains(&"after".to_owned()), "{names:?}");
     assert!(!names.contains(&"during".to_owned()), "what was refused must not appear later: {names:?}");
+    assert_eq!([status(&server, &fresh).await, status(&server, &key).await], [200, 401]);
+    home.ok(&["user", "add", "later"]);
     server.stop();
 }

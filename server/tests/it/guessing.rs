@@ -22,6 +22,7 @@ fn login(server: &Server, from: &str, name: &str, password: &str) -> RequestBuil
     post(server, "session/login", &[("name", name), ("password", password)]).header("x-forwarded-for", from)
 }
 
+/// T20.
 #[tokio::test]
 async fn among_two_hundred_guesses_at_once_the_right_one_is_refused_and_all_answers_are_the_same() {
     let home = home_with_admin();
@@ -40,6 +41,7 @@ async fn among_two_hundred_guesses_at_once_the_right_one_is_refused_and_all_answ
     server.stop();
 }
 
+/// T20, T23.
 #[tokio::test]
 async fn wrong_unknown_and_locked_are_one_answer() {
     let home = home_with_admin().with("TRUSTED_PROXIES", "127.0.0.1");
@@ -59,6 +61,7 @@ async fn wrong_unknown_and_locked_are_one_answer() {
     server.stop();
 }
 
+/// T21.
 #[tokio::test]
 async fn a_crowd_that_signs_in_from_everywhere_cannot_take_the_memory() {
     /// What two hashes at a time need, and some for everything else.
@@ -95,6 +98,7 @@ async fn a_crowd_that_signs_in_from_everywhere_cannot_take_the_memory() {
     server.stop();
 }
 
+/// T09.
 #[tokio::test]
 async fn ten_thousand_logins_that_claim_other_addresses_are_one_address_and_stay_locked() {
     let home = home_with_admin();
@@ -125,6 +129,7 @@ async fn ten_thousand_logins_that_claim_other_addresses_are_one_address_and_stay
     server.stop();
 }
 
+/// T20.
 #[tokio::test]
 async fn an_attack_from_elsewhere_locks_strangers_and_not_the_device_that_signed_in_even_after_a_restart() {
     let home = home_with_admin().with("TRUSTED_PROXIES", "127.0.0.1");

@@ -15,7 +15,7 @@ const BUDGET_MB: usize = 64;
 const BODY: usize = 3_900_000;
 
 /// A line of `/proc/PID/status` in bytes.
-fn memory(server: &Server, line: &str) -> usize {
+pub fn memory(server: &Server, line: &str) -> usize {
     let status = fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
     let found = status.lines().find_map(|text| text.strip_prefix(line)).unwrap();
     found.trim_start_matches(':').split_whitespace().next().unwrap().parse::<usize>().unwrap() * 1024

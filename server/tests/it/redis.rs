@@ -46,7 +46,7 @@ async fn until_in_use(server: &Server, admin: &Admin) {
 }
 
 #[tokio::test]
-async fn two_servers_share_a_limit_through_redis_url() {
+async fn a_restarted_server_takes_its_count_over_from_redis_url() {
     let redis = RedisServer::with(&["--requirepass", PASSWORD]).await;
     let home = home_with_admin().with("REDIS_URL", &url(&redis)).with("RATE_LIMIT_REQUESTS", "4");
     let key = key(&home);
@@ -69,6 +69,45 @@ async fn two_servers_share_a_limit_through_redis_url() {
     server.stop();
 }
 
+/// P7: two programs with the same keys, at the same time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_servers_at_once_admit_exactly_the_limit_together() {
+    const LIMIT: usize = 40;
+    let redis = RedisServer::with(&["--requirepass", PASSWORD]).await;
+    let configured = || home_with_admin().with("REDIS_URL", &url(&redis)).with("RATE_LIMIT_REQUESTS", "40");
+    let (one, other) = (configured().with("RATE_LIMIT_WINDOW_MINUTES", "60"), configured());
+    let other = other.with("RATE_LIMIT_WINDOW_MINUTES", "60");
+    let key = key(&one);
+    // The same keys and secrets, as after a backup that was restored on a second machine.
+    let copied = std::process::Command::new("cp").arg("-a").args([one.data(), other.data()]).status().unwrap();
+    assert!(copied.success());
+    let servers = [one.start(), other.start()];
+    for server in &servers {
+        until_in_use(server, &Admin::sign_in(server).await).await;
+    }
+    let client = http();
+    let bursts = (0..8).map(|caller| {
+        let (client, key, url) = (client.clone(), key.clone(), servers[caller % 2].url("/api/tags"));
+        tokio::spawn(async move {
+            let mut statuses = Vec::new();
+            for _ in 0..25 {
+                statuses.push(client.get(&url).bearer_auth(&key).send().await.unwrap().status().as_u16());
+            }
+            statuses
+        })
+    });
+    let mut statuses = Vec::new();
+    for burst in bursts.collect::<Vec<_>>() {
+        statuses.extend(burst.await.unwrap());
+    }
+    let admitted = statuses.iter().filter(|status| **status == 200).count();
+    let refused = statuses.iter().filter(|status| **status == 429).count();
+    let logs = servers.each_ref().map(Server::log).concat();
+    assert_eq!((admitted, refused), (LIMIT, 200 - LIMIT), "{logs}");
+    assert_eq!(counted(&redis), LIMIT as u32);
+    servers.into_iter().for_each(Server::stop);
+}
+
 #[tokio::test]
 async fn an_address_saved_in_the_page_is_in_force_without_a_restart() {
     let redis = RedisServer::with(&["--requirepass", PASSWORD]).await;
@@ -79,14 +118,25 @@ async fn an_address_saved_in_the_page_is_in_force_without_a_restart() {
     assert_eq!(call(&server, &key).await, 200);
     let port = redis.url().port().unwrap().to_string();
     let fields = [("redis_host", "127.0.0.1"), ("redis_port", &port), ("redis_password", PASSWORD)];
+    let tested = admin.call(&server, "settings/redis", &fields).await;
+    assert_eq!(tested["kind"], "reachable", "before anything is saved: {tested}");
     let saved = admin.call(&server, "settings/save", &fields).await;
     assert!(saved["redis_has_password"].as_bool().unwrap() && !saved.to_string().contains(PASSWORD), "{saved}");
     until_in_use(&server, &admin).await;
     until("what was counted before is told", || (counted(&redis) == 1).then_some(()));
     assert_eq!([call(&server, &key).await, call(&server, &key).await, call(&server, &key).await], [200, 200, 429]);
     assert_eq!(counted(&redis), 3);
-    let tested = admin.call(&server, "settings/redis", &[]).await;
+    let tested = admin.call(&server, "settings/redis", &fields[..2]).await;
     assert_eq!(tested["kind"], "reachable", "{tested}");
+    // The stored password goes to no other place.
+    let elsewhere = [("redis_host", "localhost"), ("redis_port", &port)];
+    let tested = admin.call(&server, "settings/redis", &elsewhere).await;
+    assert_eq!(tested["kind"], "unreachable", "{tested}");
+    // And Redis is no backend.
+    let place = format!("http://localhost:{port}");
+    let refused = admin.post(&server, "backends/add", &[("name", "gpu"), ("url", &place), ("token", "")]);
+    let refused = refused.send().await.unwrap().text().await.unwrap();
+    assert!(refused.contains("\"field\":\"url\"") && refused.contains("Redis is at this address"), "{refused}");
     admin.call(&server, "settings/save", &[("redis_url", "")]).await;
     let status = admin.get(&server, "/admin/fn/settings/redis-status").send().await.unwrap().text().await.unwrap();
     assert!(status.contains("not_configured"), "{status}");
@@ -103,7 +153,8 @@ async fn redis_over_tls_is_used_with_the_authority_of_a_file_or_of_the_page_and_
     let key = key(&home);
     let server = home.start();
     let admin = Admin::sign_in(&server).await;
-    let tested = admin.call(&server, "settings/redis", &[]).await.to_string();
+    let place = redis.secured_url("localhost");
+    let tested = admin.call(&server, "settings/redis", &[("redis_url", place.as_str())]).await.to_string();
     assert!(tested.contains("vouches for its certificate"), "{tested}");
     // Counted by this gateway alone.
     assert_eq!([call(&server, &key).await, call(&server, &key).await, call(&server, &key).await], [200, 200, 429]);

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The code that an app with this secret shows `steps` after now.
-fn code(secret: &str, steps: u64) -> String {
+pub fn code(secret: &str, steps: u64) -> String {
     let bits: String = secret
         .chars()
         .filter(|letter| !letter.is_whitespace())

@@ -10,7 +10,7 @@ use testkit::FakeOllama;
 
 use crate::{
     admin::{Admin, post, server_functions},
-    harness::{Home, Server, http, until, until_listed},
+    harness::{DEADLINE, Home, Server, http, until, until_listed},
     sessions::{contains, files},
 };
 
@@ -23,7 +23,9 @@ const TOKEN: &str = "canary-backend-token";
 const EDITED_TOKEN: &str = "canary-edited-token";
 const REDIS: &str = "canary-redis-password";
 const SAVED_REDIS: &str = "canary-saved-redis";
+const TYPED_REDIS: &str = "canary-typed-redis";
 const IN_URL: &str = "canary-userinfo";
+const METRICS: &str = "canary-metrics-token";
 const PROMPT: &str = "canary of a prompt";
 /// Never secret: shows that this test can see what is there.
 const VISIBLE: &str = "canary-that-may-be-seen";
@@ -53,10 +55,10 @@ fn assets() -> Vec<String> {
 
 /// What came back: a place a person can see, with its bytes.
 #[derive(Default)]
-struct Seen(BTreeMap<String, Vec<u8>>);
+pub struct Seen(pub BTreeMap<String, Vec<u8>>);
 
 impl Seen {
-    async fn keep(&mut self, what: &str, answer: reqwest::Response) {
+    pub async fn keep(&mut self, what: &str, answer: reqwest::Response) {
         // The one header that must hold a secret.
         let headers: Vec<_> = answer.headers().iter().filter(|(name, _)| *name != header::SET_COOKIE).collect();
         let mut bytes = format!("{} {headers:?} ", answer.status()).into_bytes();
@@ -64,7 +66,8 @@ impl Seen {
         self.0.entry(what.to_owned()).or_default().extend(bytes);
     }
 
-    async fn pages(&mut self, server: &Server, admin: &Admin, user: &str) {
+    /// Every page, every function that only reads, and every file of the app.
+    pub async fn documents(&mut self, server: &Server, admin: &Admin, user: &str) {
         for page in pages(user) {
             self.keep(&page, admin.get(server, &page).header(header::ACCEPT, "text/html").send().await.unwrap()).await;
         }
@@ -74,12 +77,21 @@ impl Seen {
         for asset in assets() {
             self.keep(&asset, http().get(server.url(&asset)).send().await.unwrap()).await;
         }
-        let user = format!("/admin/fn/users/get?input[id]={user}");
-        self.keep(&user, admin.get(server, &user).send().await.unwrap()).await;
         for format in ["csv", "jsonl"] {
             let path = format!("/admin/audit/export?format={format}");
             self.keep(&path, admin.get(server, &path).send().await.unwrap()).await;
         }
+    }
+
+    async fn pages(&mut self, server: &Server, admin: &Admin, user: &str) {
+        self.documents(server, admin, user).await;
+        let user = format!("/admin/fn/users/get?input[id]={user}");
+        self.keep(&user, admin.get(server, &user).send().await.unwrap()).await;
+        let scrape = || http().get(server.url("/metrics")).bearer_auth(METRICS).send();
+        let summed = async { while !scrape().await.unwrap().text().await.unwrap().contains(VISIBLE) {} };
+        tokio::time::timeout(DEADLINE, summed).await.unwrap();
+        self.keep("/metrics", scrape().await.unwrap()).await;
+        self.keep("/metrics", http().get(server.url("/metrics")).bearer_auth(GUESS).send().await.unwrap()).await;
         let log = "/admin/fn/audit/list?input[text]=";
         self.keep(log, admin.get(server, log).send().await.unwrap()).await;
         let mut live = admin.get(server, "/admin/live").send().await.unwrap();
@@ -87,7 +99,21 @@ impl Seen {
         self.0.insert("/admin/live".into(), event.to_vec());
     }
 
-    async fn call(&mut self, server: &Server, admin: &Admin, function: &str, fields: &[(&str, &str)]) {
+    /// None of the secrets is anywhere.
+    pub fn assert_without(&self, secrets: &[(&str, String)]) {
+        let mut found = Vec::new();
+        for (what, secret) in secrets {
+            let escaped = secret.replace(' ', "+");
+            for (place, bytes) in &self.0 {
+                if contains(bytes, secret.as_bytes()) || contains(bytes, escaped.as_bytes()) {
+                    found.push(format!("{what} in {place}: {}", around(bytes, secret)));
+                }
+            }
+        }
+        assert!(found.is_empty(), "{found:#?}");
+    }
+
+    pub async fn call(&mut self, server: &Server, admin: &Admin, function: &str, fields: &[(&str, &str)]) {
         for accept in ["application/json", "text/html"] {
             let call = admin.post(server, function, fields).header(header::ACCEPT, accept);
             let call = call.header(header::REFERER, server.url("/admin/backends"));
@@ -105,6 +131,7 @@ async fn drive(format: &str) -> (Seen, Vec<(&'static str, String)>, Home, Server
         .with("ADMIN_USER", "root")
         .with("ADMIN_PASSWORD", PASSWORD)
         .with("SECRET_KEY", SECRET_KEY)
+        .with("METRICS_TOKEN", METRICS)
         .with("REDIS_URL", &format!("redis://user:{REDIS}@127.0.0.1:9/0"));
     let server = home.start();
     let mut seen = Seen::default();
@@ -144,7 +171,7 @@ async fn drive(format: &str) -> (Seen, Vec<(&'static str, String)>, Home, Server
             vec![("id", &*backend), ("name", "gpu"), ("url", &*url), ("token", TOKEN), ("clear_token", "false")],
         ),
         ("setup/backend", vec![("url", "http://127.0.0.1:9"), ("token", TOKEN)]),
-        ("settings/redis", vec![]),
+        ("settings/redis", vec![("redis_host", "127.0.0.1"), ("redis_port", "9"), ("redis_password", TYPED_REDIS)]),
         ("keys/limit", vec![("id", &*key_id), ("requests", "1000"), ("minutes", "1")]),
         ("session/login", vec![("name", "root"), ("password", GUESS), ("extra", GUESS)]),
     ] {
@@ -169,7 +196,7 @@ async fn drive(format: &str) -> (Seen, Vec<(&'static str, String)>, Home, Server
         ];
         seen.keep("settings/save", admin.post(&server, "settings/save", &fields).send().await.unwrap()).await;
     }
-    seen.call(&server, &admin, "settings/redis", &[]).await;
+    seen.call(&server, &admin, "settings/redis", &[("redis_url", &saved)]).await;
 
     // What backends echo of a prompt belongs to the caller, so these answers are not kept.
     let ask = |path: &'static str, body: String| {
@@ -239,7 +266,9 @@ async fn drive(format: &str) -> (Seen, Vec<(&'static str, String)>, Home, Server
         ("a changed token", EDITED_TOKEN.to_owned()),
         ("the password of REDIS_URL", REDIS.to_owned()),
         ("a saved Redis password", SAVED_REDIS.to_owned()),
+        ("a Redis password that was only tried", TYPED_REDIS.to_owned()),
         ("a password in an address", IN_URL.to_owned()),
+        ("METRICS_TOKEN", METRICS.to_owned()),
         ("a prompt", PROMPT.to_owned()),
         ("a key", key),
         ("a key of the command line", printed),
@@ -248,6 +277,7 @@ async fn drive(format: &str) -> (Seen, Vec<(&'static str, String)>, Home, Server
     (seen, secrets, home, server)
 }
 
+/// T14.
 #[tokio::test]
 async fn no_secret_is_in_a_log_a_page_an_answer_or_the_data_folder() {
     let (mut seen, secrets, home, server) = drive("json").await;
@@ -270,6 +300,7 @@ async fn no_secret_is_in_a_log_a_page_an_answer_or_the_data_folder() {
         "/admin/users",
         "lists",
         "/admin/fn/backends/list",
+        "/metrics",
         "/admin/audit",
         "/admin/audit/export?format=csv",
         "the audit log",
@@ -287,16 +318,7 @@ async fn no_secret_is_in_a_log_a_page_an_answer_or_the_data_folder() {
         server.log().contains("\"level\":\"TRACE\"") || server.log().contains("\"level\":\"DEBUG\""),
         "it was to be talkative"
     );
-    let mut found = Vec::new();
-    for (what, secret) in &secrets {
-        let escaped = secret.replace(' ', "+");
-        for (place, bytes) in &seen.0 {
-            if contains(bytes, secret.as_bytes()) || contains(bytes, escaped.as_bytes()) {
-                found.push(format!("{what} in {place}: {}", around(bytes, secret)));
-            }
-        }
-    }
-    assert!(found.is_empty(), "{found:#?}");
+    seen.assert_without(&secrets);
 }
 
 /// A little of the text about the first hit.
@@ -363,6 +385,7 @@ async fn provoke(format: &str) -> String {
     log
 }
 
+/// T14.
 #[tokio::test]
 async fn whatever_a_name_holds_the_json_log_has_one_object_a_line() {
     let log = provoke("json").await;

@@ -13,7 +13,7 @@ use store::{
 };
 
 use crate::{
-    admin::{Admin, NAME, PASSWORD, home_with_admin, post},
+    admin::{Admin, NAME, PASSWORD, create, home_with_admin, post},
     harness::Home,
 };
 
@@ -64,6 +64,7 @@ async fn is_good(home: &Home, admin: &Admin) -> bool {
     good
 }
 
+/// T16, T22.
 #[tokio::test]
 async fn a_session_ends_after_thirty_idle_minutes_and_its_page_leads_to_signing_in_and_back() {
     let home = home_with_admin();
@@ -76,6 +77,7 @@ async fn a_session_ends_after_thirty_idle_minutes_and_its_page_leads_to_signing_
     assert!(!is_good(&home, &admin).await);
 }
 
+/// T16, T22.
 #[tokio::test]
 async fn a_session_ends_twelve_hours_after_signing_in_however_much_it_is_used() {
     let home = home_with_admin();
@@ -88,6 +90,7 @@ async fn a_session_ends_twelve_hours_after_signing_in_however_much_it_is_used() 
     assert!(!is_good(&home, &admin).await);
 }
 
+/// T22.
 #[tokio::test]
 async fn signing_out_or_a_reset_password_ends_a_session_at_once_and_its_stream() {
     let home = home_with_admin();
@@ -112,6 +115,7 @@ async fn signing_out_or_a_reset_password_ends_a_session_at_once_and_its_stream()
     server.stop();
 }
 
+/// T22.
 #[tokio::test]
 async fn a_value_that_was_there_before_signing_in_is_never_a_session() {
     let home = home_with_admin();
@@ -125,6 +129,36 @@ async fn a_value_that_was_there_before_signing_in_is_never_a_session() {
     server.stop();
 }
 
+/// T31: the id of another's session is nobody's business, whatever the role.
+#[tokio::test]
+async fn nobody_ends_the_session_of_somebody_else_by_its_id() {
+    let home = home_with_admin();
+    let server = home.start();
+    let owner = Admin::sign_in(&server).await;
+    let own = async |admin: &Admin| {
+        let account = admin.get(&server, "/admin/fn/account/get").send().await.unwrap();
+        let account: serde_json::Value = account.json().await.unwrap();
+        account["sessions"].as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let ids: Vec<String> = own(&owner).await;
+    assert_eq!(ids.len(), 1);
+    for role in ["viewer", "operator", "owner"] {
+        create(&home, role, "another fine phrase", role);
+        let other = Admin::sign_in_as(&server, role, "another fine phrase").await;
+        let answer = other.post(&server, "account/session-end", &[("id", &ids[0])]).send().await.unwrap();
+        assert_eq!(answer.status(), 404, "{role}");
+        let answer = other.post(&server, "account/session-end", &[("id", "0123456789abcdef")]).send().await.unwrap();
+        assert_eq!(answer.status(), 404, "{role}: one that there is not gets the same answer");
+        assert_eq!(owner.status(&server, "/admin/users").await, 200, "{role}");
+        assert!(!own(&other).await.contains(&ids[0]), "{role}");
+        let ended = other.post(&server, "account/session-end", &[("id", &own(&other).await[0])]).send().await.unwrap();
+        assert_eq!(ended.status(), 200, "{role}: the own one");
+        assert_eq!(other.status(&server, "/admin/users").await, 303, "{role}");
+    }
+    server.stop();
+}
+
+/// T14, T22.
 #[tokio::test]
 async fn the_data_folder_holds_no_session_that_could_be_used() {
     let home = home_with_admin();

@@ -90,6 +90,32 @@ fn all_faults_of_a_configuration_are_named_together() {
     assert!(!home.data().exists());
 }
 
+/// T32: no secret that could be guessed, and none is repeated.
+#[test]
+fn weak_secrets_are_refused_at_the_start_and_not_repeated() {
+    const STRONG: [(&str, &str); 3] = [
+        ("SECRET_KEY", "0f1e2d3c4b5a69788796a5b4c3d2e1f0"),
+        ("ADMIN_USER", "root"),
+        ("ADMIN_PASSWORD", "horse battery staple"),
+    ];
+    const NAMES: [&str; 3] = ["SECRET_KEY", "ADMIN_PASSWORD", "SECRET_KEY_PREVIOUS"];
+    for weak in ["", "changeme", "qz81xk!w", "password"] {
+        for name in NAMES {
+            // A password has eight characters at least, and is none of the usual ones.
+            let weak = if name == "ADMIN_PASSWORD" { weak.trim_end_matches('w') } else { weak };
+            let strong = STRONG.into_iter().filter(|(other, _)| *other != name);
+            let home = strong.fold(Home::new(), |home, (name, value)| home.with(name, value)).with(name, weak);
+            for verb in ["serve", "check"] {
+                let outcome = home.run(&[verb]);
+                assert_eq!(outcome.code, Some(64), "{name}={weak}: {outcome:?}");
+                assert!(outcome.stderr.contains(&format!("ollama-fortress: {name}: ")), "{name}={weak}: {outcome:?}");
+                assert!(!weak.starts_with("qz") || !outcome.stderr.contains(weak), "{name}: {outcome:?}");
+            }
+            assert!(!home.data().exists(), "{name}={weak}");
+        }
+    }
+}
+
 #[test]
 fn all_faults_of_file_and_environment_are_named_together() {
     let home = Home::new().with("PROXY_PORT", "eighty").with("DATABASE_URL", "ws://").with("ADMIN_USER", "root");

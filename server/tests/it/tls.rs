@@ -4,11 +4,12 @@
 use std::fs;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use reqwest::{Certificate, Client, redirect::Policy};
+use reqwest::{Certificate, Client, header, redirect::Policy};
 use rustix::process::Signal;
+use testkit::certificates::{Authority, Pair};
 
 use crate::{
-    admin::{Admin, home_with_admin},
+    admin::{Admin, NAME, PASSWORD, form, home_with_admin},
     harness::{DEADLINE, Home, Server, home_with_key, http, until},
 };
 
@@ -25,9 +26,13 @@ pub fn with_pair(home: Home) -> Home {
     home.with("TLS_CERT", "cert.pem").with("TLS_KEY", "key.pem")
 }
 
-/// Trusts the pair of these tests alone. A new one for every look, so that each does its own handshake.
+/// Trusts the pair of these tests alone.
 fn https() -> Client {
-    let certificate = Certificate::from_der(CERTIFICATE).unwrap();
+    trusting(Certificate::from_der(CERTIFICATE).unwrap())
+}
+
+/// A new one for every look, so that each does its own handshake.
+fn trusting(certificate: Certificate) -> Client {
     Client::builder()
         .no_proxy()
         .tls_certs_only([certificate])
@@ -146,4 +151,128 @@ async fn how_long_browsers_keep_to_tls_is_a_setting_that_counts_at_once_and_can_
     server.stop();
     let wrong = home.with("HSTS_DAYS", "forever").run(&["check"]);
     assert!(wrong.code == Some(64) && wrong.stderr.contains("HSTS_DAYS: must be a whole number"), "{wrong:?}");
+}
+
+/// Whether the pair on the wire is one of this authority.
+async fn is_served(server: &Server, authority: &Authority) -> bool {
+    let client = trusting(Certificate::from_pem(authority.pem().as_bytes()).unwrap());
+    let answer = client.get(format!("https://localhost:{}/livez", server.address.port())).send().await;
+    answer.is_ok_and(|answer| answer.status() == 200)
+}
+
+async fn until_served(server: &Server, authority: &Authority) {
+    let deadline = std::time::Instant::now() + DEADLINE;
+    while !is_served(server, authority).await {
+        assert!(std::time::Instant::now() < deadline, "never on the wire; log: {}", server.log());
+        tokio::task::yield_now().await;
+    }
+}
+
+/// T36: without a restart, by the signal and by the change of the files alone.
+#[tokio::test]
+async fn a_new_pair_is_on_the_wire_after_a_signal_and_after_a_change_of_the_files_alone() {
+    let home = Home::new().with("TLS_CERT", "cert.pem").with("TLS_KEY", "key.pem");
+    let authorities = [(), (), ()].map(|()| Authority::default());
+    let [first, second, third] = &authorities;
+    first.pair(&["localhost"]).write(home.path());
+    let server = home.start();
+    assert!(is_served(&server, first).await && !is_served(&server, second).await);
+    second.pair(&["localhost"]).write(home.path());
+    server.signal(Signal::HUP);
+    until_served(&server, second).await;
+    assert!(!is_served(&server, first).await);
+    third.pair(&["localhost"]).write(home.path());
+    until_served(&server, third).await;
+    // Halves of two pairs are none.
+    std::fs::write(home.path().join("key.pem"), first.pair(&["localhost"]).key).unwrap();
+    let told = server.log().matches("could not be read again").count();
+    until("the fault is told", || (server.log().matches("could not be read again").count() > told).then_some(()));
+    assert!(is_served(&server, third).await);
+    server.stop();
+}
+
+/// An administrator who signed in over TLS, with all cookies of that.
+struct Secure {
+    client: Client,
+    base: String,
+    cookies: String,
+}
+
+impl Secure {
+    async fn post(&self, function: &str, fields: &[(&str, &str)]) -> reqwest::Response {
+        let request = self.client.post(format!("{}/admin/fn/{function}", self.base)).header("origin", &self.base);
+        let request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        request.header(header::COOKIE, &self.cookies).body(form(fields)).send().await.unwrap()
+    }
+
+    async fn sign_in(server: &Server, authority: &Authority) -> (Self, Vec<String>) {
+        let client = trusting(Certificate::from_pem(authority.pem().as_bytes()).unwrap());
+        let base = format!("https://localhost:{}", server.address.port());
+        let mut secure = Self { client, base, cookies: String::new() };
+        let answer = secure.post("session/login", &[("name", NAME), ("password", PASSWORD)]).await;
+        assert_eq!(answer.status(), 200);
+        let lines = answer.headers().get_all(header::SET_COOKIE).iter();
+        let lines: Vec<String> = lines.map(|line| line.to_str().unwrap().to_owned()).collect();
+        let pairs = lines.iter().map(|line| line.split(';').next().unwrap());
+        secure.cookies = pairs.collect::<Vec<_>>().join("; ");
+        (secure, lines)
+    }
+
+    async fn page(&self) -> u16 {
+        let request = self.client.get(format!("{}/admin/users", self.base)).header(header::COOKIE, &self.cookies);
+        request.send().await.unwrap().status().as_u16()
+    }
+}
+
+fn fields(pair: &Pair) -> [(&'static str, &str); 2] {
+    [("certificate", &pair.certificate), ("private_key", &pair.key)]
+}
+
+/// T36, T22: the whole way from plain HTTP to cookies that only TLS carries.
+#[tokio::test]
+async fn an_uploaded_pair_is_on_the_wire_at_once_and_sessions_over_it_are_for_tls_alone() {
+    let home = home_with_admin();
+    let server = home.start();
+    let (first, second) = (Authority::default(), Authority::default());
+    let plain = Admin::sign_in(&server).await;
+    assert!(!is_served(&server, &first).await);
+    plain.call(&server, "network/tls-save", &fields(&first.pair(&["localhost"]))).await;
+    assert!(is_served(&server, &first).await);
+    let page = http().get(server.url("/admin/login")).send().await.unwrap();
+    assert_eq!(page.status(), 307, "plain HTTP is led over");
+
+    let (admin, cookies) = Secure::sign_in(&server, &first).await;
+    assert_eq!(admin.page().await, 200);
+    for name in ["__Host-op_session", "__Host-op_device"] {
+        let line = cookies.iter().find(|line| line.starts_with(&format!("{name}="))).unwrap();
+        for part in ["; HttpOnly", "; SameSite=Strict", "; Path=/;", "; Secure"] {
+            assert!(format!("{line};").contains(part), "{part} is missing in {name}");
+        }
+    }
+    assert_eq!(cookies.len(), 2, "none without the prefix");
+    // The cookie of plain HTTP, which anybody on the network may have read or planted, opens nothing here.
+    let stolen = Secure { cookies: plain.cookie.clone(), client: admin.client.clone(), base: admin.base.clone() };
+    assert_eq!(stolen.page().await, 303);
+
+    let (good, other) = (second.pair(&["localhost"]), first.pair(&["localhost"]));
+    for bad in [
+        Pair { certificate: good.certificate.clone(), key: other.key },
+        Pair { certificate: "nonsense".into(), key: good.key.clone() },
+        second.expired_pair(&["localhost"]),
+    ] {
+        let refused = admin.post("network/tls-save", &fields(&bad)).await;
+        assert!(refused.status().is_client_error(), "{}", refused.status());
+        assert!(is_served(&server, &first).await, "the one before stays");
+    }
+    assert_eq!(admin.post("network/tls-save", &fields(&good)).await.status(), 200);
+    assert!(is_served(&server, &second).await && !is_served(&server, &first).await);
+
+    let (admin, _) = Secure::sign_in(&server, &second).await;
+    let out = admin.post("session/logout", &[]).await;
+    assert_eq!(out.headers()["clear-site-data"], "\"storage\"");
+    let cleared = out.headers().get_all(header::SET_COOKIE).iter().map(|line| line.to_str().unwrap());
+    let cleared: Vec<&str> = cleared.filter(|line| line.contains("Max-Age=0")).collect();
+    assert!(cleared.iter().any(|line| line.starts_with("__Host-op_session=;") && line.contains("; Secure")));
+    assert_eq!(admin.page().await, 303);
+    server.stop();
 }

@@ -22,6 +22,7 @@ fn call(server: &Server, admin: &Admin, method: &str, path: &str, fields: &str, 
     request.header("sec-fetch-site", "same-origin").header(header::COOKIE, &admin.cookie)
 }
 
+/// T15.
 #[tokio::test]
 async fn no_function_takes_a_field_it_does_not_know() {
     let home = home_with_admin();
@@ -40,6 +41,7 @@ async fn no_function_takes_a_field_it_does_not_know() {
     server.stop();
 }
 
+/// T15.
 #[tokio::test]
 async fn nobody_is_promoted_by_a_field_that_a_form_does_not_have() {
     let home = home_with_admin();

@@ -1,7 +1,7 @@
 //! Every way in, as written lists: what needs a session, what needs a key, what needs neither. A server function, page or
 //! path that is in the program and not in a list fails here, so that each new one is decided on.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs, path::Path};
 
 use domain::admin::Role::{self, Operator, Owner, Viewer};
 use reqwest::{Method, header};
@@ -80,7 +80,7 @@ pub const CLOSED: [Closed; 54] = [
     ("GET", "settings/get", Viewer, &[]),
     ("GET", "settings/redis-status", Viewer, &[]),
     ("POST", "settings/save", Owner, &[("version", "old")]),
-    ("POST", "settings/redis", Owner, &[]),
+    ("POST", "settings/redis", Owner, &[("redis_host", "")]),
     ("GET", "setup/found", Operator, &[]),
     ("POST", "setup/backend", Operator, &[("url", "http://127.0.0.1:9"), ("token", "")]),
     ("POST", "setup/key", Operator, &[("user", "u"), ("key", "k")]),
@@ -108,8 +108,8 @@ pub const CLOSED_PAGES: [&str; 11] = [
     "/admin/users",
     "/admin/users/{id}",
 ];
-/// Addresses of the admin plane that are neither page nor server function.
-pub const OTHER: [&str; 4] = ["/admin/audit/export", "/admin/live", "/admin/", "/admin/{*path}"];
+/// Addresses of the admin plane that are neither page nor server function. `/metrics` also opens to a token.
+pub const OTHER: [&str; 5] = ["/admin/audit/export", "/admin/live", "/admin/", "/admin/{*path}", "/metrics"];
 
 /// Paths of the API, none of which answers without a key.
 const API: [&str; 29] = [
@@ -146,6 +146,24 @@ const API: [&str; 29] = [
 /// Paths outside both planes that answer anybody.
 const PUBLIC: [&str; 3] = ["/", "/livez", "/readyz"];
 
+/// Every source text below a folder, before its tests and without comments, each call on one line.
+fn programs(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(programs(&path));
+        } else if path.extension().is_some_and(|kind| kind == "rs") && !path.ends_with("tests.rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let program = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+            found.push(
+                program.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n"),
+            );
+        }
+    }
+    found
+}
+
 /// The string literals of a source text before its tests that begin with `start`.
 fn literals<'s>(source: &'s str, start: &str) -> BTreeSet<&'s str> {
     let program = source.split("#[cfg(test)]").next().unwrap_or_default();
@@ -153,6 +171,7 @@ fn literals<'s>(source: &'s str, start: &str) -> BTreeSet<&'s str> {
     lines.flat_map(|line| line.split('"').skip(1).step_by(2)).filter(|text| text.starts_with(start)).collect()
 }
 
+/// T16.
 #[test]
 fn every_server_function_is_in_a_list() {
     let listed =
@@ -172,10 +191,24 @@ async fn every_page_is_in_a_list() {
 
 #[test]
 fn every_other_path_in_the_program_is_in_a_list() {
-    let admin = [include_str!("../../src/admin_plane.rs"), include_str!("../../../app/src/ssr.rs")];
-    let routes = admin.iter().flat_map(|source| source.split(".route(\"").skip(1));
-    let routes: BTreeSet<&str> = routes.filter_map(|rest| rest.split('"').next()).collect();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let programs: Vec<String> =
+        [root.join("src"), root.join("../app/src")].iter().flat_map(|at| programs(at)).collect();
+    assert!(programs.len() > 100, "the sources were looked at");
+    let called = |name: &str| -> Vec<String> {
+        let calls = |source: &str| source.split(name).skip(1).map(str::to_owned).collect::<Vec<_>>();
+        programs.iter().flat_map(|source| calls(source)).collect()
+    };
+    let routes = called(".route(");
+    let routes: BTreeSet<&str> =
+        routes.iter().map(|rest| rest.trim_start().strip_prefix('"').unwrap().split('"').next().unwrap()).collect();
     assert_eq!(routes, BTreeSet::from(OTHER));
+    // By any of these a path would come in that the line above does not see.
+    for other in [".nest(", ".nest_service(", ".route_service(", ".fallback_service(", ".leptos_routes("] {
+        assert_eq!(called(other), Vec::<String>::new(), "{other}");
+    }
+    assert_eq!(called(".leptos_routes_with_context(").len(), 1, "the pages, which are listed above");
+    assert_eq!(called(".fallback(").len(), 1, "without pages built: it says so");
 
     let endpoints = include_str!("../../../crates/gateway/src/endpoints.rs");
     let find = endpoints.split("pub(crate) fn find").nth(1).unwrap().split("\n}\n").next().unwrap();
@@ -187,7 +220,7 @@ fn every_other_path_in_the_program_is_in_a_list() {
     assert_eq!(api, BTreeSet::from(API));
 
     let mut front = literals(include_str!("../../src/edge/route.rs"), "/");
-    for plane in ["/api", "/v1", "/fortress", "/admin"] {
+    for plane in ["/api", "/v1", "/fortress", "/admin", "/metrics"] {
         assert!(front.remove(plane), "{plane}");
     }
     assert_eq!(front, BTreeSet::from(PUBLIC));
@@ -209,6 +242,7 @@ async fn assert_leads_to_login(answer: reqwest::Response, what: &str) {
     assert_eq!(answer.text().await.unwrap(), "", "{what}");
 }
 
+/// T16.
 #[tokio::test]
 async fn nothing_of_the_admin_plane_answers_without_a_session_but_what_is_listed_as_open() {
     let home = home_with_admin();
@@ -229,6 +263,7 @@ async fn nothing_of_the_admin_plane_answers_without_a_session_but_what_is_listed
             assert_leads_to_login(call(&server, "GET", &page, cookie, "text/html").await, &page).await;
         }
         assert_eq!(call(&server, "GET", "/admin/live", cookie, "text/event-stream").await.status(), 401);
+        assert_eq!(call(&server, "GET", "/metrics", cookie, "text/plain").await.status(), 401);
         let export = call(&server, "GET", "/admin/audit/export?format=csv", cookie, "text/csv").await;
         assert!(!export.status().is_success(), "{}", export.status());
         for (method, path, status) in OPEN {

@@ -1,6 +1,9 @@
 //! One backend with what is known of it and what can be done to it.
 
-use domain::{admin::Role, backend::BackendView};
+use domain::{
+    admin::Role,
+    backend::{BackendView, ollama_warning},
+};
 use leptos::prelude::*;
 
 use super::{edit::EditBackendForm, share};
@@ -34,6 +37,10 @@ pub(super) fn BackendCard(backend: Signal<BackendView>, refresh: Refresh) -> imp
                     <code class="text-sm break-all text-muted">{move || backend.with(|backend| backend.url.clone())}</code>
                 </div>
                 <Facts backend />
+                {move || {
+                    let warning = backend.with(|backend| ollama_warning(backend.version.as_deref()?));
+                    warning.map(|warning| view! { <p class="text-sm text-pretty"><span class="status status-warning" aria-hidden="true"></span>" "{sentence(warning)}</p> })
+                }}
                 <Breakers backend />
                 <LastFault backend />
                 <TestResult test />
@@ -193,6 +200,22 @@ mod tests {
             assert!(page.contains(text), "{text} is missing in {page}");
         }
         assert!(card(0).contains("Drained") && !page.contains("Drained") && !page.contains("<b>"), "{page}");
+    }
+
+    #[test]
+    fn an_old_ollama_is_warned_of_beside_its_version() {
+        let card = |version: &'static str| {
+            html(move || {
+                let id = BackendId::new("0123456789ab").unwrap();
+                let backend = BackendView {
+                    version: Some(version.into()),
+                    ..BackendView::new(id, "gpu-1".into(), "http://gpu-1:11434".into())
+                };
+                view! { <BackendCard backend=Signal::stored(backend) refresh=Refresh::new() /> }
+            })
+        };
+        assert!(card("0.17.0").contains("CVE-2026-7482"), "{}", card("0.17.0"));
+        assert!(!card("0.17.1").contains("CVE-"), "{}", card("0.17.1"));
     }
 
     #[test]

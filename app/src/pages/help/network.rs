@@ -43,6 +43,10 @@ pub fn Network() -> impl IntoView {
             "Every action in these pages and on the command line, and every refused one, is on the Audit page: who, when, from where, before and after, never a secret. It can be filtered and exported, and nobody can change it. ollama-fortress audit list prints it.".to_owned(),
         ),
         (
+            "Metrics",
+            "Prometheus reads /metrics on the port of these pages, with METRICS_TOKEN (16 characters or more) as its bearer token; whoever is signed in may read them, too. Nothing of a caller is in them.".to_owned(),
+        ),
+        (
             "Guessing",
             "Five wrong passwords for an account or from an address, or a hundred from everybody together, close the door for five minutes. A browser that signed in before has tries of its own, so nobody locks you out by guessing.".to_owned(),
         ),

@@ -1,11 +1,14 @@
 //! The part of the page about TLS: what is in force, and other pairs.
 
+mod pem;
+
 use domain::{
     admin::Role,
     tls::{CertificateView, PairSource, TlsView},
 };
 use leptos::{either::EitherOf3, prelude::*};
 
+use self::pem::Pem;
 use crate::{
     answer::typed_in,
     api::network::{CreatePair, DropPair, StorePair, get_tls},
@@ -14,7 +17,7 @@ use crate::{
         allowed::may,
         disclosure::{Confirm, Disclosure},
         fault::{FormFault, LoadFault, field_fault},
-        field::{Field, input_name},
+        field::Field,
         listing::Loading,
         refresh::Refresh,
         timestamp::Timestamp,
@@ -120,39 +123,14 @@ fn Upload(store: ServerAction<StorePair>) -> impl IntoView {
             <ActionForm action=store>
                 <div class="flex flex-col gap-4">
                     <FormFault action=store fields=&["certificate", "private_key"] />
-                    <Pem store label="Certificate, and the chain behind it (PEM)" name="certificate" />
-                    <Pem store label="Private key (PEM, without passphrase)" name="private_key" />
+                    <Pem store label="Certificate, and the chain behind it (PEM)" name="certificate" file="Certificate file" />
+                    <Pem store label="Private key (PEM, without passphrase)" name="private_key" file="Private key file" />
                     <p class="text-sm text-muted">"They are checked to belong together before anything changes. The key is stored encrypted and never shown again."</p>
                     <div><SubmitButton label="Save certificate" pending=store.pending() class="btn btn-primary btn-sm" /></div>
                 </div>
             </ActionForm>
         </Disclosure>
     }
-}
-
-#[component]
-fn Pem(store: ServerAction<StorePair>, label: &'static str, name: &'static str) -> impl IntoView {
-    let fault = field_fault(store, name);
-    let (id, note) = (format!("tls-{name}"), format!("tls-{name}-note"));
-    view! {
-        <div class="flex flex-col gap-1">
-            <label class="text-sm font-medium" for=id.clone()>{label}</label>
-            <textarea
-                class="textarea w-full font-mono text-xs"
-                class:textarea-error=move || fault.get().is_some()
-                id=id
-                name=input_name(name)
-                rows="5"
-                autocapitalize="none"
-                autocomplete="off"
-                spellcheck="false"
-                aria-invalid=move || fault.get().is_some().then_some("true")
-                aria-describedby=note.clone()
-            ></textarea>
-            <p id=note class="text-sm text-error">{move || fault.get().map(|fault| sentence(&fault))}</p>
-        </div>
-    }
-    .into_any()
 }
 
 #[component]

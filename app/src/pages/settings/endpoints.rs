@@ -6,8 +6,8 @@ use domain::{
 };
 use leptos::prelude::*;
 
+use super::typed;
 use crate::{
-    answer::typed_in,
     api::settings::StoreSettings,
     components::{area::Choice, fault::field_fault},
 };
@@ -30,7 +30,7 @@ pub(super) fn EndpointProtection(
         let stored = if value.value { "yes" } else { "no" };
         view! {
             <Choice
-                label name id=name value={typed_in::<StoreSettings>(&[], name, stored)} options hint fault=field_fault(save, name)
+                label name id=name value={typed(name, stored)} options hint fault=field_fault(save, name)
             />
         }
         .into_any()

@@ -6,8 +6,8 @@ use domain::{
 };
 use leptos::prelude::*;
 
+use super::typed;
 use crate::{
-    answer::typed_in,
     api::settings::StoreSettings,
     components::{fault::field_fault, field::Field},
 };
@@ -31,7 +31,7 @@ pub(super) fn NumberSetting(
     hint: &'static str,
 ) -> impl IntoView {
     let hint = format!("{hint} {}", origin(&value));
-    view! { <Field label name value={typed_in::<StoreSettings>(&[], name, &value.value.to_string())} inputmode="numeric" hint fault=field_fault(save, name) /> }
+    view! { <Field label name value={typed(name, &value.value.to_string())} inputmode="numeric" hint fault=field_fault(save, name) /> }
 }
 
 #[component]
@@ -44,7 +44,7 @@ pub(super) fn TextSetting(
     placeholder: &'static str,
 ) -> impl IntoView {
     let hint = format!("{hint} {}", origin(&value));
-    view! { <Field label name value={typed_in::<StoreSettings>(&[], name, &value.value)} inputmode="url" hint placeholder fault=field_fault(save, name) /> }
+    view! { <Field label name value={typed(name, &value.value)} inputmode="url" hint placeholder fault=field_fault(save, name) /> }
 }
 
 /// Two fields that are filled both or neither; `0` requests is no limit, said explicitly.
@@ -57,9 +57,9 @@ pub(super) fn DefaultLimit(save: ServerAction<StoreSettings>, limit: Sourced<Opt
         (None, _) => (String::new(), String::new()),
     };
     view! {
-        <Field label="Requests" name="requests" value={typed_in::<StoreSettings>(&[], "requests", &requests)} inputmode="numeric" hint fault=field_fault(save, "requests") />
+        <Field label="Requests" name="requests" value={typed("requests", &requests)} inputmode="numeric" hint fault=field_fault(save, "requests") />
         <Field
-            label="Window (Minutes)" name="minutes" value={typed_in::<StoreSettings>(&[], "minutes", &minutes)} inputmode="numeric"
+            label="Window (Minutes)" name="minutes" value={typed("minutes", &minutes)} inputmode="numeric"
             hint="At most that many requests are admitted in every interval of this length." fault=field_fault(save, "minutes")
         />
     }

@@ -1,11 +1,12 @@
-//! Where Redis is: as single fields or as one address, a test of what is saved, and how it is with it now.
+//! Where Redis is: as single fields or as one address, a test of what is typed, and how it is with it now.
 
 use domain::settings::{RedisState, Sourced, redis_warning};
-use leptos::prelude::*;
+use leptos::{ev::MouseEvent, prelude::*, server_fn::ServerFn};
+use web_sys::{FormData, HtmlButtonElement};
 
-use super::fields::origin;
+use super::{fields::origin, typed};
 use crate::{
-    answer::typed_in,
+    answer::ticked_or_tried,
     api::settings::{StoreSettings, TestRedis},
     components::{
         area::Area,
@@ -17,9 +18,6 @@ use crate::{
     pages::redis_state::{RedisNews, State},
 };
 
-/// Id of the form that the test button submits: a form cannot be inside another.
-pub(super) const REDIS_TEST: &str = "redis-test";
-
 #[component]
 pub(super) fn RedisSetting(
     save: ServerAction<StoreSettings>,
@@ -29,7 +27,6 @@ pub(super) fn RedisSetting(
     has_password: bool,
 ) -> impl IntoView {
     let parts = Parts::of(&url.value);
-    let pending = test.pending();
     let hint = format!(
         "For limits and lock-outs shared by several gateways; one gateway needs none. Empty: no Redis. {}",
         origin(&url)
@@ -43,31 +40,28 @@ pub(super) fn RedisSetting(
         "Certificates in PEM. With any here, one of them must have signed Redis\u{2019}s; without, one of those this machine trusts. To go without although the environment names some, type none. {}",
         origin(&ca)
     );
-    let text = |name: &'static str, value: &str| typed_in::<StoreSettings>(&[], name, value);
-    let tls = matches!(text("redis_tls", if parts.tls { "on" } else { "" }).as_str(), "on");
+    let tls = ticked_or_tried::<StoreSettings, TestRedis>("redis_tls", parts.tls);
     view! {
-        <Field label="Redis host" name="redis_host" value={text("redis_host", &parts.host)} placeholder="127.0.0.1" hint fault=field_fault(save, "redis_host") />
-        <Field label="Redis port" name="redis_port" value={text("redis_port", &parts.port)} inputmode="numeric" placeholder="6379" hint="Empty is 6379." fault=field_fault(save, "redis_port") />
-        <Field label="Redis user" name="redis_user" value={text("redis_user", &parts.user)} hint="Empty is Redis's user default." fault=field_fault(save, "redis_user") />
+        <Field label="Redis host" name="redis_host" value={typed("redis_host", &parts.host)} placeholder="127.0.0.1" hint fault=field_fault(save, "redis_host") />
+        <Field label="Redis port" name="redis_port" value={typed("redis_port", &parts.port)} inputmode="numeric" placeholder="6379" hint="Empty is 6379." fault=field_fault(save, "redis_port") />
+        <Field label="Redis user" name="redis_user" value={typed("redis_user", &parts.user)} hint="Empty is Redis's user default." fault=field_fault(save, "redis_user") />
         <Field label="Redis password" name="redis_password" kind="password" hint=password fault=field_fault(save, "redis_password") />
-        <Field label="Redis database" name="redis_database" value={text("redis_database", &parts.database)} inputmode="numeric" placeholder="0" hint="Its number. Empty is 0." fault=field_fault(save, "redis_database") />
+        <Field label="Redis database" name="redis_database" value={typed("redis_database", &parts.database)} inputmode="numeric" placeholder="0" hint="Its number. Empty is 0." fault=field_fault(save, "redis_database") />
         <div class="flex flex-col gap-2">
             <Checkbox name="redis_tls" label="Redis over TLS" checked=tls />
             {has_password.then(|| view! { <Checkbox name="redis_forget_password" label="Forget the stored Redis password" checked=false /> })}
         </div>
         <Field
-            label="Or one Redis address" name="redis_url" value={text("redis_url", "")} inputmode="url" placeholder="redis://user:password@127.0.0.1:6379/0"
+            label="Or one Redis address" name="redis_url" value={typed("redis_url", "")} inputmode="url" placeholder="redis://user:password@127.0.0.1:6379/0"
             hint="In place of the single fields: rediss:// for TLS." fault=field_fault(save, "redis_url")
         />
         <Area
-            label="Authority for Redis over TLS (optional)" name="redis_ca" id="redis_ca" value={text("redis_ca", &ca.value)} hint=authority
+            label="Authority for Redis over TLS (optional)" name="redis_ca" id="redis_ca" value={typed("redis_ca", &ca.value)} hint=authority
             fault=field_fault(save, "redis_ca")
         />
         <div class="flex flex-col items-start gap-2">
             <LiveState />
-            <button type="submit" form=REDIS_TEST class="btn btn-sm" aria-disabled=move || pending.get().then_some("true")>
-                {move || if pending.get() { "Testing…" } else { "Test the saved address" }}
-            </button>
+            <TestButton test />
             <TestResult test />
         </div>
     }
@@ -132,16 +126,36 @@ fn LiveState() -> impl IntoView {
     move || redis.get().map(|status| view! { <State status /> })
 }
 
+/// Sends the form of the settings to the test instead: by script, or by `formaction` without.
 #[component]
-pub(super) fn RedisTestForm(test: ServerAction<TestRedis>, id: &'static str) -> impl IntoView {
-    view! { <ActionForm action=test attr:id=id>""</ActionForm> }
+fn TestButton(test: ServerAction<TestRedis>) -> impl IntoView {
+    let pending = test.pending();
+    let send = move |event: MouseEvent| {
+        event.prevent_default();
+        let form = event_target::<HtmlButtonElement>(&event).form();
+        let typed = form.and_then(|form| FormData::new_with_form(&form).ok());
+        if let Some(Ok(input)) = typed.map(|typed| TestRedis::from_form_data(&typed))
+            && !pending.get_untracked()
+        {
+            test.dispatch(input);
+        }
+    };
+    view! {
+        <button
+            type="submit" formaction=TestRedis::url() class="btn btn-sm" aria-disabled=move || pending.get().then_some("true")
+            on:click=send
+        >
+            {move || if pending.get() { "Testing…" } else { "Test these fields" }}
+        </button>
+    }
+    .into_any()
 }
 
 #[component]
 fn TestResult(test: ServerAction<TestRedis>) -> impl IntoView {
     let found = move || {
         test.value().with(|value| match value.as_ref()?.as_ref().ok()? {
-            RedisState::NotConfigured => Some("No address is saved.".to_owned()),
+            RedisState::NotConfigured => Some("No Redis is named here.".to_owned()),
             RedisState::Reachable { version } => {
                 let warning = redis_warning(version).map(|text| format!(" {}", sentence(text))).unwrap_or_default();
                 Some(format!("Redis {version} answers.{warning}"))
@@ -151,7 +165,7 @@ fn TestResult(test: ServerAction<TestRedis>) -> impl IntoView {
     };
     view! {
         <p role="status" class="text-sm">{found}</p>
-        <FormFault action=test form=REDIS_TEST />
+        <FormFault action=test only_told=true />
     }
 }
 

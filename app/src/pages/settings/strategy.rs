@@ -6,8 +6,8 @@ use domain::{
 };
 use leptos::prelude::*;
 
+use super::typed;
 use crate::{
-    answer::typed_in,
     api::settings::StoreSettings,
     components::{area::Choice, fault::field_fault},
 };
@@ -37,7 +37,7 @@ pub(super) fn Strategy(save: ServerAction<StoreSettings>, balance: Sourced<Balan
         Balance::Weighted => "Shares in proportion to the weights.",
         Balance::Affinity => "The same conversation goes to the same backend while that one is not overloaded.",
     };
-    let value = typed_in::<StoreSettings>(&[], "balance", balance.value.name());
+    let value = typed("balance", balance.value.name());
     view! {
         <Choice label="Strategy" name="balance" id="balance" value options hint=format!("{does} {origin}") fault=field_fault(save, "balance") />
     }

@@ -60,6 +60,7 @@ pub(crate) const CALLS: &[(&str, &str)] = &[
 pub(super) fn of_path(path: &str) -> &'static str {
     match path {
         "/admin/setup" => "set-up link opened",
+        "/metrics" => "metrics read",
         super::EXPORT_PATH => super::EXPORTED,
         _ => of_function(path).unwrap_or(PAGES),
     }

@@ -8,6 +8,9 @@ use url::{Host, Url};
 /// What is said of the gateway's own address.
 const OWN: &str = "this is the gateway's own address: give the address of an Ollama server behind it";
 
+const REDIS: &str = "the gateway's Redis is at this address: give the address of an Ollama server";
+const REDIS_PORT: u16 = 6379;
+
 /// A host as far as spelling goes.
 #[derive(PartialEq, Eq)]
 enum Place<'a> {
@@ -55,6 +58,16 @@ pub(crate) fn check_foreign<'a>(
     let known = url.path() == "/"
         && origins.into_iter().any(|origin| Url::parse(origin).is_ok_and(|origin| same_server(url, &origin)));
     if listening || known { Err(OWN) } else { Ok(()) }
+}
+
+/// Refuses the server at which the gateway's Redis is, by whatever scheme. An empty `redis` is no Redis.
+pub(crate) fn check_not_redis(url: &Url, redis: &str) -> Result<(), &'static str> {
+    let server = Url::parse(redis).ok().and_then(|redis| {
+        // As a web address its host is read as a backend's is: numbers, brackets, upper case.
+        Url::parse(&format!("http://{}:{}", redis.host_str()?, redis.port().unwrap_or(REDIS_PORT))).ok()
+    });
+    let at = |other: &Url| place(url) == place(other) && url.port_or_known_default() == other.port_or_known_default();
+    if server.as_ref().is_some_and(at) { Err(REDIS) } else { Ok(()) }
 }
 
 fn is_at(url: &Url, listen: SocketAddr) -> bool {
@@ -108,6 +121,27 @@ mod tests {
             ("http://gpu-7", "http://gpu-70"),
         ] {
             assert!(!same(&url(left), &url(right)), "{left} and {right}");
+        }
+    }
+
+    #[test]
+    fn the_redis_of_the_gateway_is_no_backend_however_it_is_written() {
+        for (text, redis) in [
+            ("http://127.0.0.1:6379", "redis://localhost"),
+            ("https://[::1]:6379/x", "rediss://op@127.0.0.1:6379/3"),
+            ("http://10.1.2.3:7000", "redis://10.1.2.3:7000/0"),
+            ("http://cache:6379", "redis://Cache/1"),
+            ("http://[2001:db8::1]:6380", "rediss://[2001:DB8:0::1]:6380"),
+            ("http://cache", "redis://cache:80"),
+        ] {
+            assert!(check_not_redis(&url(text), redis).is_err(), "{text} and {redis}");
+        }
+        for (text, redis) in [
+            ("http://127.0.0.1:11434", "redis://127.0.0.1:6379"),
+            ("http://gpu-7:6379", "redis://cache"),
+            ("http://127.0.0.1:6379", ""),
+        ] {
+            assert!(check_not_redis(&url(text), redis).is_ok(), "{text} and {redis}");
         }
     }
 

@@ -45,7 +45,7 @@ async fn each_role_may_do_what_it_is_for_and_nothing_more() {
     let forbidden = |result: Result<(), AdminError>| assert!(matches!(result, Err(AdminError::Forbidden { .. })));
     forbidden(bench.control.add_user(&viewer, add_user("u")).await.map(drop));
     forbidden(bench.control.find_backends(&viewer).await.map(drop));
-    forbidden(bench.control.test_redis(&viewer).await.map(drop));
+    forbidden(bench.control.test_redis(&viewer, SaveSettings::default()).await.map(drop));
     assert_eq!(bench.control.users(&viewer).len(), 0, "reading is for everybody");
 
     let id = viewer.view().id.clone();
@@ -55,7 +55,7 @@ async fn each_role_may_do_what_it_is_for_and_nothing_more() {
     let operator = bench.control.login(guess("second", OTHER), &client("10.0.0.2")).await.unwrap().actor;
     assert_eq!(operator.view().role, Role::Operator);
     bench.control.add_user(&operator, add_user("u")).await.unwrap();
-    forbidden(bench.control.test_redis(&operator).await.map(drop));
+    forbidden(bench.control.test_redis(&operator, SaveSettings::default()).await.map(drop));
     forbidden(bench.control.save_settings(&operator, SaveSettings::default()).await.map(drop));
     forbidden(bench.control.remove_pair(&operator).await);
     let more = AddAdmin { name: "third".into(), password: OTHER.into(), role: Role::Viewer };

@@ -133,8 +133,8 @@ async fn do_everything(bench: &Bench) {
         redis_url: "redis://me:canary-redis@127.0.0.1:1/0".into(),
         ..SaveSettings::default()
     };
-    control.save_settings(root, settings).await.unwrap();
-    control.test_redis(root).await.unwrap();
+    control.save_settings(root, settings.clone()).await.unwrap();
+    control.test_redis(root, settings).await.unwrap();
     let network = SaveNetwork { denied_ips: "10.0.0.0/8".into(), ..SaveNetwork::default() };
     control.save_network(root, &client("127.0.0.1"), network).await.unwrap();
     control.make_pair(root, MakePair { names: "nas.lan".into() }).await.unwrap();
@@ -382,6 +382,7 @@ async fn refusals_are_written_by_housekeeping_and_at_the_end() {
     assert!(second_of_the_minute <= before + 2);
 }
 
+/// T30.
 #[tokio::test]
 async fn a_search_is_bounded_and_its_faults_are_beside_their_fields() {
     let bench = bench().await;

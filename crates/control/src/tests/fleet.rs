@@ -245,10 +245,11 @@ async fn saved_settings_are_in_force_when_answered() {
 async fn redis_is_not_configured_until_it_is() {
     let bench = bench().await;
     let actor = bench.admin().await;
-    assert_eq!(bench.control.test_redis(&actor).await.unwrap(), RedisState::NotConfigured);
+    let none = bench.control.test_redis(&actor, SaveSettings::default()).await.unwrap();
+    assert_eq!(none, RedisState::NotConfigured);
     let input = SaveSettings { redis_url: "redis://127.0.0.1:1/0".into(), ..Default::default() };
-    bench.control.save_settings(&actor, input).await.unwrap();
-    assert!(matches!(bench.control.test_redis(&actor).await.unwrap(), RedisState::Unreachable { .. }));
+    bench.control.save_settings(&actor, input.clone()).await.unwrap();
+    assert!(matches!(bench.control.test_redis(&actor, input).await.unwrap(), RedisState::Unreachable { .. }));
 }
 
 #[tokio::test]

@@ -139,6 +139,7 @@ async fn a_redis_that_lets_everybody_in_lets_nobody_in() {
     assert!(!try_login(&gate, PASSWORD, "10.0.0.9").await, "its own count stands");
 }
 
+/// T33.
 #[tokio::test]
 async fn poisoned_counters_neither_panic_nor_open() {
     let server = RedisServer::start().await;
@@ -170,24 +171,67 @@ async fn saving_and_clearing_an_address_is_in_force_without_a_restart() {
     until(async || matches!(bench.control.redis_status(&actor), RedisStatus::Failed { .. })).await;
     let RedisStatus::Failed { detail, .. } = bench.control.redis_status(&actor) else { panic!() };
     assert!(detail.contains("password") && !detail.contains("geheim"), "{detail}");
-    assert!(matches!(bench.control.test_redis(&actor).await.unwrap(), RedisState::Unreachable { .. }));
+    assert!(matches!(bench.control.test_redis(&actor, save("")).await.unwrap(), RedisState::Unreachable { .. }));
     let view = bench.control.save_settings(&actor, save("geheim-geheim")).await.unwrap();
     until(async || matches!(bench.control.redis_status(&actor), RedisStatus::InUse { .. })).await;
-    assert!(matches!(bench.control.test_redis(&actor).await.unwrap(), RedisState::Reachable { .. }));
+    assert!(matches!(bench.control.test_redis(&actor, save("")).await.unwrap(), RedisState::Reachable { .. }));
     assert!(view.redis_has_password && !format!("{view:?}").contains("geheim"));
     let rows = bench.control.0.store.load().await.unwrap();
     assert!(!format!("{:?}", rows.settings).contains("geheim"), "sealed at rest");
     server.door(Door::Shut);
     until(async || matches!(bench.control.redis_status(&actor), RedisStatus::Failed { .. })).await;
     server.door(Door::Open);
-    assert!(matches!(bench.control.test_redis(&actor).await.unwrap(), RedisState::Reachable { .. }));
+    assert!(matches!(bench.control.test_redis(&actor, save("")).await.unwrap(), RedisState::Reachable { .. }));
     until(async || matches!(bench.control.redis_status(&actor), RedisStatus::InUse { .. })).await;
     bench.control.save_settings(&actor, SaveSettings::default()).await.unwrap();
     assert_eq!(bench.control.redis_status(&actor), RedisStatus::NotConfigured);
-    assert_eq!(bench.control.test_redis(&actor).await.unwrap(), RedisState::NotConfigured);
+    assert_eq!(bench.control.test_redis(&actor, SaveSettings::default()).await.unwrap(), RedisState::NotConfigured);
     assert!(
-        tokio::time::timeout(Duration::from_secs(1), bench.control.login(guess("root", PASSWORD), &client("::1")))
+        tokio::time::timeout(Duration::from_secs(20), bench.control.login(guess("root", PASSWORD), &client("::1")))
             .await
             .is_ok_and(|login| login.is_ok())
     );
+}
+
+/// What a test takes along: what is typed, and what is stored only to the place that has it anyway.
+#[tokio::test]
+async fn what_is_typed_is_tried_before_it_is_saved_and_a_stored_password_travels_nowhere_else() {
+    let (server, other) =
+        (RedisServer::with(&["--requirepass", "geheim"]).await, RedisServer::with(&["--requirepass", "geheim"]).await);
+    let bench = bench().await;
+    let actor = bench.admin().await;
+    let fields = |server: &RedisServer, user: &str, password: &str| SaveSettings {
+        redis_host: server.url().host_str().unwrap().into(),
+        redis_port: server.url().port().unwrap().to_string(),
+        redis_user: user.into(),
+        redis_password: password.into(),
+        ..Default::default()
+    };
+    let tried = async |input: SaveSettings| {
+        matches!(bench.control.test_redis(&actor, input).await.unwrap(), RedisState::Reachable { .. })
+    };
+    assert!(tried(fields(&server, "", "geheim")).await, "nothing is saved yet");
+    assert!(!tried(fields(&server, "", "wrong")).await);
+    assert!(!tried(fields(&server, "", "")).await);
+    assert_eq!(bench.control.settings(&actor).redis_url.value, "", "a test saves nothing");
+    assert_eq!(bench.control.redis_status(&actor), RedisStatus::NotConfigured);
+    bench.control.save_settings(&actor, fields(&server, "", "geheim")).await.unwrap();
+    assert!(tried(fields(&server, "", "")).await, "the saved one, with its password");
+    assert!(!tried(fields(&server, "", "wrong")).await, "what is typed comes first");
+    let forget = SaveSettings { redis_forget_password: "on".into(), ..fields(&server, "", "") };
+    assert!(!tried(forget).await);
+    // The other server has the same password: it would answer if it were sent there.
+    assert!(!tried(fields(&other, "", "")).await);
+    assert!(tried(fields(&other, "", "geheim")).await);
+    server.cli(&["-a", "geheim", "--no-auth-warning", "ACL", "SETUSER", "op", "on", ">geheim", "~*", "+@all"]);
+    assert!(tried(fields(&server, "op", "geheim")).await);
+    assert!(!tried(fields(&server, "op", "")).await, "another user is another place");
+    let whole = |url: String| SaveSettings { redis_url: url, ..fields(&server, "", "") };
+    let place = other.url().as_str().replace("redis://", "redis://:geheim@");
+    assert!(tried(whole(place)).await);
+    assert!(!tried(whole(other.url().to_string())).await);
+    let bad = SaveSettings { redis_port: "0".into(), ..fields(&server, "", "") };
+    assert!(bench.control.test_redis(&actor, bad).await.err().unwrap().field("redis_port").is_some());
+    let bad = SaveSettings { redis_ca: "nonsense".into(), ..fields(&server, "", "") };
+    assert!(bench.control.test_redis(&actor, bad).await.err().unwrap().field("redis_ca").is_some());
 }

@@ -1,4 +1,4 @@
-//! Rotating the key of what is sealed at rest.
+//! T37: rotating the key of what is sealed at rest.
 
 use std::fs;
 

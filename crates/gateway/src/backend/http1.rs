@@ -103,7 +103,12 @@ impl Connection {
         std::future::poll_fn(|cx| self.poll_response(cx, is_head, &mut looked)).await
     }
 
-    fn poll_response(&mut self, cx: &mut Context<'_>, is_head: bool, looked: &mut usize) -> Poll<Result<Response, Lost>> {
+    fn poll_response(
+        &mut self,
+        cx: &mut Context<'_>,
+        is_head: bool,
+        looked: &mut usize,
+    ) -> Poll<Result<Response, Lost>> {
         loop {
             // A backend that refuses early may close its side of reading and answer all the same.
             self.poll_send(cx);

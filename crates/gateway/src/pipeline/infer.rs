@@ -61,7 +61,7 @@ impl Exchange {
     ) -> Result<Ready, Error> {
         let caller = self.caller(principal);
         let mut watch = self.inner.signal.watch();
-        let (Buffered { bytes, mut share }, facts) = tokio::select! {
+        let (Buffered { bytes, mut share, .. }, facts) = tokio::select! {
             received = self.receive(endpoint, body, account) => received?,
             error = caller.until_ended(&mut watch) => return Err(error),
         };
@@ -130,7 +130,7 @@ impl Exchange {
     ) -> Result<(Buffered, Facts), Error> {
         let settings = &self.view.snapshot.settings;
         let body = request::buffer(&self.parts.headers, body, settings, &self.inner.bodies).await?;
-        account.received(body.bytes.len());
+        account.received(body.received);
         let facts = request::read(endpoint, &self.parts.headers, &body.bytes).await?;
         Ok((body, facts))
     }
@@ -196,12 +196,13 @@ impl Exchange {
 
 impl Ready {
     /// The answer to the client; its body owns all that the request holds.
-    pub(super) fn respond(self, exchange: &Exchange, account: Account) -> Response<Body> {
+    pub(super) fn respond(self, exchange: &Exchange, mut account: Account) -> Response<Body> {
         let Self { response, owner, watch, endpoint, prompt_bytes, met } = self;
         let stall = exchange.view.snapshot.settings.stall_timeout;
         let (status, headers, body) = match response {
             Answer::Passing(BackendResponse { status, headers, body }) => {
                 let framing = Framing::of(&headers);
+                account.streamed(framing != Framing::Whole);
                 let readable = !headers.contains_key(header::CONTENT_ENCODING);
                 let tee = readable.then(|| Tee::new(endpoint, framing));
                 let shape = Shape { framing, endpoint, prompt_bytes };

@@ -99,7 +99,7 @@ impl Exchange {
         }
         let settings = &self.view.snapshot.settings;
         let body = request::buffer(&self.parts.headers, body, settings, &self.inner.bodies).await?;
-        account.received(body.bytes.len());
+        account.received(body.received);
         let asked = Asked::read(endpoint, &body.bytes)?;
         account.unresolved(&asked.model);
         asked.check(endpoint, &principal.key().rules)?;

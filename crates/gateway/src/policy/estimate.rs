@@ -66,8 +66,8 @@ fn tokens(value: &[u8]) -> Option<u64> {
     (number >= 1.0).then_some(number as u64)
 }
 
-/// Bytes of the strings that are text.
-fn text_bytes(value: &[u8]) -> usize {
+/// Bytes of the strings in a raw value that are text.
+pub(crate) fn text_bytes(value: &[u8]) -> usize {
     let (mut rest, mut bytes) = (value, 0);
     while let Some(start) = memchr::memchr(b'"', rest) {
         rest = &rest[start + 1..];

@@ -14,7 +14,7 @@ use super::{
     json::{self, Kind},
     multipart,
 };
-use crate::{error::Error, hash};
+use crate::{error::Error, hash, policy::text_bytes};
 
 /// Longest model text that is quoted back to the client.
 const QUOTED: usize = 200;
@@ -24,7 +24,7 @@ const QUOTED: usize = 200;
 pub(crate) struct Facts {
     /// As the client wrote it, never empty.
     pub(crate) model: String,
-    /// Length of the text to embed, for endpoints whose answers count no tokens.
+    /// Length of the text that a model is to read, to estimate its tokens where the answer counts none.
     pub(crate) prompt_bytes: usize,
     /// Where in the body the messages, the prompt or the input stand.
     pub(crate) prompt: Range<usize>,
@@ -92,6 +92,9 @@ fn members(endpoint: Endpoint, body: &[u8]) -> Result<Members, Error> {
     let mut prompt = 0..0;
     let kind = json::scan(body, &mut |key, value| {
         let key = json::unescape(key);
+        if matches!(&*key, "messages" | "prompt" | "input" | "system" | "instructions" | "tools") {
+            prompt_bytes += text_length(value);
+        }
         if matches!(&*key, "messages" | "prompt" | "input") {
             // The value is a part of the body.
             let start = (value.as_ptr() as usize).saturating_sub(body.as_ptr() as usize);
@@ -102,8 +105,6 @@ fn members(endpoint: Endpoint, body: &[u8]) -> Result<Members, Error> {
             model.add(&key == "model", value);
         } else if endpoint == Endpoint::Show && key.eq_ignore_ascii_case("name") {
             name.add(&key == "name", value);
-        } else if key == "prompt" {
-            prompt_bytes = value.len().saturating_sub(2);
         } else if key == "messages" {
             messages = value.get(1..).is_some_and(|rest| rest.trim_ascii_start().first() != Some(&b']'))
                 && Kind::of(value) == Kind::Array;
@@ -136,6 +137,15 @@ fn members(endpoint: Endpoint, body: &[u8]) -> Result<Members, Error> {
         }
         Endpoint::AnthropicMessages if given && !messages => Err(Error::BadRequest("messages is required".into())),
         _ => Ok(Members { model, prompt_bytes, prompt }),
+    }
+}
+
+/// Bytes of text in a raw value: of a short one all but its brackets, of a long one without what is an image.
+fn text_length(value: &[u8]) -> usize {
+    if value.len() <= BEGINNING || Kind::of(value) == Kind::String {
+        value.len().saturating_sub(2)
+    } else {
+        text_bytes(value)
     }
 }
 
@@ -241,6 +251,23 @@ mod tests {
         assert_eq!(model(Endpoint::Show, r#"{"name":"a"}"#), Ok("a".into()));
         assert_eq!(model(Endpoint::Show, r#"{"name":"a","model":"a"}"#), Ok("a".into()));
         assert_eq!(model(Endpoint::Chat, r#"{"name":"a","model":"b"}"#), Ok("b".into()));
+    }
+
+    #[test]
+    fn the_text_to_read_is_measured_in_every_dialect_without_its_images() {
+        let bytes = |endpoint, body: &str| read(endpoint, &HeaderMap::new(), body.as_bytes()).unwrap().prompt_bytes;
+        assert_eq!(bytes(Endpoint::Embeddings, r#"{"model":"a","prompt":"12345678"}"#), 8);
+        assert_eq!(bytes(Endpoint::Generate, r#"{"model":"a","prompt":"1234","system":"5678","suffix":"x"}"#), 8);
+        assert_eq!(bytes(Endpoint::Generate, r#"{"model":"a","prompt":""}"#), 0);
+        assert_eq!(bytes(Endpoint::OpenAiResponses, r#"{"model":"a","input":"1234","instructions":"5678"}"#), 8);
+        let chat = r#"{"model":"a","messages":[{"role":"user","content":"x"}]}"#;
+        assert_eq!(bytes(Endpoint::OpenAiChat, chat), r#"{"role":"user","content":"x"}"#.len());
+        let image = "A".repeat(100_000);
+        let picture = format!(r#"{{"model":"a","messages":[{{"role":"user","content":"x","images":["{image}"]}}]}}"#);
+        assert!(bytes(Endpoint::Chat, &picture) < 100);
+        let long = "word ".repeat(10_000);
+        let chat = format!(r#"{{"model":"a","messages":[{{"role":"user","content":"{long}"}}]}}"#);
+        assert_eq!(bytes(Endpoint::Chat, &chat).div_ceil(1_000), 51);
     }
 
     #[test]

@@ -30,6 +30,9 @@ pub(crate) fn respond(dialect: Dialect, error: &Error, id: u64) -> Response<Body
         Error::WrongMethod { allow } => {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));
         }
+        Error::Encoding => {
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("zstd"));
+        }
         Error::Exceeded(exceeded) => exceeded.write(headers),
         Error::Limited { close: true, .. } => {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -63,9 +63,9 @@ async fn bad_requests_and_unknown_models() {
     ])
     .await;
     golden("compressed", |path| rig.keyed("POST", path).header("content-encoding", "gzip").body(CHAT), 415, [
-        r#"{"error":"a request body with this content encoding is not supported, send it uncompressed"}"#,
-        r#"{"error":{"message":"a request body with this content encoding is not supported, send it uncompressed","type":"invalid_request_error","param":null,"code":"unsupported_encoding"}}"#,
-        r#"{"type":"error","error":{"type":"invalid_request_error","message":"a request body with this content encoding is not supported, send it uncompressed"},"request_id":"req_ID"}"#,
+        r#"{"error":"a request body with this content encoding is not supported, send it uncompressed or as zstd"}"#,
+        r#"{"error":{"message":"a request body with this content encoding is not supported, send it uncompressed or as zstd","type":"invalid_request_error","param":null,"code":"unsupported_encoding"}}"#,
+        r#"{"type":"error","error":{"type":"invalid_request_error","message":"a request body with this content encoding is not supported, send it uncompressed or as zstd"},"request_id":"req_ID"}"#,
     ])
     .await;
     golden("wrong method", keyed("GET", ""), 405, [

@@ -48,7 +48,7 @@ async fn a_body_that_is_nested_without_end_is_a_bad_request() {
             assert_eq!(rig.post(path, nested.clone()).await.status, 400);
         }
     }
-    for coding in ["gzip", "br", "deflate", "zstd", "identity, gzip"] {
+    for coding in ["gzip", "br", "deflate", "zstd, zstd", "identity, gzip"] {
         let request = rig.keyed("POST", "/api/generate").header("content-encoding", coding).body("x");
         assert_eq!(read(request).await.status, 415, "{coding}");
     }

@@ -2,8 +2,9 @@
 
 use domain::{limit::RateLimit, usage::Outcome};
 use testkit::FakeOllama;
+use tokio::io::AsyncWriteExt;
 
-use crate::rig::Rig;
+use crate::rig::{Rig, read_to_close, read_until, second_key};
 
 const LIMIT: RateLimit = RateLimit { requests: 2, minutes: 1 };
 
@@ -22,7 +23,9 @@ async fn a_limited_key_is_told_its_quota_and_refused_beyond_it() {
     assert_eq!(answer.status, 429);
     let retry: u64 = answer.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=66).contains(&retry), "{retry}");
-    assert!(answer.header("ratelimit").unwrap().starts_with("\"key\";r=0;t="));
+    let quota = answer.header("ratelimit").unwrap();
+    let remaining: u64 = quota.strip_prefix("\"key\";r=0;t=").unwrap().parse().unwrap();
+    assert!(retry >= remaining, "whoever waits as told is not told to wait again: {retry} {quota}");
     let expected = format!(r#"{{"error":"rate limit exceeded: 2 requests in 1 minute, try again in {retry} s"}}"#);
     assert_eq!(answer.body, expected);
     let record = rig.record().await;
@@ -34,6 +37,27 @@ async fn a_limited_key_is_told_its_quota_and_refused_beyond_it() {
         answer.body
     );
     assert_eq!(backend.inference_requests().len(), 2);
+}
+
+/// Ten times its limit in refusals and one more: the connection goes, so that the next try costs the client a new one.
+#[tokio::test]
+async fn a_client_that_hammers_loses_its_connection_and_nobody_else_does() {
+    let backend = FakeOllama::builder().models(["llama3.2"]).start().await;
+    let rig = Rig::with(&[&backend], |plan| plan.limit = Some(LIMIT)).await;
+    let call = format!("GET /api/tags HTTP/1.1\r\nHost: gw\r\nAuthorization: Bearer {}\r\n\r\n", rig.key);
+    let mut stream = rig.raw("").await;
+    for number in 1..=22 {
+        stream.write_all(call.as_bytes()).await.unwrap();
+        let end = if number <= 2 { "]}" } else { " s\"}" };
+        let answer = read_until(&mut stream, end).await.to_lowercase();
+        assert!(answer.starts_with(if number <= 2 { "http/1.1 200" } else { "http/1.1 429" }), "{number}: {answer}");
+        assert!(!answer.contains("connection: close"), "{number}: {answer}");
+    }
+    stream.write_all(call.as_bytes()).await.unwrap();
+    let last = read_to_close(&mut stream).await.to_lowercase();
+    assert!(last.starts_with("http/1.1 429") && last.contains("\r\nconnection: close\r\n"), "{last}");
+    let other = crate::rig::read(rig.request("GET", "/api/tags").bearer_auth(second_key())).await;
+    assert_eq!((other.status, other.header("connection")), (200, None));
 }
 
 #[tokio::test]

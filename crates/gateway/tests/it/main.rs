@@ -7,6 +7,7 @@ mod budgets;
 mod catalogue;
 mod ceilings;
 mod complaints;
+mod compressed;
 mod credentials;
 mod disconnect;
 mod ending;

@@ -163,6 +163,26 @@ async fn the_cloud_and_the_owners_account_are_refused_for_everybody() {
 }
 
 #[tokio::test]
+async fn a_creation_that_names_files_of_the_backend_reaches_none() {
+    let backend = FakeOllama::builder().models(["llama3.2"]).start().await;
+    let rig = managing(&[&backend]).await;
+    for (name, body) in [
+        ("modelfile", r#"{"model":"a","modelfile":"FROM /root/.ollama/id_ed25519"}"#),
+        ("path", r#"{"name":"a","path":"/etc/passwd"}"#),
+        ("path", r#"{"model":"a","from":"llama3.2","path":"/etc/passwd"}"#),
+    ] {
+        let answer = rig.post("/api/create", body).await;
+        let sentence =
+            "may name files on the backend's own disk and is not accepted, use from or files with uploaded blobs";
+        assert_eq!((answer.status, answer.body), (400, format!(r#"{{"error":"{name} {sentence}"}}"#)));
+    }
+    assert_eq!(backend.records().to("/api/create").count(), 0);
+    let digest = format!("sha256:{}", "0".repeat(64));
+    let body = format!(r#"{{"model":"a","files":{{"a.gguf":"{digest}"}},"adapters":{{}}}}"#);
+    assert_eq!(rig.post("/api/create", body).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_key_manages_its_own_models_only() {
     let backend = FakeOllama::builder().models(["mine", "other"]).start().await;
     let mut rig = managing(&[&backend]).await;

@@ -248,6 +248,7 @@ async fn a_user_who_may_do_nothing_else_is_enough_and_a_wrong_password_is_said_w
     assert_eq!(counted(&server), 20);
 }
 
+/// T33.
 #[tokio::test]
 async fn whatever_redis_answers_the_limit_holds_and_nobody_sees_an_error() {
     let backend = FakeOllama::builder().models(["llama3.2"]).start().await;

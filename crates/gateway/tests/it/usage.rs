@@ -1,6 +1,7 @@
 //! One record for every request with a valid key, saying what it was and what it used.
 
 use domain::{endpoint::Endpoint, usage::Outcome};
+use serde_json::json;
 use testkit::FakeOllama;
 
 use crate::rig::Rig;
@@ -41,17 +42,26 @@ async fn every_dialects_tokens_are_recorded() {
 async fn a_stream_without_usage_is_counted_and_marked_as_an_estimate() {
     let backend = FakeOllama::builder().models(["llama3.2"]).chunks(5).start().await;
     let mut rig = Rig::start(&[&backend]).await;
-    rig.post(
-        "/v1/chat/completions",
-        r#"{"model":"llama3.2","messages":[{"role":"user","content":"x"}],"stream":true}"#,
-    )
-    .await;
-    let record = rig.record().await;
-    assert_eq!(record.outcome, Outcome::Complete);
-    assert!(
-        record.tokens_estimated && record.completion_tokens.is_some_and(|tokens| (4..=6).contains(&tokens)),
-        "{record:?}"
-    );
+    let long = "four bytes a token ".repeat(1_000);
+    for (path, member, prompt) in [
+        ("/v1/chat/completions", json!({"messages": [{"role": "user", "content": "x"}]}), 8..=8),
+        ("/v1/chat/completions", json!({"messages": [{"role": "user", "content": long}]}), 4_750..=4_760),
+        ("/v1/completions", json!({"prompt": "12345678"}), 2..=2),
+    ] {
+        let mut body = json!({"model": "llama3.2", "stream": true});
+        body.as_object_mut().unwrap().extend(member.as_object().unwrap().clone());
+        rig.post(path, body.to_string()).await;
+        let record = rig.record().await;
+        assert_eq!(record.outcome, Outcome::Complete);
+        assert!(record.tokens_estimated, "{record:?}");
+        assert_eq!(record.completion_tokens, Some(5), "one a piece");
+        assert!(record.prompt_tokens.is_some_and(|tokens| prompt.contains(&tokens)), "{record:?}");
+        // What the backend counts itself is no estimate.
+        body["stream_options"] = json!({"include_usage": true});
+        rig.post(path, body.to_string()).await;
+        let record = rig.record().await;
+        assert!(!record.tokens_estimated && record.prompt_tokens != Some(*prompt.start()), "{record:?}");
+    }
     rig.post("/api/embeddings", r#"{"model":"llama3.2","prompt":"12345678"}"#).await;
     let record = rig.record().await;
     assert_eq!((record.prompt_tokens, record.tokens_estimated), (Some(2), true));

@@ -270,6 +270,7 @@ impl Columns {
                     warm: None,
                     retries: 0,
                     evicted_by: None,
+                    streamed: false,
                 })
             })
             .collect()
@@ -322,6 +323,7 @@ mod tests {
                 warm,
                 retries,
                 evicted_by: evictor.map(|id| KeyId::new(&id).unwrap()),
+                streamed: false,
             }
         }
     }

@@ -114,6 +114,7 @@ async fn what_is_written_can_be_neither_changed_nor_deleted() {
     store.close().await.unwrap();
 }
 
+/// T30.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_search_that_finds_little_ends_after_so_many_rows_and_goes_on_where_it_ended() {
     let store = filled(700).await;

@@ -9,6 +9,7 @@ mod dump;
 mod durability;
 mod full_disk;
 mod policies;
+mod queries;
 mod schema;
 mod support;
 mod sync;

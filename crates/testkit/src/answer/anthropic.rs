@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Asked, Reply, content_text, count_message_words, count_words};
+use super::{Asked, Reply, content_text, count_message_words, count_words, tools::TOKENS};
 
 fn error(status: u16, message: &str) -> Reply {
     let kind = if status == 404 { "not_found_error" } else { "invalid_request_error" };
@@ -35,9 +35,27 @@ pub(super) fn messages(asked: &Asked<'_>) -> Reply {
     }
     asked.load(true);
     let (words, cut) = asked.words(limit);
-    let reason = if cut { "max_tokens" } else { "end_turn" };
+    let call = asked.call();
+    let (reason, output) = match (&call, cut) {
+        (Some(_), _) => ("tool_use", TOKENS),
+        (None, true) => ("max_tokens", words.len()),
+        (None, false) => ("end_turn", words.len()),
+    };
     let input = count_message_words(messages) + count_words(&content_text(asked.body.get("system")));
-    let output = words.len();
+    // A block without its content, what it is, and the pieces of its content.
+    let (mut block, content, deltas) = match &call {
+        Some(call) => (
+            json!({"type": "tool_use", "id": "toolu_123", "name": call.name}),
+            ("input", json!({}), call.arguments.clone()),
+            vec![json!({"type": "input_json_delta", "partial_json": call.arguments.to_string()})],
+        ),
+        None => (
+            json!({"type": "text"}),
+            ("text", json!(""), json!(words.concat())),
+            words.iter().map(|word| json!({"type": "text_delta", "text": word})).collect(),
+        ),
+    };
+    let (member, nothing, all) = content;
     let message = |content: Value, reason: Value, output: usize| {
         json!({
             "id": "msg_123", "type": "message", "role": "assistant", "model": name, "content": content,
@@ -45,16 +63,16 @@ pub(super) fn messages(asked: &Asked<'_>) -> Reply {
         })
     };
     if !asked.flag("stream", false) {
-        let body = message(json!([{"type": "text", "text": words.concat()}]), reason.into(), output);
+        block[member] = all;
+        let body = message(json!([block]), reason.into(), output);
         return Reply::whole(200, "application/json", format!("{body}\n"));
     }
+    block[member] = nothing;
     let mut events = vec![
         ("message_start", json!({"message": message(json!([]), Value::Null, 0)})),
-        ("content_block_start", json!({"index": 0, "content_block": {"type": "text", "text": ""}})),
+        ("content_block_start", json!({"index": 0, "content_block": block})),
     ];
-    let delta =
-        |word: &String| ("content_block_delta", json!({"index": 0, "delta": {"type": "text_delta", "text": word}}));
-    events.extend(words.iter().map(delta));
+    events.extend(deltas.into_iter().map(|delta| ("content_block_delta", json!({"index": 0, "delta": delta}))));
     let usage = json!({"input_tokens": input, "output_tokens": output});
     events.extend([
         ("content_block_stop", json!({"index": 0})),

@@ -1,8 +1,8 @@
 //! Ollama's own inference endpoints, and the two management ones a test may want to see refused.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{Asked, Reply, count_message_words, count_words, quote, vector};
+use super::{Asked, Reply, count_message_words, count_words, quote, tools::TOKENS, vector};
 use crate::record::lock;
 
 const AT: &str = "2026-11-22T08:00:00.000000Z";
@@ -88,8 +88,20 @@ pub(super) fn chat(asked: &Asked<'_>) -> Reply {
     asked.load(true);
     let (words, cut) = asked.words(limit(asked));
     let reason = if cut { "length" } else { "stop" };
-    let metrics = metrics(count_message_words(messages), words.len());
-    let tail = format!(r#""done":true,"done_reason":"{reason}",{metrics}}}"#);
+    let tail = |tokens| {
+        let metrics = metrics(count_message_words(messages), tokens);
+        format!(r#""done":true,"done_reason":"{reason}",{metrics}}}"#)
+    };
+    if let Some(call) = asked.call() {
+        let function = json!({"name": call.name, "arguments": call.arguments});
+        let message = format!(r#"{head}"","tool_calls":[{}]}}"#, json!({"function": function}));
+        let tail = tail(TOKENS);
+        if !asked.flag("stream", true) {
+            return Reply::json(200, format!("{message},{tail}"));
+        }
+        return Reply::stream(NDJSON, vec![format!("{message},\"done\":false}}\n"), format!("{head}\"\"}},{tail}\n")]);
+    }
+    let tail = tail(words.len());
     if !asked.flag("stream", true) {
         return Reply::json(200, format!("{head}{}}},{tail}", quote(&words.concat())));
     }

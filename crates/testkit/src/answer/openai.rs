@@ -3,7 +3,11 @@
 use base64::Engine as _;
 use serde_json::{Value, json};
 
-use super::{Asked, Reply, count_message_words, count_words, native, vector};
+use super::{
+    Asked, Reply, count_message_words, count_words, native,
+    tools::{Call, TOKENS},
+    vector,
+};
 use crate::script::Script;
 
 const CREATED: u64 = 1_700_000_000;
@@ -78,6 +82,9 @@ pub(super) fn chat(asked: &Asked<'_>) -> Reply {
         return refusal;
     }
     asked.load(true);
+    if let Some(call) = asked.call() {
+        return chat_call(asked, &call, &usage(count_message_words(messages), TOKENS));
+    }
     let (words, cut) = asked.words(limit(asked));
     let reason = if cut { "length" } else { "stop" };
     let usage = usage(count_message_words(messages), words.len());
@@ -94,13 +101,30 @@ pub(super) fn chat(asked: &Asked<'_>) -> Reply {
         choices.push(json!({"index": 0, "delta": {}, "finish_reason": reason}));
         return stream(asked, "chatcmpl-123", "chat.completion.chunk", choices, &usage);
     }
+    completion(asked, json!({"role": "assistant", "content": words.concat()}), reason, &usage)
+}
+
+/// A chat's answer in one piece.
+fn completion(asked: &Asked<'_>, message: Value, reason: &str, usage: &Value) -> Reply {
     let body = json!({
         "id": "chatcmpl-123", "object": "chat.completion", "created": CREATED, "model": asked.model(),
         "system_fingerprint": "fp_ollama",
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": words.concat()}, "finish_reason": reason}],
+        "choices": [{"index": 0, "message": message, "finish_reason": reason}],
         "usage": usage,
     });
     Reply::whole(200, "application/json", format!("{body}\n"))
+}
+
+fn chat_call(asked: &Asked<'_>, call: &Call<'_>, usage: &Value) -> Reply {
+    let function = json!({"name": call.name, "arguments": call.arguments.to_string()});
+    let calls = json!([{"id": "call_123", "index": 0, "type": "function", "function": function}]);
+    let message = json!({"role": "assistant", "content": "", "tool_calls": calls});
+    if !asked.flag("stream", false) {
+        return completion(asked, message, "tool_calls", usage);
+    }
+    let choice = |delta: Value, reason: Value| json!({"index": 0, "delta": delta, "finish_reason": reason});
+    let choices = vec![choice(message, Value::Null), choice(json!({}), "tool_calls".into())];
+    stream(asked, "chatcmpl-123", "chat.completion.chunk", choices, usage)
 }
 
 pub(super) fn completions(asked: &Asked<'_>) -> Reply {

@@ -91,7 +91,14 @@ pub fn memory(root: u32) -> Result<Memory> {
     let mut sum = Memory::default();
     for pid in family(root)? {
         let path = format!("/proc/{pid}/smaps_rollup");
-        let found = parse_rollup(&fs::read_to_string(&path).context(path.clone())?).context(path)?;
+        let found = match fs::read_to_string(&path) {
+            Ok(text) => parse_rollup(&text).context(path)?,
+            // Our own program lets only root look closer. It is one process, which shares its pages with nobody.
+            Err(_) => {
+                let path = format!("/proc/{pid}/status");
+                parse_status(&fs::read_to_string(&path).context(path.clone())?).context(path)?
+            }
+        };
         sum = Memory { whole: sum.whole + found.whole, own: sum.own + found.own };
     }
     Ok(sum)
@@ -167,12 +174,21 @@ fn parse_schedstat(text: &str) -> Option<u64> {
 
 /// `/proc/PID/smaps_rollup`.
 fn parse_rollup(text: &str) -> Option<Memory> {
+    parse_memory(text, "Pss:", "Pss_File:")
+}
+
+/// The same of `/proc/PID/status`, shared pages in full.
+fn parse_status(text: &str) -> Option<Memory> {
+    parse_memory(text, "VmRSS:", "RssFile:")
+}
+
+fn parse_memory(text: &str, whole: &str, files: &str) -> Option<Memory> {
     let bytes = |name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(name))?;
         Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
     };
-    let whole = bytes("Pss:")?;
-    Some(Memory { whole, own: whole.saturating_sub(bytes("Pss_File:")?) })
+    let whole = bytes(whole)?;
+    Some(Memory { whole, own: whole.saturating_sub(bytes(files)?) })
 }
 
 /// Idle ticks (waiting for a disk is idle, too) and all ticks of the first line of `/proc/stat`.
@@ -215,6 +231,8 @@ mod tests {
             "00400000-7ffd rollup\nRss:    9000 kB\nPss:    5120 kB\nPss_Dirty:   12 kB\nPss_File:   4096 kB\n";
         assert_eq!(parse_rollup(rollup), Some(Memory { whole: 5120 * 1024, own: 1024 * 1024 }));
         assert_eq!(parse_rollup("Pss:    5120 kB\n"), None);
+        let status = "VmHWM:\t9999 kB\nVmRSS:\t    6000 kB\nRssAnon:\t 1000 kB\nRssFile:\t    5000 kB\n";
+        assert_eq!(parse_status(status), Some(Memory { whole: 6000 * 1024, own: 1000 * 1024 }));
         let limits = "Limit     Soft Limit   Hard Limit   Units\nMax open files    1024    20000    files\n";
         assert_eq!(parse_open_files(limits), Some(20_000));
         assert_eq!(parse_open_files("Max open files   1024   unlimited   files\n"), Some(u64::MAX));

@@ -30,6 +30,7 @@ fn nothing_given_serves_this_machine_from_a_folder_beside_it() {
     assert_eq!(config.environment, EnvironmentSettings::default());
     assert!(config.admin.is_none() && config.secret_key.is_none() && config.ollama_servers.is_empty());
     assert_eq!(config.drain, Duration::from_secs(30));
+    assert_eq!((config.max_connections, config.max_connections_per_ip, config.max_memory_mb), (None, 1024, None));
 }
 
 #[test]
@@ -51,6 +52,7 @@ fn all_faults_are_found_together() {
         ("CORS_ORIGINS", "*"),
         ("BACKEND_NETWORKS", "10"),
         ("LOG_LEVEL", "loud"),
+        ("METRICS_TOKEN", "short"),
         ("LOG_FORMAT", "xml"),
         ("PUBLIC_URL", "https://a.example/path"),
         ("ADMIN_LISTEN", "nowhere"),
@@ -59,6 +61,9 @@ fn all_faults_are_found_together() {
         ("QUEUE_MAX", "100001"),
         ("QUEUE_SECONDS", "0"),
         ("MAX_BODY_MB", "0"),
+        ("MAX_CONNECTIONS", "15"),
+        ("MAX_CONNECTIONS_PER_IP", "0"),
+        ("MAX_MEMORY_MB", "63"),
         ("DRAIN_SECONDS", "x"),
     ]);
     let mut expected = [
@@ -78,6 +83,7 @@ fn all_faults_are_found_together() {
         "CORS_ORIGINS",
         "BACKEND_NETWORKS",
         "LOG_LEVEL",
+        "METRICS_TOKEN",
         "LOG_FORMAT",
         "PUBLIC_URL",
         "ADMIN_LISTEN",
@@ -86,6 +92,9 @@ fn all_faults_are_found_together() {
         "QUEUE_MAX",
         "QUEUE_SECONDS",
         "MAX_BODY_MB",
+        "MAX_CONNECTIONS",
+        "MAX_CONNECTIONS_PER_IP",
+        "MAX_MEMORY_MB",
         "DRAIN_SECONDS",
     ];
     let mut names = names;

@@ -38,11 +38,17 @@ fn post(body: impl Into<Bytes>) -> Request {
 async fn told(text: &str, closes: bool) -> Result<(u16, Result<String, String>, bool), Lost> {
     let (mut ours, mut theirs) = pair().await;
     theirs.write_all(text.as_bytes()).await.unwrap();
-    let still_open = if closes { drop(theirs); None } else { Some(theirs) };
+    let still_open = if closes {
+        drop(theirs);
+        None
+    } else {
+        Some(theirs)
+    };
     let mut response = ours.exchange(post("{}")).await?;
     let kept = Kept::default();
     let body = ResponseBody::new(ours, &mut response, kept.clone()).collect().await;
-    let body = body.map(|body| String::from_utf8(body.to_bytes().to_vec()).unwrap()).map_err(|broken| broken.to_string());
+    let body =
+        body.map(|body| String::from_utf8(body.to_bytes().to_vec()).unwrap()).map_err(|broken| broken.to_string());
     drop(still_open);
     Ok((response.status.as_u16(), body, !kept.0.borrow().is_empty()))
 }
@@ -58,7 +64,12 @@ async fn a_body_ends_where_its_head_says_and_the_connection_goes_on_where_it_may
         ("HTTP/1.1 204 No Content\r\nContent-Length: 5", "", "", true),
         ("HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked", "", "", true),
         ("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 5", "abcde", "abcde", true),
-        ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1", "a", "a", true),
+        (
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1",
+            "a",
+            "a",
+            true,
+        ),
         ("HTTP/1.0 200 OK\r\nContent-Length: 5", "abcde", "abcde", false),
         ("HTTP/1.1 200 OK\r\nConnection: x, Close\r\nContent-Length: 5", "abcde", "abcde", false),
         // Two readers could read it in two ways.
@@ -92,7 +103,16 @@ async fn what_ends_early_or_wrongly_is_told_from_what_never_began() {
         let told = told(text, true).await;
         assert!(matches!(told, Err(Lost::Malformed(_))), "{text}: {told:?}");
     }
-    for body in ["5\r\nabc", "5\r\nabcdef\r\n", "x\r\n", "\r\n", "5\nabcde", "00000000000000005\r\n", "5;a\nb\r\nabcde\r\n0\r\n\r\n", "0\r\nX: 1\n\r\n"] {
+    for body in [
+        "5\r\nabc",
+        "5\r\nabcdef\r\n",
+        "x\r\n",
+        "\r\n",
+        "5\nabcde",
+        "00000000000000005\r\n",
+        "5;a\nb\r\nabcde\r\n0\r\n\r\n",
+        "0\r\nX: 1\n\r\n",
+    ] {
         let text = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
         let (_, told, kept) = told(&text, true).await.unwrap();
         assert!(told.is_err() && !kept, "{body:?}: {told:?}");
@@ -209,11 +229,8 @@ proptest! {
             let (piece, later) = rest.split_at(cuts.next().unwrap().min(rest.len()));
             unread.extend_from_slice(piece);
             rest = later;
-            loop {
-                match decoder.decode(&mut unread).unwrap() {
-                    Decoded::Data(piece) => data.extend_from_slice(&piece),
-                    Decoded::More | Decoded::End => break,
-                }
+            while let Decoded::Data(piece) = decoder.decode(&mut unread).unwrap() {
+                data.extend_from_slice(&piece);
             }
         }
         prop_assert_eq!(data, expected);

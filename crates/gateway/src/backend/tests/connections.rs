@@ -211,7 +211,8 @@ async fn the_backend_sees_its_own_host_prefix_and_token_and_no_foreign_framing()
         headers.insert(name, HeaderValue::from_static(value));
     }
     let backend = Arc::clone(&fleet.view().backends[0]);
-    let sent = backend.send(&quiet(), &Method::POST, "/api/chat?x=1", &headers, Bytes::from_static(WHOLE)).await.unwrap();
+    let sent =
+        backend.send(&quiet(), &Method::POST, "/api/chat?x=1", &headers, Bytes::from_static(WHOLE)).await.unwrap();
     sent.body.collect().await.unwrap();
     let request = fake.requests().remove(0);
     assert_eq!((request.path.as_str(), request.query.as_deref()), ("/prefix/api/chat", Some("x=1")));

@@ -25,6 +25,9 @@ impl Asked {
         if body.trim_ascii().is_empty() {
             return Err(Error::BadRequest("missing request body".into()));
         }
+        if endpoint == Endpoint::Create {
+            no_files(body)?;
+        }
         let names = ["model", "name", "source", "destination", "from", "remote_host"];
         let [model, name, source, destination, from, remote] = texts(body, names)?;
         let asked = match endpoint {
@@ -71,6 +74,19 @@ impl Asked {
             Some(_) => format!("model \"{model}\" not found"),
             None => format!("model '{model}' not found"),
         })
+    }
+}
+
+/// Old versions of Ollama read a model's description from these members, or from a file of their own disk that they name.
+fn no_files(body: &[u8]) -> Result<(), Error> {
+    const MEMBERS: [&str; 2] = ["modelfile", "path"];
+    let named =
+        members(body, MEMBERS)?.into_iter().zip(MEMBERS).find(|(value, _)| value.is_some_and(|text| text != b"\"\""));
+    match named {
+        None => Ok(()),
+        Some((_, name)) => Err(Error::BadRequest(format!(
+            "{name} may name files on the backend's own disk and is not accepted, use from or files with uploaded blobs"
+        ))),
     }
 }
 
@@ -130,6 +146,28 @@ mod tests {
         ] {
             assert!(matches!(read(endpoint, body), Err(Error::BadRequest(_) | Error::MissingModel)), "{body}");
         }
+    }
+
+    #[test]
+    fn a_creation_names_no_files_of_the_backend() {
+        for body in [
+            r#"{"model":"a","modelfile":"FROM /etc/passwd"}"#,
+            r#"{"name":"a","path":"/etc/passwd"}"#,
+            r#"{"model":"a","from":"b","path":"Modelfile"}"#,
+            r#"{"model":"a","from":"b","PATH":"Modelfile"}"#,
+            r#"{"model":"a","from":"b","path":"","path":"Modelfile"}"#,
+            r#"{"model":"a","from":"b","model\u0066ile":["x"]}"#,
+        ] {
+            assert!(matches!(read(Endpoint::Create, body), Err(Error::BadRequest(_))), "{body}");
+        }
+        // What says nothing is taken as an absent member, and elsewhere the words mean nothing.
+        for body in [
+            r#"{"model":"a","from":"b","modelfile":"","path":null}"#,
+            r#"{"model":"a","from":"b","files":{"x.gguf":"sha256:0"},"adapters":{"y":"sha256:1"}}"#,
+        ] {
+            assert_eq!(read(Endpoint::Create, body), asked("a", Some("b")), "{body}");
+        }
+        assert_eq!(read(Endpoint::Pull, r#"{"model":"a","path":"x"}"#), asked("a", None));
     }
 
     #[test]
