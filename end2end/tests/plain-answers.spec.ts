@@ -78,15 +78,15 @@ test.describe("settings", () => {
     const settings = new SettingsPage(page);
     await page.goto(`${fortress.url}/admin/settings`);
     await new LoginPage(page).send(ADMIN.name, ADMIN.password);
-    await page.getByRole("button", { name: "Test the saved address" }).click();
-    await expect(page.getByText("No address is saved.")).toBeVisible();
+    await page.getByRole("button", { name: "Test these fields" }).click();
+    await expect(page.getByText("No Redis is named here.")).toBeVisible();
     await settings.save({ "Or one Redis address": gone.url.replace("http", "redis"), "Stall time-out (seconds)": "never" });
     await expect(settings.field("Stall time-out (seconds)")).toHaveAttribute("aria-invalid", "true");
     await expect(settings.field("Stall time-out (seconds)")).toHaveValue("never");
     await expect(settings.saved).toHaveCount(0);
     await settings.save({ "Stall time-out (seconds)": "99" });
     await expect(settings.saved).toBeVisible();
-    await page.getByRole("button", { name: "Test the saved address" }).click();
+    await page.getByRole("button", { name: "Test these fields" }).click();
     await expect(page.getByRole("status").filter({ hasText: /refused/i })).toBeVisible();
     await expect(settings.saved, "the notice is shown once").toHaveCount(0);
     await page.reload();

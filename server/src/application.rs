@@ -43,6 +43,8 @@ pub use restore::{Stopped, offline_backup};
 const USAGE_CAPACITY: usize = 65_536;
 /// How long a start waits for backends to say what they have.
 const FIRST_LOOK: Duration = Duration::from_secs(1);
+/// Connections to the admin plane's own listener.
+const ADMIN_CONNECTIONS: u32 = 256;
 /// How long connections may take to end once their streams were cancelled.
 const CANCEL_PATIENCE: Duration = Duration::from_secs(1);
 /// How long they may take once they were dropped.
@@ -114,7 +116,8 @@ impl Application {
             });
         }
         let stopping = CancellationToken::new();
-        let places = Places::new(limits(&config, files));
+        let limits = limits(&config, files);
+        let places = Places::new(limits);
         let pages = AdminPlane::new(admin.clone(), control.clone(), stopping.clone()).map_err(StartError::other)?;
         let edge = Edge {
             gateway: gateway.clone(),
@@ -161,7 +164,9 @@ impl Application {
         let _ = tokio::time::timeout(FIRST_LOOK, gateway.refresh(None)).await;
         edge.readiness.set(true);
         let readiness = edge.readiness.clone();
-        let admin_edge = Arc::new(Edge { planes: Planes::Admin, ..edge.clone() });
+        // Callers of the API must not be able to shut the pages, which the operator needs just then.
+        let places = Places::new(Limits { all: ADMIN_CONNECTIONS, ..limits });
+        let admin_edge = Arc::new(Edge { planes: Planes::Admin, places, ..edge.clone() });
         let edge = Arc::new(edge);
         let api = ports.api.into_iter().map(|port| (port, Arc::clone(&edge)));
         let listeners = api.chain(ports.admin.into_iter().map(|port| (port, Arc::clone(&admin_edge)))).collect();

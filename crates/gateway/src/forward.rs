@@ -4,7 +4,7 @@
 
 mod complaint;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use domain::endpoint::Endpoint;
@@ -67,6 +67,9 @@ impl Dispatch<'_> {
         self.inner.now()
     }
 }
+
+/// Longest time in which a request and the end of its idle connection cross each other on the way.
+const CROSSING: Duration = Duration::from_secs(1);
 
 /// Why another backend may be tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -214,9 +217,11 @@ async fn send(settings: &Settings, choice: &Choice, request: &Outgoing<'_>) -> R
     let send = || {
         choice.backend.send(settings, &request.method, request.path_and_query, &request.headers, request.body.clone())
     };
+    let begun = Instant::now();
     match send().await {
-        // The backend closed an idle connection while we picked it up: it never saw the request.
-        Err(SendError::ClosedBeforeResponse { reused: true }) => send().await,
+        // The backend closed an idle connection while we picked it up: it never saw the request. One that died later may
+        // have worked on it, so that another try is for the budget to allow.
+        Err(SendError::ClosedBeforeResponse { reused: true }) if begun.elapsed() < CROSSING => send().await,
         answer => answer,
     }
 }

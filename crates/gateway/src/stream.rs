@@ -108,7 +108,7 @@ where
         self.end(if proper_end { Outcome::Complete } else { Outcome::UpstreamFailed });
     }
 
-    fn break_off(&mut self, broken: Broken) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn break_off(&mut self, broken: Broken, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         if let Some((_, owner)) = &mut self.source
             && broken.outcome() == Outcome::UpstreamFailed
         {
@@ -122,14 +122,21 @@ where
         self.settle();
         self.account.sent(line.as_ref().map_or(0, Bytes::len));
         self.end(broken.outcome());
+        // What came before the break, the head at least, must leave our buffers first.
+        self.timer.as_mut().reset(Instant::now() + LINGER);
+        self.state = State::Lingering(broken);
         match line {
-            Some(line) => {
-                self.timer.as_mut().reset(Instant::now() + LINGER);
-                self.state = State::Lingering(broken);
-                Poll::Ready(Some(Ok(Frame::data(line))))
-            }
-            None => Poll::Ready(Some(Err(broken.into()))),
+            Some(line) => Poll::Ready(Some(Ok(Frame::data(line)))),
+            None => self.poll_linger(cx),
         }
+    }
+
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let State::Lingering(broken) = &self.state else { return Poll::Ready(None) };
+        let broken = broken.clone();
+        std::task::ready!(self.timer.as_mut().poll(cx));
+        self.state = State::Ended;
+        Poll::Ready(Some(Err(broken.into())))
     }
 
     fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -171,17 +178,14 @@ where
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
-        if let State::Lingering(broken) = &this.state {
-            let broken = broken.clone();
-            std::task::ready!(this.timer.as_mut().poll(cx));
-            this.state = State::Ended;
-            return Poll::Ready(Some(Err(broken.into())));
+        if matches!(this.state, State::Lingering(_)) {
+            return this.poll_linger(cx);
         }
         loop {
             let Some((body, owner)) = &mut this.source else { return Poll::Ready(None) };
             if this.watch.poll_raised(cx).is_ready() {
                 match owner.ended() {
-                    Some(broken) => return this.break_off(broken),
+                    Some(broken) => return this.break_off(broken, cx),
                     None => continue,
                 }
             }
@@ -205,7 +209,7 @@ where
                     }
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }
-                Poll::Ready(Some(Err(_))) => return this.break_off(Broken::BackendDied),
+                Poll::Ready(Some(Err(_))) => return this.break_off(Broken::BackendDied, cx),
                 Poll::Ready(None) => {
                     this.complete();
                     return Poll::Ready(None);
@@ -213,7 +217,7 @@ where
                 Poll::Pending => {}
             }
             std::task::ready!(this.poll_stall(cx));
-            return this.break_off(Broken::Stalled);
+            return this.break_off(Broken::Stalled, cx);
         }
     }
 
@@ -223,9 +227,10 @@ where
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
-            Some((body, _)) => body.size_hint(),
+            // A stream has no length: an error in it would not fit into the one that its backend announced.
+            Some((body, _)) if self.shape.framing == Framing::Whole => body.size_hint(),
             None if matches!(self.state, State::Ended) => SizeHint::with_exact(0),
-            None => SizeHint::default(),
+            _ => SizeHint::default(),
         }
     }
 }

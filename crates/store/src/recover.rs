@@ -1,7 +1,10 @@
 //! Writing again once a full disk has room, in the same process: the engine is closed, its log repaired and opened anew, as
 //! a restart does. Reads wait meanwhile.
 
-use std::sync::{PoisonError, atomic::Ordering};
+use std::{
+    sync::{PoisonError, atomic::Ordering},
+    time::Duration,
+};
 
 use crate::{
     Store, StoreError,
@@ -9,6 +12,9 @@ use crate::{
     engine::Handle,
     manifest, read_only, wal,
 };
+
+/// How long it waits for those who read.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 impl Store {
     /// Makes a database writable again that a refused write has made read-only, if there is room. Says whether it did;
@@ -18,13 +24,19 @@ impl Store {
         if read_only::refusal(folder).is_some() {
             return Ok(false);
         }
-        // Whoever reads or writes holds this: nobody is left in the old engine.
-        let mut slot = self.0.handle.write().await;
+        // Whoever reads or writes holds this: nobody is left in the old engine. A backup may hold it for minutes, and whoever
+        // waited here would keep out everybody who comes later.
+        let Ok(mut slot) = tokio::time::timeout(PATIENCE, self.0.handle.write()).await else { return Ok(false) };
         if self.0.closed.load(Ordering::Acquire) {
             return Ok(false);
         }
-        if let Some(handle) = slot.take() {
-            handle.close().await?;
+        if let Some(handle) = slot.take()
+            && let Err(error) = handle.close().await
+        {
+            // It may still be at work on the files.
+            self.0.closed.store(true, Ordering::Release);
+            tracing::error!("the database did not close; it is repaired at the next start");
+            return Err(error);
         }
         let refused_at = self.0.refused_at.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(end) = refused_at {

@@ -11,11 +11,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use domain::key::{KEY_LENGTH, parse_key};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// Longest wait for anything. Only a broken program or a starved machine gets there.
 pub const DEADLINE: Duration = Duration::from_secs(60);
+/// Variables whose values nobody may read.
+const SECRET: [&str; 4] = ["ADMIN_PASSWORD", "SECRET_KEY", "SECRET_KEY_PREVIOUS", "METRICS_TOKEN"];
 /// How often a condition is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -123,6 +126,11 @@ impl Home {
 
     /// As [`start`](Self::start), with a command that becomes the server.
     pub fn start_command(&self, mut command: Command) -> Server {
+        if !self.environment.iter().any(|(name, _)| name == "LOG_LEVEL") {
+            // The whole suite is a search for secrets: what a test makes the server do is logged as talkatively as can be,
+            // and looked through when the server has ended.
+            command.env("LOG_LEVEL", "trace");
+        }
         let log = self.path().join("stderr.log");
         let append = fs::File::options().create(true).append(true).open(&log).unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(append).spawn().unwrap();
@@ -131,12 +139,29 @@ impl Home {
         thread::spawn(move || {
             BufReader::new(stdout).lines().map_while(Result::ok).all(|line| sender.send(line).is_ok())
         });
-        let mut server = Server { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), lines, log };
+        let secrets = self.environment.iter().filter(|(name, _)| SECRET.contains(&name.as_str()));
+        let secrets = secrets.map(|(_, value)| value.clone()).filter(|value| value.len() > 7).collect();
+        let mut server = Server { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), lines, log, secrets };
         let first = server.line();
         let (_, address) = first.rsplit_once("://").unwrap_or_else(|| panic!("no address in {first:?}"));
         server.address = address.parse().unwrap();
         server
     }
+}
+
+/// The files under a folder that are there; another server may be at work in it.
+fn read_all(folder: &Path, files: &mut Vec<Vec<u8>>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => read_all(&entry.path(), files),
+            Ok(kind) if kind.is_file() => files.extend(fs::read(entry.path())),
+            _ => {}
+        }
+    }
+}
+
+fn is_key(text: Option<&[u8]>) -> bool {
+    text.and_then(|text| std::str::from_utf8(text).ok()).is_some_and(|text| parse_key(text).is_ok())
 }
 
 /// A running server; ends with the test.
@@ -145,6 +170,8 @@ pub struct Server {
     pub address: SocketAddr,
     lines: mpsc::Receiver<String>,
     log: PathBuf,
+    /// What it was started with and nobody may read.
+    secrets: Vec<String>,
 }
 
 impl Server {
@@ -199,6 +226,23 @@ impl Server {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
+    /// Looks for secrets in what it logged and in its data folder: keys, hashes of passwords, what it was started with.
+    fn search(&self) {
+        let data = self.log.with_file_name("data");
+        let mut places = vec![fs::read(&self.log).unwrap_or_default()];
+        let hashed = memchr::memmem::find(&places[0], b"$argon2").is_some();
+        assert!(!hashed, "the hash of a password is in the log");
+        read_all(&data, &mut places);
+        for bytes in &places {
+            let key = memchr::memmem::find_iter(bytes, b"op_").find(|&at| is_key(bytes.get(at..at + KEY_LENGTH)));
+            assert!(key.is_none(), "a key is in the log or the data folder of {}", self.log.display());
+            for secret in &self.secrets {
+                let found = memchr::memmem::find(bytes, secret.as_bytes()).is_some();
+                assert!(!found, "a secret of the environment is in the log or the data folder");
+            }
+        }
+    }
+
     /// New connections are refused.
     pub fn is_closed(&self) -> bool {
         std::net::TcpStream::connect(self.address).is_err()
@@ -209,6 +253,9 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if !thread::panicking() {
+            self.search();
+        }
     }
 }
 

@@ -31,6 +31,8 @@ const TOO_LARGE: &str = "its head is larger than 64 KiB";
 /// a client that does not read may cost.
 const SMALLEST_READ: usize = 4 * 1024;
 const LARGEST_READ: usize = 64 * 1024;
+/// Interim answers (1xx) before an answer that are read past.
+const MAX_INTERIM: u32 = 100;
 /// Room below which more is made.
 const ROOM: usize = 1024;
 
@@ -73,6 +75,14 @@ struct Unsent {
     failed: bool,
 }
 
+/// What came before a response.
+#[derive(Default)]
+struct Seen {
+    /// Bytes of its head that were looked at.
+    looked: usize,
+    interim: u32,
+}
+
 /// The head of a response, and how its body ends.
 pub(super) struct Response {
     pub(super) status: StatusCode,
@@ -99,37 +109,35 @@ impl Connection {
     pub(super) async fn exchange(&mut self, request: Request) -> Result<Response, Lost> {
         let Request { head, body, is_head } = request;
         self.unsent = Unsent { head, body, unflushed: true, ..Unsent::default() };
-        let mut looked = 0;
-        std::future::poll_fn(|cx| self.poll_response(cx, is_head, &mut looked)).await
+        let mut seen = Seen::default();
+        std::future::poll_fn(|cx| self.poll_response(cx, is_head, &mut seen)).await
     }
 
-    fn poll_response(
-        &mut self,
-        cx: &mut Context<'_>,
-        is_head: bool,
-        looked: &mut usize,
-    ) -> Poll<Result<Response, Lost>> {
+    fn poll_response(&mut self, cx: &mut Context<'_>, is_head: bool, seen: &mut Seen) -> Poll<Result<Response, Lost>> {
         loop {
             // A backend that refuses early may close its side of reading and answer all the same.
             self.poll_send(cx);
-            if head::may_be_whole(&self.unread, *looked) {
+            if head::may_be_whole(&self.unread, seen.looked) {
                 match head::parse(&mut self.unread, is_head).map_err(Lost::Malformed)? {
                     Some(response) if response.status.is_informational() => {
-                        *looked = 0;
+                        *seen = Seen { looked: 0, interim: seen.interim + 1 };
+                        if seen.interim > MAX_INTERIM {
+                            return Poll::Ready(Err(Lost::Malformed("its interim answers do not end".into())));
+                        }
                         continue;
                     }
                     Some(response) => return Poll::Ready(Ok(response)),
                     None => {}
                 }
             }
-            *looked = self.unread.len();
+            seen.looked = self.unread.len();
             if self.unread.len() >= MAX_HEAD {
                 return Poll::Ready(Err(Lost::Malformed(TOO_LARGE.into())));
             }
             match ready!(self.poll_fill(cx)) {
                 Ok(1..) => {}
-                _ if !self.unread.is_empty() => {
-                    return Poll::Ready(Err(Lost::Malformed("it ends in the middle of its head".into())));
+                _ if !self.unread.is_empty() || seen.interim > 0 => {
+                    return Poll::Ready(Err(Lost::Malformed("it ends before or in the middle of its head".into())));
                 }
                 _ if !self.unsent.begun => return Poll::Ready(Err(Lost::Unsent)),
                 _ => return Poll::Ready(Err(Lost::Closed)),

@@ -19,6 +19,10 @@ const WINDOW_LOG: u32 = 23;
 const MEMORY: usize = (1 << WINDOW_LOG) + 2 * 1024 * 1024;
 /// Bodies above this size are decoded on another thread. So little holds a few thousand empty frames at most.
 const SHORT: usize = 64 * 1024;
+/// Times that a body may grow beyond [`UNSUSPICIOUS`] bytes. What grows more is no text: it is made to take memory that
+/// others need.
+const GROWTH: usize = 100;
+const UNSUSPICIOUS: usize = 1024 * 1024;
 /// Room that output begins with where the frame does not say how much there will be.
 const FIRST: usize = 16 * 1024;
 
@@ -56,6 +60,7 @@ impl Coding {
 /// Decodes a body that has come whole to at most `limit` bytes. What it holds meanwhile is in its share of the budget.
 pub(super) async fn decode(bytes: Bytes, share: Share, limit: usize) -> Result<Buffered, Error> {
     let short = bytes.len() <= SHORT;
+    let limit = limit.min(bytes.len().saturating_mul(GROWTH).max(UNSUSPICIOUS));
     let mut decoder = Decoder::new(bytes, share, limit)?;
     if short && decoder.run(QUICK)? {
         return decoder.finish();

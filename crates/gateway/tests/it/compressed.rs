@@ -150,6 +150,18 @@ async fn what_bursts_or_is_broken_is_refused_in_every_dialect_and_reaches_no_bac
 }
 
 #[tokio::test]
+async fn a_small_frame_that_would_take_the_room_of_many_is_refused_within_the_limit_of_bodies() {
+    let backend = FakeOllama::builder().models(["llama3.2"]).start().await;
+    let rig = Rig::start(&[&backend]).await;
+    let request = br#"{"model":"llama3.2","prompt":"x"}"#;
+    let body = [bomb(450, MIB), zstd(request, 1)].concat();
+    assert!(body.len() < 2_048);
+    let answer = post(&rig, "/api/generate", body).await;
+    assert_eq!(answer.status, 413, "{answer:?}");
+    assert_eq!(backend.inference_requests().len(), 0);
+}
+
+#[tokio::test]
 async fn bombs_at_once_hold_no_more_than_the_budget_and_nobody_else_up() {
     let backend = FakeOllama::builder().models(["llama3.2"]).start().await;
     let rig = Rig::with(&[&backend], |plan| {
@@ -173,7 +185,7 @@ async fn bombs_at_once_hold_no_more_than_the_budget_and_nobody_else_up() {
     }
     // All that they held is free: the largest body fits in again.
     let large = format!(r#"{{"model":"llama3.2","prompt":"{}"}}"#, "x".repeat((4 << 20) - 100));
-    assert_eq!(post(&rig, "/api/generate", zstd(large.as_bytes(), 1)).await.status, 200);
+    assert_eq!(rig.post("/api/generate", large.clone()).await.status, 200);
     assert_eq!(last(&backend).body, large.as_bytes());
 }
 

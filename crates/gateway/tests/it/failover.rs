@@ -79,6 +79,25 @@ async fn a_request_that_two_backends_died_of_is_not_sent_to_a_third() {
     assert_eq!(rig.record().await.retries, 1);
 }
 
+/// R24: only where the end of an idle connection crossed the request on the way is it sent again for nothing. A backend
+/// that closes later may have worked on it.
+#[tokio::test]
+async fn a_reused_connection_that_dies_late_is_not_asked_again_for_nothing() {
+    let fleet: [FakeOllama; 1] = fakes().await;
+    let rig = Rig::with(&fleet.each_ref(), in_turn).await;
+    assert_eq!(rig.post("/api/generate", WHOLE).await.status, 200);
+    fleet[0].set(|script| script.fault_at("/api/generate", Fault::CloseWhenReleased));
+    fleet[0].hold();
+    let release = async {
+        fleet[0].wait_for(|seen| seen.inference().count() == 2).await;
+        // So long the backend works.
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        fleet[0].release_all();
+    };
+    let (answer, ()) = tokio::join!(rig.post("/api/generate", WHOLE), release);
+    assert_eq!((answer.status, calls(&fleet)), (502, 2));
+}
+
 /// R02, R22.
 #[tokio::test]
 async fn however_many_fail_at_once_retries_stay_inside_the_budget() {

@@ -3,7 +3,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-/// Bytes of chunk extensions and trailers that are read and forgotten.
+/// Bytes of one chunk's extensions, or of the trailers, that are read and forgotten.
 const MAX_EXTRA: usize = 16 * 1024;
 /// Hexadecimal digits of a chunk's size.
 const MAX_DIGITS: u8 = 16;
@@ -35,7 +35,7 @@ pub(super) struct Chunked {
     /// Of the chunk, or what is left of it.
     size: u64,
     digits: u8,
-    /// Bytes so far that are neither data nor sizes.
+    /// Bytes since the last data that are neither data nor sizes.
     extra: usize,
 }
 
@@ -150,7 +150,7 @@ impl Chunked {
             (At::Extension, b'\n') => return Err(Malformed("a line ends without a carriage return")),
             (At::Extension, _) => self.extra(At::Extension)?,
             (At::SizeLf, b'\n') => {
-                self.digits = 0;
+                (self.digits, self.extra) = (0, 0);
                 if self.size == 0 { At::TrailerStart } else { At::Data }
             }
             (At::DataCr, b'\r') => At::DataLf,

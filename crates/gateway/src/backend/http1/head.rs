@@ -91,6 +91,9 @@ pub(super) fn parse(unread: &mut BytesMut, is_head: bool) -> Result<Option<Respo
         return Err(TOO_LARGE.into());
     }
     let status = parsed.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or("its status is no number")?;
+    if status.as_u16() > 599 {
+        return Err(format!("nobody knows what its status {} means", status.as_u16()));
+    }
     if status == StatusCode::SWITCHING_PROTOCOLS {
         return Err("it switches protocols unasked".into());
     }

@@ -99,6 +99,9 @@ async fn what_ends_early_or_wrongly_is_told_from_what_never_began() {
         "HTTP/1.1 101 Switching Protocols\r\n\r\n",
         "HTTP/1.1 200 OK\r\nbad name: x\r\n\r\n",
         "SSH-2.0-OpenSSH_9.2\r\n",
+        "HTTP/1.1 999 Whatever\r\nContent-Length: 0\r\n\r\n",
+        // It began to answer: whoever asked again would have it work twice.
+        "HTTP/1.1 102 Processing\r\n\r\n",
     ] {
         let told = told(text, true).await;
         assert!(matches!(told, Err(Lost::Malformed(_))), "{text}: {told:?}");
@@ -120,6 +123,12 @@ async fn what_ends_early_or_wrongly_is_told_from_what_never_began() {
     let endless = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;{}\r\n", "x".repeat(20_000));
     assert!(told(&endless, true).await.unwrap().1.is_err());
     assert!(told("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc", true).await.unwrap().1.is_err());
+    // Every chunk has its own extension, however many there are.
+    let many = format!(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{}0\r\n\r\n",
+        "1;x=aaaaaaaa\r\nh\r\n".repeat(3_000)
+    );
+    assert_eq!(told(&many, true).await.unwrap().1.map(|body| body.len()), Ok(3_000));
 }
 
 #[tokio::test]
