@@ -12,6 +12,7 @@ pub mod network;
 pub mod session;
 pub mod settings;
 pub mod setup;
+pub mod upgrade;
 pub mod users;
 
 use std::fmt;

@@ -42,6 +42,7 @@ use crate::{
         not_found::NotFoundPage,
         settings::SettingsPage,
         setup::SetupPage,
+        upgrade::UpgradePage,
         user::UserPage,
         users::UsersPage,
     },
@@ -78,6 +79,7 @@ pub fn App() -> impl IntoView {
                 <ParentRoute path=path!("/admin") view=Layout ssr=SsrMode::Async>
                     <Route path=path!("") view=DashboardPage ssr=SsrMode::Async/>
                     <Route path=path!("backends") view=BackendsPage ssr=SsrMode::Async/>
+                    <Route path=path!("backends/upgrade") view=UpgradePage ssr=SsrMode::Async/>
                     <Route path=path!("users") view=UsersPage ssr=SsrMode::Async/>
                     <Route path=path!("users/:id") view=UserPage ssr=SsrMode::Async/>
                     <Route path=path!("audit") view=AuditPage ssr=SsrMode::Async/>

@@ -14,5 +14,6 @@ pub mod not_found;
 mod redis_state;
 pub mod settings;
 pub mod setup;
+pub mod upgrade;
 pub mod user;
 pub mod users;

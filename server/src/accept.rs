@@ -26,8 +26,6 @@ use secured::Fronts;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 1024;
-/// Most headers that are read. Above what `edge` allows, which refuses in words.
-const MAX_HEADERS: usize = 256;
 /// A connection's buffer. Heads that do not fit get 431; above the 32 KiB that `edge` allows, so that a long address can
 /// be told from large headers.
 const BUFFER: usize = 72 * 1024;
@@ -69,7 +67,7 @@ pub struct Host {
 impl Host {
     pub fn new(ending: Ending, patience: Patience) -> Self {
         let mut http = http1::Builder::new();
-        http.header_read_timeout(None).max_headers(MAX_HEADERS).max_buf_size(BUFFER).half_close(false).keep_alive(true);
+        http.header_read_timeout(None).max_buf_size(BUFFER).half_close(false).keep_alive(true);
         Self { http, ending, patience }
     }
 }

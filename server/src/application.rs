@@ -280,6 +280,8 @@ fn start_tasks(
     supervisor.spawn("catalogue", |stop| async move { catalogue.run_catalogue(stop).await });
     let writer = control.clone();
     supervisor.spawn("usage writer", |stop| async move { writer.run_usage_writer(records, stop).await });
+    let upgrades = control.clone();
+    supervisor.spawn("fleet upgrade", |stop| async move { upgrades.run_upgrades(stop).await });
     let housekeeping = control.clone();
     supervisor.spawn("housekeeping", |stop| async move { housekeeping.run_housekeeping(stop).await });
 }

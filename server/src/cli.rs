@@ -1,11 +1,12 @@
 //! The command line: `serve`, `check`, and the administrative commands, which ask a running server over its socket or
 //! open the store themselves. Exit codes: 0, done; 64, something that was given (an argument, a value, the configuration)
-//! has to be changed; 1, what was asked could not be done.
+//! has to be changed; 1, what was asked could not be done; 130, Ctrl-C.
 
 mod arguments;
 mod audit;
 mod backend;
 mod backup;
+mod fleet;
 mod output;
 mod passphrase;
 mod password;
@@ -34,6 +35,8 @@ use backend::Backend;
 
 /// Exit code where something that was given has to be changed (sysexits' EX_USAGE).
 const EXIT_USAGE: u8 = 64;
+/// Exit code after Ctrl-C, as shells have it.
+const EXIT_INTERRUPTED: u8 = 130;
 /// `check` opens no database and cannot tell whether there is an administrator.
 const ADMIN_HINT: &str = "ADMIN_USER and ADMIN_PASSWORD make the first administrator and are not used once there is one: \
     `ollama-fortress admin reset-password NAME` changes a password.\n";
@@ -48,6 +51,8 @@ pub enum Failure {
     Other(String),
     /// Whoever read what is printed has seen enough.
     ReaderWentAway,
+    /// Ctrl-C; one line that says how to go on.
+    Interrupted(String),
 }
 
 impl Failure {
@@ -105,6 +110,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         }
         Verb::Check => check(arguments.json),
         Verb::Audit(audit) => audit.run(&Config::load()?, arguments.json),
+        Verb::Fleet(fleet) => fleet.run(&Config::load()?, arguments.json),
         Verb::Backup(backup) => backup.run(arguments.json),
         Verb::Restore(restore) => restore.run(arguments.json),
         Verb::Ask(ask) => {
@@ -170,5 +176,9 @@ fn report(failure: &Failure) -> ExitCode {
             ExitCode::FAILURE
         }
         Failure::ReaderWentAway => ExitCode::SUCCESS,
+        Failure::Interrupted(message) => {
+            let _ = writeln!(stderr, "ollama-fortress: {message}");
+            ExitCode::from(EXIT_INTERRUPTED)
+        }
     }
 }

@@ -8,6 +8,7 @@ mod sanity;
 use std::{
     net::{IpAddr, SocketAddr},
     panic::AssertUnwindSafe,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -77,7 +78,9 @@ impl Edge {
     pub async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         let uri = request.uri().clone();
         let days = self.control.doors().hsts_days.filter(|_| self.is_https(request.headers(), peer));
-        let mut response = contain(&self.gateway, &uri, self.dispatch(request, peer)).await;
+        // Pinned here: moving it would cost more than most that it does.
+        let work = pin!(self.dispatch(request, peer));
+        let mut response = contain(&self.gateway, &uri, work).await;
         if let Some(value) =
             days.and_then(|days| HeaderValue::try_from(format!("max-age={}", u64::from(days) * DAY)).ok())
         {

@@ -7,6 +7,7 @@ mod share;
 
 use domain::{admin::Role, backend::BackendView, live::LiveStatus};
 use leptos::prelude::*;
+use leptos_router::components::A;
 
 use self::{add::AddBackendForm, card::BackendCard};
 use super::dashboard::feed;
@@ -27,7 +28,9 @@ pub fn BackendsPage() -> impl IntoView {
     let backends = Resource::new(move || refresh.count(), |_| list_backends());
     let live = feed::follow(LiveStatus::default()).status;
     view! {
-        <PageHeader title="Backends" />
+        <PageHeader title="Backends">
+            <A href="/admin/backends/upgrade" attr:class="btn btn-sm">"Rolling upgrade"</A>
+        </PageHeader>
         <Behind refresh />
         <NeedsRole role=Role::Operator to="change backends" />
         <div class="flex flex-col gap-6">
@@ -60,6 +63,8 @@ fn as_of_now(backends: &[BackendView], live: &LiveStatus) -> Vec<BackendView> {
             last_error: live.last_error.clone(),
             limit: live.limit,
             breakers: live.breakers.clone(),
+            certificate_end: live.certificate_end,
+            certificate_ends_soon: live.certificate_ends_soon,
             ..backend.clone()
         }
     };

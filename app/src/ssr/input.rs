@@ -15,7 +15,7 @@ use crate::error::AppError;
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Functions without an argument. All others have the one argument `input`.
-const WITHOUT_INPUT: [&str; 19] = [
+const WITHOUT_INPUT: [&str; 20] = [
     "/admin/fn/account/factor-cancel",
     "/admin/fn/account/factor-off",
     "/admin/fn/account/factor-start",
@@ -34,6 +34,7 @@ const WITHOUT_INPUT: [&str; 19] = [
     "/admin/fn/settings/redis-status",
     "/admin/fn/setup/found",
     "/admin/fn/setup/state",
+    "/admin/fn/upgrade/get",
     "/admin/fn/users/list",
 ];
 

@@ -1,8 +1,9 @@
-//! The tools of `cargo xtask bench`, as processes of their own: a mock backend, a loader, and a keeper that ends what it
+//! The tools of `cargo xtask bench` and `cargo xtask chaos`, as processes of their own: a mock backend, a loader, and a keeper that ends what it
 //! started when its own standard input closes, so that nothing outlives the bench. Each prints JSON lines. What is
 //! measured, in which order, and what the figures mean belongs to `crates/xtask`.
 
 mod answers;
+mod chaos;
 mod http;
 mod keep;
 mod lifeline;
@@ -30,6 +31,10 @@ enum Tool {
     },
     /// Ask, check every answer, and print what came
     Load(load::Load),
+    /// Answer as Ollama servers do at these addresses, and fail as standard input says
+    ChaosBackend(chaos::backend::Backend),
+    /// Ask as many clients do while backends fail, and hold every answer against what it must be
+    ChaosLoad(chaos::load::Load),
     /// Start a program and end it when standard input closes
     Keep(keep::Keep),
 }
@@ -44,6 +49,8 @@ fn main() -> ExitCode {
             match arguments.tool {
                 Tool::Mock { ports } => mock::run(ports).await,
                 Tool::Load(load) => load::run(load).await,
+                Tool::ChaosBackend(backend) => chaos::backend::run(backend).await,
+                Tool::ChaosLoad(load) => chaos::load::run(load).await,
                 Tool::Keep(keep) => keep::run(keep).await,
             }
         })

@@ -87,7 +87,7 @@ async fn serve(mut stream: TcpStream, open: Arc<AtomicUsize>) -> Result<(), Faul
 }
 
 /// The next request; `None` when the client closed.
-async fn request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<Option<(bool, String, Vec<u8>)>, Fault> {
+pub async fn request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<Option<(bool, String, Vec<u8>)>, Fault> {
     let asked = loop {
         if let Some(asked) = request_head(buffer)? {
             break asked;

@@ -292,7 +292,7 @@ impl Control {
 }
 
 /// What is stored, and what the gateway knows beside it.
-fn view(row: &BackendRow, live: &[BackendView]) -> BackendView {
+pub(crate) fn view(row: &BackendRow, live: &[BackendView]) -> BackendView {
     let known = live.iter().find(|view| view.id == row.id);
     let state = match known {
         _ if !row.enabled => BackendState::Disabled,

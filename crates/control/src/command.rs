@@ -1,6 +1,8 @@
 //! What the command line asks, over the Unix socket of a running server or of a store it opened itself. The same use
 //! cases as the pages: whoever may open the socket or the data folder is trusted with all of them.
 
+use std::collections::BTreeMap;
+
 use domain::{
     admin::{AddAdmin, AdminRef, AdminView, Role, SetAdminEnabled, SetAdminPassword, SetAdminRole},
     audit::{AuditPage, ReadAudit},
@@ -9,6 +11,7 @@ use domain::{
     id::{BackendId, ID_LENGTH, KeyId, UserId},
     key::{CreateKey, CreatedKey, KEY_PREFIX, KeyStatus, KeyView, SetKeyLimit, SetKeyStatus},
     policy::{Policy, PolicyEdit, PolicyInput},
+    upgrade::{AnswerUpgrade, StartUpgrade, UpgradeAnswer, UpgradeView},
     user::{AddUser, SetUserEnabled, UserRef, UserView},
 };
 use serde::{Deserialize, Serialize};
@@ -74,6 +77,26 @@ pub enum Command {
     },
     BackendRemove {
         backend: String,
+    },
+    /// The rolling upgrade that is under way, or the last one.
+    FleetUpgrade,
+    /// Begins one: of these backends, or of all that are enabled where none is named.
+    FleetUpgradeStart {
+        backends: Vec<String>,
+        version: String,
+        force: bool,
+    },
+    FleetUpgradeAnswer {
+        answer: UpgradeAnswer,
+    },
+    /// The command line upgrades the backend that is handed over by a command of its own.
+    FleetUpgradeClaim {
+        backend: BackendId,
+    },
+    /// That command ended.
+    FleetUpgradeRan {
+        backend: BackendId,
+        code: Option<i32>,
     },
     UserAdd {
         name: String,
@@ -170,6 +193,8 @@ pub enum Reply {
     Audit(AuditPage),
     Rotated(RotationReport),
     BackedUp(BackupSummary),
+    /// None where there was never one.
+    Upgrade(Option<Box<UpgradeView>>),
 }
 
 impl Control {
@@ -251,6 +276,22 @@ impl Control {
                 self.remove_backend(actor, BackendRef { id }).await?;
                 Ok(Reply::Done)
             }
+            Command::FleetUpgrade => Ok(Reply::Upgrade(self.upgrade(actor).map(Box::new))),
+            Command::FleetUpgradeStart { backends, version, force } => {
+                let backends = self.upgraded(&backends)?;
+                let input = StartUpgrade { backends, version, force };
+                Ok(Reply::Upgrade(Some(Box::new(self.start_upgrade(actor, input).await?))))
+            }
+            Command::FleetUpgradeAnswer { answer } => {
+                let input = AnswerUpgrade { run: String::new(), backend: String::new(), answer };
+                Ok(Reply::Upgrade(Some(Box::new(self.answer_upgrade(actor, input).await?))))
+            }
+            Command::FleetUpgradeClaim { backend } => {
+                Ok(Reply::Upgrade(Some(Box::new(self.claim_upgrade(actor, &backend).await?))))
+            }
+            Command::FleetUpgradeRan { backend, code } => {
+                Ok(Reply::Upgrade(Some(Box::new(self.upgrade_ran(actor, &backend, code).await?))))
+            }
             Command::UserAdd { name, policy } => {
                 let input = AddUser { name, policy: policy.apply(PolicyInput::default()) };
                 Ok(Reply::Users(vec![self.add_user(actor, input).await?]))
@@ -316,6 +357,15 @@ impl Control {
         let by_id = rows.iter().find(|row| row.id.as_str() == text);
         let found = by_id.or_else(|| name::find(rows.iter(), text, |row| &row.name));
         found.map(|row| row.id.clone()).ok_or_else(|| fault::not_found("backend"))
+    }
+
+    /// The backends that take part in an upgrade: those that are named, or all that are enabled.
+    fn upgraded(&self, named: &[String]) -> Result<BTreeMap<String, bool>, AdminError> {
+        let state = self.state();
+        let all = state.rows.backends.iter().filter(|row| row.enabled).map(|row| Ok(row.id.clone()));
+        let chosen: Vec<Result<BackendId, AdminError>> =
+            if named.is_empty() { all.collect() } else { named.iter().map(|text| self.backend_called(text)).collect() };
+        chosen.into_iter().map(|id| Ok((id?.into(), true))).collect()
     }
 
     /// A user that is not removed, by id or name; the id wins, as above.

@@ -37,6 +37,7 @@ mod state;
 mod tls;
 mod tombstones;
 mod totp;
+mod upgrade;
 mod usage;
 mod users;
 
@@ -220,6 +221,7 @@ struct Inner {
     usage: usage::Usage,
     sums: std::sync::Mutex<metrics::Sums>,
     feed: live::Feed,
+    upgrades: upgrade::Upgrades,
 }
 
 /// Why the control plane cannot start.

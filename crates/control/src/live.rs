@@ -22,6 +22,9 @@ const SAMPLE_TICK: Duration = Duration::from_millis(250);
 const AUDIT_EVERY: Duration = Duration::from_secs(1);
 const FOLLOW_EVERY: Duration = Duration::from_secs(2);
 const TIDY_EVERY: Duration = Duration::from_secs(10);
+/// A database that could not be opened again may take ten seconds to say so, in which nobody can read: it is left alone
+/// for this long.
+const REOPEN_AFTER: Duration = Duration::from_secs(30);
 
 /// The latest status and who waits for the next.
 pub(crate) struct Feed {
@@ -74,6 +77,7 @@ impl Control {
         let mut status = self.0.gateway.live();
         status.at = now.wall;
         status.minutes = self.0.usage.last_hour(now.wall);
+        status.upgrade = self.live_upgrade(now.wall);
         status.usage_dropped += self.0.usage.lost();
         status.read_only = self.0.store.read_only().map(|why| match self.0.tombstones.owed_to_file().len() {
             0 => why,
@@ -92,6 +96,7 @@ impl Control {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             ticks
         });
+        let mut reopen_from = Instant::now();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -99,7 +104,9 @@ impl Control {
                 Ok(()) = changes.changed() => self.sample_for_listeners(),
                 _ = audit.tick() => self.write_refusals(Now::read(), false).await,
                 _ = follow.tick() => {
-                    self.write_again().await;
+                    if Instant::now() >= reopen_from && !self.write_again().await {
+                        reopen_from = Instant::now() + REOPEN_AFTER;
+                    }
                     if self.0.store.is_remote() || self.0.doubtful.load(Ordering::Acquire) {
                         self.follow_store().await;
                     }
@@ -109,10 +116,11 @@ impl Control {
         }
     }
 
-    /// Makes the database writable again once a full disk has room, and writes what waited for that.
-    async fn write_again(&self) {
+    /// Makes the database writable again once a full disk has room, and writes what waited for that. `false` if it could
+    /// not be opened.
+    async fn write_again(&self) -> bool {
         if self.0.store.read_only().is_none() {
-            return;
+            return true;
         }
         match self.0.store.recover().await {
             Ok(true) => {
@@ -120,8 +128,12 @@ impl Control {
                 self.sample_for_listeners();
             }
             Ok(false) => {}
-            Err(error) => tracing::error!(%error, "the database cannot be opened again yet"),
+            Err(error) => {
+                tracing::error!(%error, "the database cannot be opened again yet; inference goes on");
+                return false;
+            }
         }
+        true
     }
 
     fn sample_for_listeners(&self) {

@@ -35,6 +35,7 @@ use crate::{
     state::State,
     tls::Pairs,
     tombstones::{Tombstones, revoked_in},
+    upgrade::Upgrades,
     usage::Usage,
 };
 
@@ -77,6 +78,7 @@ impl Control {
             usage,
             sums: Default::default(),
             feed: Feed::new(),
+            upgrades: Upgrades::new().map_err(other)?,
         };
         inner.know_spending(&state).await;
         inner.install(state);

@@ -197,6 +197,7 @@ async fn finish(
         let late: Vec<KeyRow> = state.keys.iter().filter(late).map(revoked).collect();
         let mut ops: Vec<Op> = late.iter().cloned().map(Op::PutKey).collect();
         ops.extend(told(backup, &late)?.map(Op::Audit));
+        ops.extend(crate::upgrade::held_back(&state.settings));
         state.revision = store.commit(state.revision, ops).await?;
         for key in &mut state.keys {
             if let Some(revoked) = late.iter().find(|row| row.id == key.id) {

@@ -14,6 +14,7 @@ mod redis;
 mod restart;
 mod rotation;
 mod setup;
+mod upgrade;
 
 use std::{net::IpAddr, time::Duration};
 

@@ -50,6 +50,12 @@ pub struct BackendView {
     /// What is left out now, and why; nothing where all is well.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub breakers: Vec<BreakerView>,
+    /// When the certificate ends that it showed last, in Unix milliseconds; `None` where it is not spoken to over TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_end: Option<u64>,
+    /// That is so soon that somebody should renew it: from then on the backend is refused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub certificate_ends_soon: bool,
 }
 
 impl BackendView {
@@ -83,7 +89,15 @@ impl BackendView {
             draining: false,
             limit: None,
             breakers: Vec::new(),
+            certificate_end: None,
+            certificate_ends_soon: false,
         }
+    }
+
+    /// What to do about its certificate; nothing while that is well.
+    pub fn certificate_warning(&self) -> Option<String> {
+        let end = crate::policy::format_utc(self.certificate_end.filter(|_| self.certificate_ends_soon)?);
+        Some(format!("Its certificate ends at {} UTC, and it is refused from then on: renew it", end.replace('T', " ")))
     }
 }
 

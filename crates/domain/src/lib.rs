@@ -23,5 +23,6 @@ pub mod setup;
 #[cfg(test)]
 mod tests;
 pub mod tls;
+pub mod upgrade;
 pub mod usage;
 pub mod user;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{backend::BackendView, key::KeyStanding, settings::RedisStatus, usage::MinutePoint};
+use crate::{backend::BackendView, key::KeyStanding, settings::RedisStatus, upgrade::UpgradeView, usage::MinutePoint};
 
 /// The fleet now. Sent whole: a hundred backends are some tens of kilobytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,9 @@ pub struct LiveStatus {
     pub read_only: Option<String>,
     #[serde(default)]
     pub redis: RedisStatus,
+    /// The rolling upgrade that is under way or has just ended, without its events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upgrade: Option<UpgradeView>,
     /// On the stream of one user's page: where its keys stand. Everything about the fleet is left out there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub standings: Vec<KeyStanding>,

@@ -3,10 +3,11 @@
 
 pub(crate) mod address;
 pub(crate) mod catalogue;
+mod certificate;
 pub(crate) mod connect;
 mod errand;
 pub(crate) mod fleet;
-mod http1;
+pub(crate) mod http1;
 mod load;
 pub(crate) mod look;
 mod model;
@@ -76,6 +77,8 @@ pub(crate) struct Origin {
     last_error: Mutex<Option<LastError>>,
     /// Asks for a look soon.
     wake: Notify,
+    /// What is in its memory changes now.
+    stirred: Notify,
     /// One look at a time, so that an older answer never replaces a newer one.
     looking: tokio::sync::Mutex<()>,
     /// It answered 404 for a model of its list, so the list is known to be wrong.
@@ -95,6 +98,7 @@ impl Origin {
             seen: Mutex::new(Seen::default()),
             last_error: Mutex::new(None),
             wake: Notify::new(),
+            stirred: Notify::new(),
             looking: tokio::sync::Mutex::new(()),
             contradicted: AtomicBool::new(false),
             down: AtomicBool::new(false),
@@ -229,6 +233,11 @@ impl Backend {
         self.origin.wake.notify_one();
     }
 
+    /// It loads a model that was not in its memory. What that pushes out is told by no answer, so that it is looked at soon.
+    pub(crate) fn loads(&self) {
+        self.origin.stirred.notify_one();
+    }
+
     /// Remembers what is no fault.
     pub(crate) fn noted(&self, message: String) {
         self.note(message);
@@ -295,6 +304,8 @@ impl Backend {
             draining: self.entry.draining,
             limit: self.load.bound(),
             breakers: self.breakers(now),
+            certificate_end: seen.certificate_end(),
+            certificate_ends_soon: seen.certificate_end().is_some_and(|end| certificate::ends_soon(end, unix_now())),
         }
     }
 }

@@ -19,6 +19,8 @@ const TO_BACKEND: [HeaderName; 4] = [
 /// What a client may know of a backend's answer beside its body. Length and chunking follow from the body itself.
 const TO_CLIENT: [HeaderName; 3] = [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::RETRY_AFTER];
 
+/// Tells nginx not to hold back what it passes on.
+const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 /// Asks for a header that explains the choice of the backend.
 pub(crate) const EXPLAIN: HeaderName = HeaderName::from_static("x-fortress-explain");
 const WHY: HeaderName = HeaderName::from_static("x-fortress-why");
@@ -50,7 +52,7 @@ impl Met {
 /// Headers for the backend. Host and credentials are the backend's own and are added where it is spoken to.
 pub(crate) fn to_backend(from: &HeaderMap, id: u64) -> HeaderMap {
     let mut to = pass(from, &TO_BACKEND);
-    to.insert("x-request-id", wire::request_id(id));
+    to.insert(wire::REQUEST_ID, wire::request_id(id));
     if let Some(via) = hop::onward(from) {
         to.insert(header::VIA, via);
     }
@@ -61,16 +63,17 @@ pub(crate) fn to_backend(from: &HeaderMap, id: u64) -> HeaderMap {
 pub(crate) fn to_client(from: &HeaderMap, framing: Framing) -> HeaderMap {
     let mut to = pass(from, &TO_CLIENT);
     if framing != Framing::Whole {
-        to.insert("x-accel-buffering", HeaderValue::from_static("no"));
+        to.insert(UNBUFFERED, HeaderValue::from_static("no"));
     }
     to
 }
 
 fn pass(from: &HeaderMap, allowed: &[HeaderName]) -> HeaderMap {
     let mut to = HeaderMap::with_capacity(allowed.len() + 5);
+    let names_some = from.contains_key(header::CONNECTION);
     for name in allowed {
         if let Some(value) = from.get(name)
-            && !is_hop_by_hop(from, name)
+            && !(names_some && is_hop_by_hop(from, name))
         {
             to.insert(name.clone(), value.clone());
         }

@@ -14,6 +14,8 @@ mod hash;
 mod headers;
 mod hop;
 mod ids;
+#[doc(hidden)]
+pub mod inside;
 mod limit;
 mod listing;
 mod pipeline;
@@ -28,12 +30,14 @@ pub mod snapshot;
 mod stream;
 mod told;
 mod verdict;
+mod warmth;
 mod wire;
 
 pub use limit::{Authority, RedisSettings};
 pub use policy::Spend;
 pub use signal::{Signal, Watch};
 pub use told::ErrorCount;
+pub use warmth::Loaded;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -140,12 +144,12 @@ impl Gateway {
     }
 
     /// Answers one request of the data plane: `/api/*`, `/v1/*`, and `GET`/`HEAD` `/`.
-    pub async fn handle(
+    pub fn handle(
         &self,
         request: http::Request<hyper::body::Incoming>,
         peer: SocketAddr,
-    ) -> http::Response<Body> {
-        pipeline::handle(&self.0, request, peer).await
+    ) -> impl Future<Output = http::Response<Body>> {
+        pipeline::handle(&self.0, request, peer)
     }
 
     /// An error of the listener's own for a request that never gets here, as clients of `path` understand it.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use domain::endpoint::Endpoint;
+use futures_util::FutureExt;
 use http::HeaderMap;
 use http_body::Body;
 use http_body_util::BodyExt;
@@ -62,13 +63,21 @@ where
     let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
     // One largest body fits in, and once more while it is changed, whatever was configured.
     let mut share = budget.share(settings.body_memory.max(limit.saturating_mul(2).saturating_add(coding.memory())));
-    let begun = Instant::now();
-    loop {
+    let mut begun = None;
+    while !body.is_end_stream() {
         let received = first.len() + rest.len();
-        // However often it pauses only for a moment, a body that trickles comes to its end.
-        let whole = begun + budget.idle + Duration::from_millis((received / SLOWEST) as u64 * 1000);
-        let deadline = whole.min(Instant::now() + budget.idle);
-        let frame = tokio::time::timeout_at(deadline, body.frame()).await.map_err(|_| Error::BodyTimeout)?;
+        // Most bodies are there with their heads, and no clock is asked for them.
+        let frame = match body.frame().now_or_never() {
+            Some(frame) => frame,
+            None => {
+                let now = Instant::now();
+                let begun = *begun.get_or_insert(now);
+                // However often it pauses only for a moment, a body that trickles comes to its end.
+                let whole = begun + budget.idle + Duration::from_millis((received / SLOWEST) as u64 * 1000);
+                let deadline = whole.min(now + budget.idle);
+                tokio::time::timeout_at(deadline, body.frame()).await.map_err(|_| Error::BodyTimeout)?
+            }
+        };
         let Some(frame) = frame else { break };
         let Ok(data) = frame.map_err(|_| Error::BodyBroken)?.into_data() else { continue };
         let length = received + data.len();
@@ -94,6 +103,11 @@ where
         Coding::Identity => Ok(Buffered { bytes, received, share }),
         Coding::Zstd => coding::decode(bytes, share, limit).await,
     }
+}
+
+/// What must be known of a body, read on this thread however large it is.
+pub(crate) fn read_now(endpoint: Endpoint, headers: &HeaderMap, body: &[u8]) -> Result<Facts, Error> {
+    model::read(endpoint, headers, body)
 }
 
 /// Reads what is left of a body that nobody wants, if that is little and comes soon. Returns whether its end was reached.

@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use domain::{endpoint::Endpoint, usage::Outcome};
 use http_body::{Body, Frame, SizeHint};
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::{
     BodyError,
@@ -46,7 +46,8 @@ pub(crate) struct Forwarded<B, O> {
     stall: Duration,
     last_frame: Instant,
     begun: bool,
-    timer: Pin<Box<Sleep>>,
+    /// Made where something is waited for: most small answers are there with their heads.
+    timer: Option<Pin<Box<Sleep>>>,
     watch: Watch,
     state: State,
 }
@@ -90,7 +91,7 @@ where
             stall,
             last_frame: now,
             begun: false,
-            timer: Box::pin(tokio::time::sleep_until(now + stall)),
+            timer: None,
             watch,
             state: State::Streaming,
         };
@@ -123,7 +124,7 @@ where
         self.account.sent(line.as_ref().map_or(0, Bytes::len));
         self.end(broken.outcome());
         // What came before the break, the head at least, must leave our buffers first.
-        self.timer.as_mut().reset(Instant::now() + LINGER);
+        self.timer = Some(Box::pin(sleep_until(Instant::now() + LINGER)));
         self.state = State::Lingering(broken);
         match line {
             Some(line) => Poll::Ready(Some(Ok(Frame::data(line)))),
@@ -134,19 +135,22 @@ where
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let State::Lingering(broken) = &self.state else { return Poll::Ready(None) };
         let broken = broken.clone();
-        std::task::ready!(self.timer.as_mut().poll(cx));
+        if let Some(timer) = &mut self.timer {
+            std::task::ready!(timer.as_mut().poll(cx));
+        }
         self.state = State::Ended;
         Poll::Ready(Some(Err(broken.into())))
     }
 
     fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while self.timer.as_mut().poll(cx).is_ready() {
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(self.last_frame + self.stall)));
+        while timer.as_mut().poll(cx).is_ready() {
             // The timer is not moved with every frame: when it fires it looks how much time is really left.
             let deadline = self.last_frame + self.stall;
             if Instant::now() >= deadline {
                 return Poll::Ready(());
             }
-            self.timer.as_mut().reset(deadline);
+            timer.as_mut().reset(deadline);
         }
         Poll::Pending
     }

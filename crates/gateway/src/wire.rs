@@ -7,7 +7,7 @@ mod foreign;
 mod inband;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 
 pub(crate) use error::{refusal, request_id, respond};
@@ -15,6 +15,9 @@ pub(crate) use foreign::{is_error_of, retold};
 pub(crate) use inband::{Place, in_band_error};
 
 use crate::Body;
+
+/// Names a request in answers, in the log and towards its backend.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What JSON answers of Ollama's own say they are.
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
@@ -55,7 +58,7 @@ pub(crate) fn whole(status: StatusCode, kind: HeaderValue, body: impl Into<Bytes
 
 /// Headers of every answer: the request id, and that neither caches nor browsers may reinterpret it.
 pub(crate) fn seal(headers: &mut HeaderMap, id: u64) {
-    headers.insert("x-request-id", request_id(id));
+    headers.insert(REQUEST_ID, request_id(id));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }

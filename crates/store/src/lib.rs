@@ -290,8 +290,10 @@ impl Store {
     }
 
     async fn handle(&self) -> Result<RwLockReadGuard<'_, Handle>, StoreError> {
-        RwLockReadGuard::try_map(self.0.handle.read().await, Option::as_ref)
-            .map_err(|_| StoreError::other("the database is closed"))
+        RwLockReadGuard::try_map(self.0.handle.read().await, Option::as_ref).map_err(|_| {
+            let closed = self.0.closed.load(Ordering::Acquire);
+            StoreError::other(if closed { "the database is closed" } else { "the database could not be opened again" })
+        })
     }
 
     fn writable(&self) -> Result<(), StoreError> {

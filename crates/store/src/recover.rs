@@ -1,6 +1,9 @@
 //! Writing again once a full disk has room, in the same process: the engine is closed, its log repaired and opened anew, as
 //! a restart does. Reads wait meanwhile.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     sync::{PoisonError, atomic::Ordering},
     time::Duration,
@@ -17,8 +20,9 @@ use crate::{
 const PATIENCE: Duration = Duration::from_millis(100);
 
 impl Store {
-    /// Makes a database writable again that a refused write has made read-only, if there is room. Says whether it did;
-    /// after an error, worth trying again. A copy that was opened because there was no room at the start stays one.
+    /// Makes a database writable again that a refused write has made read-only, if there is room. Says whether it did.
+    /// After an error nothing can be read either; what was acknowledged is in the files, and trying again some time later
+    /// is worth it. A copy that was opened because there was no room at the start stays one.
     pub async fn recover(&self) -> Result<bool, StoreError> {
         let Some(folder) = self.0.folder.as_deref().filter(|_| self.read_only().is_some()) else { return Ok(false) };
         if read_only::refusal(folder).is_some() {

@@ -40,27 +40,34 @@ impl Authority {
 
     /// A pair for these names and addresses.
     pub fn pair(&self, names: &[&str]) -> Pair {
-        self.sign(names, 0)
+        self.pair_until(names, 1)
+    }
+
+    /// The same, valid for so many days from now on.
+    pub fn pair_until(&self, names: &[&str], days: u32) -> Pair {
+        let (now, day) = today();
+        self.sign(names, now - day, now + day * days)
     }
 
     /// The same, valid until yesterday.
     pub fn expired_pair(&self, names: &[&str]) -> Pair {
-        self.sign(names, 3)
+        let (now, day) = today();
+        self.sign(names, now - day * 3, now - day)
     }
 
-    /// Valid for two days, which began so many days before today.
-    fn sign(&self, names: &[&str], days_ago: u64) -> Pair {
-        let day = Duration::from_secs(86_400);
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock");
-        let mut params = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
-            .expect("names of a certificate");
-        params.not_before = rcgen::date_time_ymd(1970, 1, 1) + now - day * u32::try_from(days_ago).expect("days");
-        if days_ago == 0 {
-            params.not_before -= day;
-        }
-        params.not_after = params.not_before + day * 2;
+    fn sign(&self, names: &[&str], from: Duration, until: Duration) -> Pair {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).expect("names of a certificate");
+        let epoch = rcgen::date_time_ymd(1970, 1, 1);
+        (params.not_before, params.not_after) = (epoch + from, epoch + until);
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.0).expect("a certificate");
         Pair { certificate: certificate.pem(), key: key.serialize_pem() }
     }
+}
+
+/// The time since the epoch, and a day.
+fn today() -> (Duration, Duration) {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock");
+    (now, Duration::from_secs(86_400))
 }

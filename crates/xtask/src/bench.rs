@@ -1,13 +1,13 @@
 //! `cargo xtask bench`: our binary with everything on beside nginx, HAProxy and Envoy, in one run, interleaved. CPU time
 //! is the figure to steer by; wall figures are noisy. The loads and the mock backend are processes of `crates/bench`.
 
-mod peers;
+pub(crate) mod peers;
 mod plan;
 mod proc;
-mod process;
-mod report;
+pub(crate) mod process;
+pub(crate) mod report;
 mod rounds;
-mod stats;
+pub(crate) mod stats;
 mod table;
 mod targets;
 
@@ -81,7 +81,7 @@ pub fn bench(options: &Options) -> Result<()> {
     let held = held(open_files);
     let most = held.last().copied().unwrap_or_default();
     let plan = if options.quick { Plan::quick(held) } else { Plan::full(held) };
-    let folder = Folder::new()?;
+    let folder = Folder::new("bench")?;
     let mut mock = Mock::start(&tool, NAMES.len() + 1)?;
     let scene = Scene {
         folder: &folder.0,
@@ -128,7 +128,7 @@ pub fn bench(options: &Options) -> Result<()> {
 }
 
 /// The mock, the loader and the keeper.
-fn tool() -> Result<PathBuf> {
+pub(crate) fn tool() -> Result<PathBuf> {
     step("mock and loader", || run(cargo().args(["build", "--locked", "--profile", "release", "--package", "bench"])))?;
     Ok(target().join("release/bench"))
 }
@@ -181,11 +181,11 @@ fn first(text: &str) -> &str {
 
 /// A folder for configurations, logs and our database, in the target folder; removed with the value, and by the next run
 /// where this process is killed.
-struct Folder(PathBuf);
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
-    fn new() -> Result<Self> {
-        let all = target().join("bench");
+    pub(crate) fn new(kind: &str) -> Result<Self> {
+        let all = target().join(kind);
         for old in fs::read_dir(&all).into_iter().flatten().flatten() {
             if !Path::new("/proc").join(old.file_name()).exists() {
                 fs::remove_dir_all(old.path())?;

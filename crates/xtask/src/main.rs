@@ -3,12 +3,15 @@
 
 mod assets;
 mod bench;
+mod chaos;
 mod deny;
+mod fuzz;
 #[cfg(test)]
 mod graph;
 mod lint;
 mod remote;
 mod run;
+mod sbom;
 mod serve;
 mod test;
 mod tools;
@@ -46,6 +49,11 @@ enum Task {
     Dist,
     /// Measure CPU time, latency and memory beside nginx, HAProxy and Envoy; about seven minutes
     Bench(bench::Options),
+    /// Let backends die, hang, stall and return at random under 200 clients, and hold the gateway to its promises; about three
+    /// minutes
+    Chaos(chaos::Options),
+    /// Run every fuzz target for a minute; needs the nightly toolchain
+    Fuzz(fuzz::Options),
     /// Rebuild, restart and reload the page whenever a file changes
     Watch,
     /// Run every test: formatting, lints, rules on dependencies, units, integration, browser, real clients
@@ -60,6 +68,8 @@ enum Task {
     Lint,
     /// The rules on dependencies alone: directions, licences, sources, advisories
     Deny,
+    /// Write the bill of materials of the binary (CycloneDX) into target/ollama-fortress.cdx.json; `dist` does it too
+    Sbom,
 }
 
 fn main() {
@@ -70,11 +80,14 @@ fn main() {
         Task::Assets => assets::build(),
         Task::Dist => serve::dist(),
         Task::Bench(options) => bench::bench(&options),
+        Task::Chaos(options) => chaos::chaos(&options),
+        Task::Fuzz(options) => fuzz::fuzz(&options),
         Task::Watch => watch::watch(),
         Task::Test { only } => test::test(&only),
         Task::Remote => remote::remote(),
         Task::Lint => lint::lint(),
         Task::Deny => deny::check(),
+        Task::Sbom => sbom::write(&run::target().join("ollama-fortress.cdx.json")),
     };
     if let Err(error) = done {
         eprintln!("xtask: {error:#}");

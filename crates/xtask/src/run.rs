@@ -26,9 +26,17 @@ pub fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     command
 }
 
-/// The cargo that runs this program.
+/// The cargo that runs this program, without what it told this program of itself: build scripts that ask for that (ring's)
+/// would run anew, and SurrealDB after them, whenever cargo is called once by hand and once from here.
 pub fn cargo() -> Command {
-    command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut cargo = command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let told = std::env::vars_os().map(|(name, _)| name);
+    for name in told
+        .filter(|name| name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name == "CARGO_MANIFEST_DIR"))
+    {
+        cargo.env_remove(name);
+    }
+    cargo
 }
 
 /// Runs to the end; anything but success is an error that names the command.

@@ -7,14 +7,26 @@ use anyhow::{Context, Result};
 use crate::{
     assets,
     run::{cargo, command, run, step, target},
+    sbom,
 };
 
 /// How the binary is built.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, clap::ValueEnum)]
 pub enum Profile {
     Dev,
     Release,
     Dist,
+}
+
+impl Profile {
+    /// As cargo calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dev => "dev",
+            Self::Release => "release",
+            Self::Dist => "dist",
+        }
+    }
 }
 
 pub fn profile(dev: bool) -> Profile {
@@ -24,11 +36,7 @@ pub fn profile(dev: bool) -> Profile {
 /// Assets, then the binary that embeds them. Returns the binary's path.
 pub fn build(profile: Profile) -> Result<PathBuf> {
     assets::build()?;
-    let name = match profile {
-        Profile::Dev => "dev",
-        Profile::Release => "release",
-        Profile::Dist => "dist",
-    };
+    let name = profile.name();
     step(&format!("binary ({name})"), || {
         run(cargo().args(["build", "--locked", "--package", "server", "--profile", name]))
     })?;
@@ -57,5 +65,5 @@ pub fn serve(profile: Profile, args: &[String]) -> Result<()> {
 pub fn dist() -> Result<()> {
     let binary = build(Profile::Dist)?;
     eprintln!("one file to carry: {}", binary.display());
-    Ok(())
+    sbom::write(&binary.with_extension("cdx.json"))
 }

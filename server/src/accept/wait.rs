@@ -1,6 +1,9 @@
 //! How long a silent caller is waited for: for a head that was begun, and for the next request on a connection that is
 //! kept. hyper has one time for both, and a timer made anew for every head. Here it is one timer a connection, which is not
 //! moved with every request: when it fires it looks how much time is left.
+//!
+//! A head that began in the segment of the request before it is not heard, because telling would cost every request a look
+//! through its bytes: until more of it comes it has the idle time, which a caller who sends nothing has as well.
 
 use std::{
     pin::Pin,

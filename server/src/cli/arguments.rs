@@ -7,7 +7,7 @@ use control::command::Command;
 use domain::admin::Role;
 
 use super::{
-    Failure, audit::Audit, backend::Backend, backup::BackupArguments, password, policy::PolicyOptions,
+    Failure, audit::Audit, backend::Backend, backup::BackupArguments, fleet::Fleet, password, policy::PolicyOptions,
     restore::RestoreArguments, secrets::Secrets,
 };
 
@@ -34,6 +34,9 @@ pub enum Verb {
     /// The log of what was done and refused in the admin pages and on the command line.
     #[command(subcommand)]
     Audit(Audit),
+    /// The backends together.
+    #[command(subcommand)]
+    Fleet(Fleet),
     /// Write everything into one file that a passphrase protects, while the server runs or is stopped.
     Backup(BackupArguments),
     /// Bring a backup back into a stopped gateway; what is there now is kept beside it.

@@ -45,6 +45,8 @@ pub fn print(reply: Reply, json: bool) -> io::Result<()> {
         Reply::Rotated(report) => out.write_all(secrets::describe(&report).as_bytes()),
         // Printed where it was written.
         Reply::BackedUp(_) => Ok(()),
+        // Printed where it is followed.
+        Reply::Upgrade(_) => Ok(()),
         // Printed a page at a time elsewhere.
         Reply::Audit(page) => array(&mut out, &page.entries),
         Reply::CreatedKey(created) if json => array(&mut out, &[Created::from(*created)]),
@@ -63,6 +65,23 @@ pub fn text(text: &str) -> io::Result<()> {
 /// Says something on standard error that is no failure.
 pub fn warn(text: &str) -> io::Result<()> {
     writeln!(io::stderr().lock(), "warning: {text}")
+}
+
+/// Says on standard error how to go on.
+pub fn hint(text: &str) -> io::Result<()> {
+    writeln!(io::stderr().lock(), "{text}")
+}
+
+/// Prints rows as a table, or as an array of objects.
+pub fn print_rows<T: Serialize>(
+    rows: &[T],
+    json: bool,
+    head: &[&str],
+    cells: impl Fn(&T) -> Vec<String>,
+) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    list(&mut out, rows, json, head, cells)?;
+    out.flush()
 }
 
 /// Prints the configuration that `check` found.

@@ -59,6 +59,8 @@ pub fn option_of(field: &str) -> String {
         "management" => "--allow-management".to_owned(),
         "topology" => "--allow-topology".to_owned(),
         "keep_alive_s" => "--keep-alive".to_owned(),
+        "backends" => "--backend".to_owned(),
+        "force" | "version" => format!("--{field}"),
         field if PolicyInput::FIELDS.contains(&field) || SHARE.contains(&field) => {
             format!("--{}", field.replace('_', "-"))
         }

@@ -31,6 +31,16 @@ pub fn ask(config: &Config, command: Command) -> Result<Reply, Failure> {
     reply.ok_or_else(|| Failure::new("no answer came: look whether the change was made"))
 }
 
+/// Asks a running server and nobody else; `None` where none answers, and it may not be known then whether it heard.
+pub fn ask_running(config: &Config, command: &Command) -> Result<Option<Reply>, Failure> {
+    let mut line = serde_json::to_vec(command).map_err(Failure::new)?;
+    line.push(b'\n');
+    let Some(stream) = connect(config)? else { return Ok(None) };
+    // A server that ends just now.
+    let Ok(Some(answer)) = over_socket(stream, &line) else { return Ok(None) };
+    Ok(Some(answer?))
+}
+
 /// Has `first` carried out, and then every command that `each` makes of the answer before.
 pub fn ask_on(
     config: &Config,

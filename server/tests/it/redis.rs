@@ -33,7 +33,8 @@ async fn call(server: &Server, key: &str) -> u16 {
     http().get(server.url("/api/tags")).bearer_auth(key).send().await.unwrap().status().as_u16()
 }
 
-async fn until_in_use(server: &Server, admin: &Admin) {
+/// Waits until Redis is asked.
+pub async fn until_in_use(server: &Server, admin: &Admin) {
     let deadline = std::time::Instant::now() + crate::harness::DEADLINE;
     loop {
         let answer = admin.get(server, "/admin/fn/settings/redis-status").send().await.unwrap().text().await.unwrap();

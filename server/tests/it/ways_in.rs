@@ -24,7 +24,7 @@ const OPEN: [(&str, &str, u16); 4] = [
 pub type Closed = (&'static str, &'static str, Role, &'static [(&'static str, &'static str)]);
 
 /// Server functions that need a session.
-pub const CLOSED: [Closed; 54] = [
+pub const CLOSED: [Closed; 57] = [
     ("GET", "account/get", Viewer, &[]),
     ("POST", "account/password", Viewer, &[("current", "a wrong guess"), ("password", "another fine phrase")]),
     ("POST", "account/session-end", Viewer, &[("id", "0123456789abcdef")]),
@@ -84,6 +84,9 @@ pub const CLOSED: [Closed; 54] = [
     ("GET", "setup/found", Operator, &[]),
     ("POST", "setup/backend", Operator, &[("url", "http://127.0.0.1:9"), ("token", "")]),
     ("POST", "setup/key", Operator, &[("user", "u"), ("key", "k")]),
+    ("GET", "upgrade/get", Viewer, &[]),
+    ("POST", "upgrade/answer", Operator, &[("answer", "pause")]),
+    ("POST", "upgrade/start", Operator, &[("version", "x")]),
     ("GET", "users/list", Viewer, &[]),
     ("GET", "users/get", Viewer, &[("id", "0123456789ab")]),
     ("POST", "users/add", Operator, &[("name", "")]),
@@ -95,12 +98,13 @@ pub const CLOSED: [Closed; 54] = [
 /// Pages that need no session.
 pub const OPEN_PAGES: [&str; 3] = ["/admin/login", "/admin/login/code", "/admin/setup"];
 /// Pages that need one. `{id}` stands for anything.
-pub const CLOSED_PAGES: [&str; 11] = [
+pub const CLOSED_PAGES: [&str; 12] = [
     "/admin",
     "/admin/account",
     "/admin/administrators",
     "/admin/audit",
     "/admin/backends",
+    "/admin/backends/upgrade",
     "/admin/confirm",
     "/admin/help",
     "/admin/network",

@@ -38,8 +38,9 @@ pub(super) fn BackendCard(backend: Signal<BackendView>, refresh: Refresh) -> imp
                 </div>
                 <Facts backend />
                 {move || {
-                    let warning = backend.with(|backend| ollama_warning(backend.version.as_deref()?));
-                    warning.map(|warning| view! { <p class="text-sm text-pretty"><span class="status status-warning" aria-hidden="true"></span>" "{sentence(warning)}</p> })
+                    let version = backend.with(|backend| ollama_warning(backend.version.as_deref()?)).map(str::to_owned);
+                    let warnings = version.into_iter().chain(backend.with(BackendView::certificate_warning));
+                    warnings.map(|warning| view! { <p class="text-sm text-pretty"><span class="status status-warning" aria-hidden="true"></span>" "{sentence(&warning)}</p> }).collect_view()
                 }}
                 <Breakers backend />
                 <LastFault backend />

@@ -59,6 +59,13 @@ pub fn Routing(facts: HelpFacts) -> impl IntoView {
                 .to_owned(),
         ),
         (
+            "Rolling upgrade",
+            "One backend after another is drained, handed over to you, looked at, and given back the models it had loaded, while the others serve: from \
+             the Backends page, or with ollama-fortress fleet upgrade, which can run a command of yours for each. The next one begins only while every \
+             model is served elsewhere."
+                .to_owned(),
+        ),
+        (
             "Routing by model",
             "A request goes only to backends that really have its model, by the same rules for names that Ollama uses: llama3 and llama3:latest are one. \
              A model that no backend has is answered with Ollama\u{2019}s own error."

@@ -50,6 +50,8 @@ pub(crate) const CALLS: &[(&str, &str)] = &[
     ("setup/admin", "first administrator created"),
     ("setup/backend", "backend added"),
     ("setup/key", "key created"),
+    ("upgrade/answer", "fleet upgrade answered"),
+    ("upgrade/start", "fleet upgrade begun"),
     ("users/add", "user added"),
     ("users/enabled", "user switched"),
     ("users/policy", "user policy changed"),
@@ -99,10 +101,15 @@ pub(crate) fn of_command(command: &Command) -> Option<&'static str> {
         Command::KeySetEnabled { .. } | Command::KeyRevoke { .. } => "key status changed",
         Command::KeyLimit { .. } => "key limit changed",
         Command::SettingsReset { .. } => "settings reset",
+        Command::FleetUpgradeStart { .. } => "fleet upgrade begun",
+        Command::FleetUpgradeAnswer { .. } | Command::FleetUpgradeClaim { .. } | Command::FleetUpgradeRan { .. } => {
+            "fleet upgrade answered"
+        }
         Command::AdminList
         | Command::BackendList
         | Command::UserList
         | Command::KeyList { .. }
+        | Command::FleetUpgrade
         | Command::AuditRead { .. } => return None,
     })
 }

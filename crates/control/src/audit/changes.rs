@@ -10,7 +10,7 @@ use domain::{
 use store::row::{AdminRow, Op, UserRow};
 
 use super::members::{self, Member, Value};
-use crate::state::State;
+use crate::{state::State, upgrade};
 
 /// Changes in one row of the log; of more it says how many. Only removing a user with thousands of keys has as many.
 const MOST: usize = 1_000;
@@ -87,6 +87,10 @@ impl<'s> Told<'s> {
                 let before = rows.keys.iter().find(|known| known.id == row.id);
                 let before = before.map(|row| members::key(row, owner(&row.user)));
                 compare("key", &row.id, &row.name, before, Some(members::key(row, owner(&row.user))))
+            }
+            Op::PutSetting(name, text) if name == upgrade::SETTING => {
+                let before = self.state.setting(name).map(members::upgrade);
+                compare("upgrade", &"", "fleet", before, Some(members::upgrade(text)))
             }
             Op::PutSetting(name, _) | Op::DeleteSetting(name) if name.starts_with(MARK) => None,
             Op::PutSetting(name, text) => {

@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::{
     settings::{LIMIT, NO_LIMIT},
-    tls,
+    tls, upgrade,
 };
 
 /// A value as the log tells it. No Debug: it may hold what is secret.
@@ -205,6 +205,11 @@ const SETTINGS: &[(&str, &str, Kind)] = &[
     (tls::CERTIFICATE, "TLS certificate", Kind::Certificate),
     (tls::KEY, "TLS key", Kind::Secret),
 ];
+
+/// How far a rolling upgrade is.
+pub(super) fn upgrade(text: &str) -> Vec<Member> {
+    upgrade::told(text).into_iter().map(|(name, value)| member(name, plain(value))).collect()
+}
 
 /// The name people know a setting under.
 pub(super) fn setting_name(name: &str) -> &str {

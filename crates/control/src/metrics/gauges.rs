@@ -73,7 +73,7 @@ fn told(errors: &BTreeMap<ErrorLabels, u64>) -> Family<Labels<3>, Counter> {
 
 fn fleet(backends: &[BackendView], names: &mut Names) -> Registry {
     let breakers = Sum::<2>::default();
-    let [counts, up, draining, in_flight, limit, models]: [Sum<1>; 6] = Default::default();
+    let [counts, up, draining, in_flight, limit, models, ends]: [Sum<1>; 7] = Default::default();
     for state in STATES {
         counts.get_or_create(&[("state", word(state).to_owned())]).set(0);
     }
@@ -87,6 +87,9 @@ fn fleet(backends: &[BackendView], names: &mut Names) -> Registry {
         in_flight.get_or_create(&own()).inc_by(signed(backend.in_flight));
         if let Some(bound) = backend.limit {
             limit.get_or_create(&own()).inc_by(bound.into());
+        }
+        if let Some(end) = backend.certificate_end {
+            ends.get_or_create(&own()).inc_by(signed(end / 1_000));
         }
         models.get_or_create(&own()).inc_by(signed(backend.models.len() as u64));
         let count = |state| signed(backend.breakers.iter().filter(|breaker| breaker.state == state).count() as u64);
@@ -103,6 +106,12 @@ fn fleet(backends: &[BackendView], names: &mut Names) -> Registry {
     fleet.register("backend_draining", "1 if the backend gets nothing new", draining);
     fleet.register("backend_requests_in_flight", "Requests at the backend now", in_flight);
     fleet.register("backend_requests_limit", "Most requests at once, where that is set or learned", limit);
+    fleet.register_with_unit(
+        "backend_certificate_end",
+        "When the certificate ends that the backend showed last, since the Unix epoch",
+        Unit::Seconds,
+        ends,
+    );
     fleet.register("backend_models", "Models that the backend lists", models);
     fleet.register(
         "breakers",

@@ -132,6 +132,7 @@ fn the_moment_is_told_by_backend_and_breaker() {
         limit: Some(4),
         draining: state == BackendState::Draining,
         models: vec!["a".into(), "b".into(), "c".into()],
+        certificate_end: (name == "gpu-1").then_some(1_800_000_000_000),
         ..BackendView::new(id(1), name.into(), String::new())
     };
     let broken = BackendView {
@@ -170,6 +171,7 @@ fn the_moment_is_told_by_backend_and_breaker() {
         r#"ollama_fortress_backend_draining{backend="gpu-3"} 1"#,
         r#"ollama_fortress_backend_requests_in_flight{backend="gpu-1"} 3"#,
         r#"ollama_fortress_backend_requests_limit{backend="gpu-1"} 4"#,
+        r#"ollama_fortress_backend_certificate_end_seconds{backend="gpu-1"} 1800000000"#,
         r#"ollama_fortress_breakers{backend="gpu-1",state="closed"} 4"#,
         r#"ollama_fortress_breakers{backend="gpu \"2\"",state="closed"} 1"#,
         r#"ollama_fortress_breakers{backend="gpu \"2\"",state="open"} 2"#,
@@ -274,7 +276,8 @@ fn described(text: &str) -> BTreeSet<[String; 4]> {
 
 #[test]
 fn the_documentation_lists_every_metric_and_no_other() {
-    let backend = BackendView { limit: Some(1), ..BackendView::new(id(1), "gpu-1".into(), String::new()) };
+    let new = BackendView::new(id(1), "gpu-1".into(), String::new());
+    let backend = BackendView { limit: Some(1), certificate_end: Some(1), ..new };
     let told = vec![ErrorCount { code: "invalid_api_key", source: "client", status: 401, count: 1 }];
     let live = LiveStatus { backends: vec![backend], ..LiveStatus::default() };
     let found = described(&text(&mut sums(&[chat()]), &Moment { live, told, ..moment() }));

@@ -13,6 +13,7 @@ use domain::{
     network::SaveNetwork,
     settings::SaveSettings,
     tls::{MakePair, SavePair},
+    upgrade::UpgradeAnswer,
     user::{SetUserEnabled, UserRef},
 };
 
@@ -23,9 +24,15 @@ const OTHER: &str = "another fine phrase";
 
 /// What is asked for without a change that could be told: looks at addresses for the set-up page, and its "go on".
 const NO_ROW: [&str; 2] = ["addresses tried", "backends kept"];
-/// Rotations and backups have tests of their own, which look for the row.
-const ELSEWHERE: [&str; 5] =
-    ["backup made", "new secret prepared", "old secrets forgotten", "revoked keys stay revoked", "secrets rotated"];
+/// Rotations, backups and what an upgrade does by itself have tests of their own, which look for the row.
+const ELSEWHERE: [&str; 6] = [
+    "backup made",
+    "fleet upgrade went on",
+    "new secret prepared",
+    "old secrets forgotten",
+    "revoked keys stay revoked",
+    "secrets rotated",
+];
 
 async fn log(bench: &Bench) -> Vec<AuditEntry> {
     let mut input = ReadAudit::default();
@@ -116,6 +123,8 @@ async fn do_everything(bench: &Bench) {
     };
     control.edit_backend(root, edit).await.unwrap();
     control.set_backend_draining(root, SetBackendDraining { id: backend.clone(), draining: true }).await.unwrap();
+    control.start_upgrade(root, upgrade::start(&[&backend], true)).await.unwrap();
+    control.answer_upgrade(root, upgrade::say(UpgradeAnswer::StopRejoin)).await.unwrap();
     control.test_backend(root, BackendRef { id: backend.clone() }).await.unwrap();
     control
         .probe_address(root, ProbeAddress { url: "http://127.0.0.1:1".into(), token: "canary-token".into() })
@@ -235,6 +244,8 @@ async fn everything_that_can_be_done_has_its_row_with_what_was_before_and_after(
         ],
     );
     assert_told(&log, "backend drained or taken back", &["backend gpu 1: draining: - -> yes"]);
+    assert_told(&log, "fleet upgrade begun", &["upgrade fleet: state: - -> running"]);
+    assert_told(&log, "fleet upgrade answered", &["upgrade fleet: state: running -> stopped"]);
     assert_told(&log, "backend switched", &["backend gpu 1: enabled: yes -> no"]);
     assert_told(&log, "backend removed", &["backend gpu 1: name: gpu 1 -> -"]);
     let redis = "setting Redis: value: - -> redis://127.0.0.1:1/0";

@@ -67,7 +67,9 @@ pub(super) async fn connect_with(
     networks: &Networks,
     tls: TlsSource<'_>,
 ) -> Result<Connection, ConnectError> {
-    tokio::time::timeout(limit, dial(url, limit, networks, tls)).await.unwrap_or(Err(ConnectError::Timeout))
+    // In a box: few requests need a new connection, and none of the others should carry the room that it takes.
+    let dialled = Box::pin(dial(url, limit, networks, tls));
+    tokio::time::timeout(limit, dialled).await.unwrap_or(Err(ConnectError::Timeout))
 }
 
 async fn dial(url: &Url, limit: Duration, networks: &Networks, tls: TlsSource<'_>) -> Result<Connection, ConnectError> {

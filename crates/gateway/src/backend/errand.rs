@@ -44,6 +44,12 @@ impl Backend {
         !seen.answered() || seen.native()
     }
 
+    /// What the last look found loaded, as it names it, and when each expires in Unix seconds.
+    pub(crate) fn running(&self) -> Vec<(String, i64)> {
+        let seen = self.origin.seen();
+        seen.running().iter().map(|running| (running.name.clone(), running.expires.as_second())).collect()
+    }
+
     pub(crate) fn enabled(&self) -> bool {
         self.entry.enabled
     }

@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use domain::{backend::ProbeResult, id::BackendId, live::LiveStatus};
 use tokio::sync::watch;
 
-use super::{Backend, FleetLoad, bump, catalogue::Catalogue, lock, look::Listing, seen::Change};
+use super::{Backend, FleetLoad, bump, catalogue::Catalogue, certificate, lock, look::Listing, seen::Change, unix_now};
 use crate::{
     queue::Queue,
     snapshot::{Pepper, Settings, Snapshot},
@@ -141,7 +141,11 @@ impl Fleet {
                     backend.origin.heat(running, self.queue().now());
                 }
                 backend.origin.found(self.queue().now());
-                lock(&backend.origin.seen).take(listing, believe)
+                let mut seen = lock(&backend.origin.seen);
+                if let Some(end) = listing.certificate_end {
+                    certificate::warn(backend.name(), end, unix_now(), &mut seen.certificate_told);
+                }
+                seen.take(listing, believe)
             }
             Err(fault) => {
                 backend.note(fault.message());
@@ -155,6 +159,14 @@ impl Fleet {
         if change == Change::Status || failed {
             bump(&self.0.changes);
         }
+    }
+
+    /// Takes over a list for each backend, in their order, as if all had been looked at.
+    pub(crate) fn take_all(&self, listings: Vec<Listing>) {
+        for (backend, listing) in self.view().backends.iter().zip(listings) {
+            lock(&backend.origin.seen).take(listing, true);
+        }
+        self.rebuild();
     }
 
     fn rebuild(&self) {

@@ -1,19 +1,27 @@
 //! One look at an address: what is there, which models it has, what it runs. For the catalogue and for probes alike;
 //! control traffic, so through reqwest and apart from the data plane's connections.
 
-use std::{error::Error, io, sync::Mutex, time::Duration};
+use std::{
+    error::Error,
+    io,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use domain::{backend::ProbeResult, network::Networks};
 use http::{HeaderMap, StatusCode, header};
-use reqwest::{Client, redirect::Policy};
+use reqwest::{Client, redirect::Policy, tls::TlsInfo};
 use rustls::ClientConfig;
 use tokio::{sync::watch, time::Instant};
 use url::Url;
 
 use super::{
     address::AddressError,
-    lock,
+    certificate, lock,
     reach::{self, GuardedResolver},
     rows::{self, Row, Running},
     tls,
@@ -35,6 +43,8 @@ pub(crate) struct Listing {
     pub(crate) running: Option<Vec<Running>>,
     /// It speaks Ollama's own API, not only OpenAI's.
     pub(crate) native: bool,
+    /// When the certificate ends that it showed, in Unix milliseconds.
+    pub(crate) certificate_end: Option<u64>,
 }
 
 /// Asks `url` for its lists; no single question waits longer than `patience`. The fault is what a person should read.
@@ -46,7 +56,8 @@ pub(crate) async fn look(
     patience: Duration,
 ) -> Result<Listing, ProbeResult> {
     reach::check_literal(url, networks).map_err(|error| forbidden(&error))?;
-    let asker = Asker { client: client(networks)?, base: url.as_str().trim_end_matches('/'), token, patience };
+    let base = url.as_str().trim_end_matches('/');
+    let asker = Asker { client: client(networks)?, base, token, patience, certificate_end: AtomicU64::new(0) };
     let (listed, until) = watch::channel(None);
     let tags = async {
         let tags = asker.get("/api/tags").await;
@@ -63,7 +74,7 @@ pub(crate) async fn look(
             };
             let version = version.and_then(|body| rows::version(&body));
             let running = running.and_then(|body| rows::running(&body));
-            Ok(Listing { version, models, running, native: true })
+            Ok(Listing { version, models, running, native: true, certificate_end: asker.certificate_end() })
         }
         StatusCode::UNAUTHORIZED => Err(ProbeResult::Unauthorized),
         StatusCode::FORBIDDEN if body.is_empty() => Err(ProbeResult::Failed {
@@ -76,7 +87,8 @@ pub(crate) async fn look(
                 StatusCode::OK => {
                     let models = rows::openai(&body)
                         .ok_or_else(|| not_ollama("/v1/models answered without a list of models"))?;
-                    Ok(Listing { version: None, models, running: None, native: false })
+                    let certificate_end = asker.certificate_end();
+                    Ok(Listing { version: None, models, running: None, native: false, certificate_end })
                 }
                 StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(ProbeResult::Unauthorized),
                 _ => Err(not_ollama("it knows neither /api/tags nor /v1/models")),
@@ -124,6 +136,7 @@ fn build(networks: &Networks) -> Result<Client, String> {
         .no_proxy()
         .redirect(Policy::none())
         .referer(false)
+        .tls_info(true)
         .connect_timeout(CONNECT)
         .pool_max_idle_per_host(0)
         .dns_resolver(GuardedResolver(networks.clone()))
@@ -138,6 +151,8 @@ struct Asker<'a> {
     base: &'a str,
     token: Option<&'a BackendToken>,
     patience: Duration,
+    /// Zero while none was seen.
+    certificate_end: AtomicU64,
 }
 
 impl Asker<'_> {
@@ -147,6 +162,10 @@ impl Asker<'_> {
             request = request.bearer_auth(&token.0);
         }
         let mut response = request.send().await.map_err(|error| classify(&error))?;
+        let shown = response.extensions().get::<TlsInfo>().and_then(TlsInfo::peer_certificate);
+        if let Some(end) = shown.and_then(certificate::end) {
+            self.certificate_end.store(end, Ordering::Relaxed);
+        }
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| classify(&error))? {
             if body.len() + chunk.len() > MAX_BODY {
@@ -155,6 +174,10 @@ impl Asker<'_> {
             body.extend_from_slice(&chunk);
         }
         Ok((response.status(), body.freeze()))
+    }
+
+    fn certificate_end(&self) -> Option<u64> {
+        Some(self.certificate_end.load(Ordering::Relaxed)).filter(|end| *end > 0)
     }
 
     /// What a look can do without: waits no longer than to the moment in `until`, once there is one.

@@ -1,6 +1,6 @@
 //! Who looks at the backends, and when: one task a backend, so that a hung one delays nobody; at the settings' interval,
-//! at once after its configuration changed, soon after the data plane complained or a look failed, and more often while
-//! it is down.
+//! at once after its configuration changed, soon after the data plane complained, had a model loaded or a look failed, and
+//! more often while it is down.
 
 use std::{
     collections::HashMap,
@@ -19,6 +19,9 @@ use super::{Backend, Fleet, Origin, look};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two looks that complaints ask for, and between the first that failed and the one that decides.
 const GAP: Duration = Duration::from_secs(1);
+/// After a request went to a model that is not loaded, and after its answer began: by then others have made room, and have
+/// not been asked for since by many.
+const ROOM: Duration = Duration::from_millis(100);
 /// Longest between two looks at a backend that is down.
 const RETURN: Duration = Duration::from_secs(5);
 /// Idle connections are swept, and tasks are counted, this often.
@@ -72,7 +75,11 @@ impl Fleet {
                 backend.origin.wake.notified().await;
                 tokio::time::sleep_until(looked + GAP).await;
             };
-            tokio::pin!(complaint);
+            let cold = async {
+                backend.origin.stirred.notified().await;
+                tokio::time::sleep(ROOM).await;
+            };
+            tokio::pin!(complaint, cold);
             loop {
                 let seen = backend.origin.seen();
                 let longest = match seen.state() {
@@ -84,6 +91,7 @@ impl Fleet {
                 tokio::select! {
                     () = tokio::time::sleep_until(looked + interval) => break,
                     () = &mut complaint => break,
+                    () = &mut cold => break,
                     // Perhaps another interval.
                     _ = published.changed() => {}
                 }

@@ -29,6 +29,9 @@ pub(crate) struct Seen {
     running: Arc<[Running]>,
     native: bool,
     answered: bool,
+    certificate_end: Option<u64>,
+    /// When people were told last that it ends soon.
+    pub(super) certificate_told: Option<u64>,
 }
 
 /// How much a look has changed.
@@ -59,6 +62,7 @@ impl Seen {
         let same_lists = same(&self.listed, &listed) && self.lingering.len() == lingering.len();
         let status =
             self.reached != Some(true) || self.version != version || !same_lists || self.native != listing.native;
+        let status = status || self.certificate_end != listing.certificate_end;
         let running = listing.running.map(Arc::<[Running]>::from);
         let ran = running.as_ref().is_some_and(|new| !same_running(&self.running, new));
         *self = Self {
@@ -70,6 +74,8 @@ impl Seen {
             running: running.unwrap_or_else(|| Arc::clone(&self.running)),
             native: listing.native,
             answered: true,
+            certificate_end: listing.certificate_end,
+            certificate_told: self.certificate_told,
         };
         match (status, ran) {
             (true, _) => Change::Status,
@@ -119,6 +125,11 @@ impl Seen {
         self.version.as_deref()
     }
 
+    /// When the certificate ends that it showed at the last look that found it, in Unix milliseconds.
+    pub(crate) fn certificate_end(&self) -> Option<u64> {
+        self.certificate_end
+    }
+
     /// Names as the last list has them.
     pub(crate) fn names(&self) -> Vec<String> {
         self.listed.iter().map(|row| row.name.clone()).collect()
@@ -162,6 +173,7 @@ mod tests {
             models: rows::tags(body.as_bytes()).unwrap(),
             running: None,
             native: true,
+            certificate_end: None,
         }
     }
 

@@ -96,6 +96,7 @@ pub(crate) fn ollama(tags: &str, running: &str, version: &str) -> Seen {
         models: rows::tags(tags.as_bytes()).unwrap(),
         running: rows::running(running.as_bytes()),
         native: true,
+        certificate_end: None,
     };
     let mut seen = Seen::default();
     seen.take(listing, true);
@@ -112,6 +113,7 @@ pub(crate) fn ollama_with(names: &[&str]) -> Seen {
 pub(crate) fn openai(list: &str) -> Seen {
     let models = rows::openai(list.as_bytes()).unwrap();
     let mut seen = Seen::default();
-    seen.take(Listing { version: None, models, running: None, native: false }, true);
+    let listing = Listing { version: None, models, running: None, native: false, certificate_end: None };
+    seen.take(listing, true);
     seen
 }

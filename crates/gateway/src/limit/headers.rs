@@ -1,18 +1,28 @@
 //! The `RateLimit-Policy` and `RateLimit` headers (draft-ietf-httpapi-ratelimit-headers): integers, seconds, relative
 //! times, so that no clocks need to agree.
 
-use http::{HeaderMap, HeaderValue};
+use std::fmt::Write as _;
+
+use bytes::BytesMut;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::Standing;
+
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const STATE: HeaderName = HeaderName::from_static("ratelimit");
 
 impl Standing {
     /// Tells the caller its quota.
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
         let (requests, window) = (self.limit.requests, u64::from(self.limit.minutes) * 60);
-        let policy = format!("\"key\";q={requests};w={window}");
-        let state = format!("\"key\";r={};t={}", self.remaining, self.reset);
-        for (name, value) in [("ratelimit-policy", policy), ("ratelimit", state)] {
-            if let Ok(value) = HeaderValue::from_str(&value) {
+        for (name, text) in [
+            (POLICY, format_args!("\"key\";q={requests};w={window}")),
+            (STATE, format_args!("\"key\";r={};t={}", self.remaining, self.reset)),
+        ] {
+            let mut value = BytesMut::with_capacity(48);
+            if value.write_fmt(text).is_ok()
+                && let Ok(value) = HeaderValue::from_maybe_shared(value.freeze())
+            {
                 headers.insert(name, value);
             }
         }

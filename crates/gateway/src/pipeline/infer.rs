@@ -1,6 +1,8 @@
 //! The part of the pipeline that needs a backend: read the body, resolve its model, forward, and hand the answer over to
 //! its body.
 
+use std::pin::pin;
+
 use bytes::Bytes;
 use domain::{
     endpoint::{Dialect, Endpoint},
@@ -60,8 +62,10 @@ impl Exchange {
         body: &mut Option<Incoming>,
     ) -> Result<Ready, Error> {
         let caller = self.caller(principal);
-        let mut watch = self.inner.signal.watch();
+        let mut watch = caller.watch(&self.view)?;
+        // The work first: what is ready at once costs no look at the signal.
         let (Buffered { bytes, mut share, .. }, facts) = tokio::select! {
+            biased;
             received = self.receive(endpoint, body, account) => received?,
             error = caller.until_ended(&mut watch) => return Err(error),
         };
@@ -79,13 +83,20 @@ impl Exchange {
             body: sent,
         };
         let nobody_speaks = endpoint.dialect() == Dialect::Ollama && candidates.all_native().next().is_none();
-        let (mut choice, response) = tokio::select! {
-            answer = forward::forward(self.dispatch(principal, cost), &permit, &mut candidates, outgoing, account) => answer.map_err(|error| match error {
-                Error::NoBackend if nobody_speaks => compatible_only(&facts.model),
-                error => error,
-            })?,
-            error = caller.until_ended(&mut watch) => return Err(error),
+        let answer = {
+            // Pinned, so that it is not moved into the wait.
+            let dispatch = self.dispatch(principal, cost);
+            let forwarded = pin!(forward::forward(dispatch, &permit, &mut candidates, outgoing, account));
+            tokio::select! {
+                biased;
+                answer = forwarded => answer,
+                error = caller.until_ended(&mut watch) => return Err(error),
+            }
         };
+        let (mut choice, response) = answer.map_err(|error| match error {
+            Error::NoBackend if nobody_speaks => compatible_only(&facts.model),
+            error => error,
+        })?;
         account.status(response.status);
         let response = if response.status.is_client_error() || response.status.is_server_error() {
             // What is left of it says nothing any more.

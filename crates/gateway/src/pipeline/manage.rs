@@ -63,7 +63,7 @@ impl Exchange {
         body: &mut Option<Incoming>,
     ) -> Result<Managed, Error> {
         let caller = self.caller(principal);
-        let mut watch = self.inner.signal.watch();
+        let mut watch = caller.watch(&self.view)?;
         let done = tokio::select! {
             done = self.errands(principal, endpoint, account, body) => done?,
             error = caller.until_ended(&mut watch) => return Err(error),

@@ -6,7 +6,7 @@ use domain::id::KeyId;
 
 use crate::{
     Inner, auth,
-    backend::{Backend, InFlight},
+    backend::{Backend, InFlight, View},
     error::{Broken, Error},
     limit::Permit,
     policy::Slots,
@@ -40,16 +40,34 @@ impl Caller {
         (!admitted).then_some(Broken::AddressEnded)
     }
 
+    /// Watches for the request's end from outside. What happened since `view` was taken is looked at here.
+    pub(super) fn watch(&self, view: &Arc<View>) -> Result<Watch, Error> {
+        let watch = self.inner.signal.watch();
+        if (watch.is_stopped() || !Arc::ptr_eq(&self.inner.fleet.view(), view))
+            && let Some(broken) = self.ended()
+        {
+            return Err(refusal(&broken));
+        }
+        Ok(watch)
+    }
+
     /// Waits until the request may not go on.
     pub(super) async fn until_ended(&self, watch: &mut Watch) -> Error {
         loop {
-            match self.ended() {
-                Some(Broken::KeyEnded) => return Error::InvalidKey,
-                Some(Broken::AddressEnded) => return Error::Address,
-                Some(_) => return Error::ShutDown,
-                None => watch.raised().await,
+            watch.raised().await;
+            if let Some(broken) = self.ended() {
+                return refusal(&broken);
             }
         }
+    }
+}
+
+/// What a client is told whose request ends before its answer has begun.
+fn refusal(broken: &Broken) -> Error {
+    match broken {
+        Broken::KeyEnded => Error::InvalidKey,
+        Broken::AddressEnded => Error::Address,
+        _ => Error::ShutDown,
     }
 }
 

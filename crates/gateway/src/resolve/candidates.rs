@@ -113,6 +113,9 @@ impl Candidates {
             speaks: true,
             index,
         };
+        if !choice.warm {
+            choice.backend.loads();
+        }
         self.took(&choice);
         choice
     }
@@ -181,6 +184,7 @@ impl Candidates {
         let mut text = format!("{}: ", self.ask.balance);
         for (index, member) in self.route.members.iter().enumerate() {
             let load = member.backend.load();
+            let tried = index != choice.index && self.tried.has(index);
             let standing = match member.standing(&self.ask, now) {
                 _ if index == choice.index => "chosen".to_owned(),
                 Standing::Ejected(until) => format!("ejected for {} s", until.saturating_sub(now).div_ceil(1_000)),
@@ -189,9 +193,10 @@ impl Candidates {
                 Standing::Drained => "drained".to_owned(),
                 Standing::Unfit => "speaks another API".to_owned(),
                 Standing::Full => "full".to_owned(),
-                Standing::Ready if self.tried.has(index) => "tried before".to_owned(),
+                Standing::Ready if tried => "ready".to_owned(),
                 Standing::Ready => "not needed".to_owned(),
             };
+            let standing = if tried { format!("tried before, {standing}") } else { standing };
             let warm = if index == choice.index { choice.warm } else { member.is_warm(now) };
             let begun = text.len();
             let gap = if index == 0 { "" } else { "; " };
@@ -219,6 +224,9 @@ impl Choice {
     /// The backend began a good answer for a request of this key.
     pub(crate) fn answered(&mut self, now: u64, key: &KeyId) {
         self.model.answered(now, !self.warm, key);
+        if !self.warm {
+            self.backend.loads();
+        }
         self.backend.load().good();
     }
 }

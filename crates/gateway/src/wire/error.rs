@@ -61,7 +61,11 @@ pub(super) fn document(dialect: Dialect, status: StatusCode, message: &str, code
 
 /// `x-request-id` as clients see it.
 pub(crate) fn request_id(id: u64) -> HeaderValue {
-    HeaderValue::from_str(&format!("{id:016x}")).unwrap_or_else(|_| HeaderValue::from_static("0"))
+    let digits: [u8; 16] = std::array::from_fn(|place| {
+        let digit = (id >> (60 - 4 * place)) as u8 & 0xf;
+        digit + if digit < 10 { b'0' } else { b'a' - 10 }
+    });
+    HeaderValue::from_bytes(&digits).unwrap_or(HeaderValue::from_static("0"))
 }
 
 /// The object inside `{"error":…}`, members in Ollama's order.
@@ -133,6 +137,15 @@ mod tests {
             let body = text(dialect, Error::UnknownModel("\"}\n\u{1b}".into())).await;
             assert!(serde_json::from_str::<serde_json::Value>(&body).is_ok(), "{body}");
             assert!(!body.trim_end().contains('\n'));
+        }
+    }
+
+    #[test]
+    fn a_request_id_is_sixteen_digits() {
+        for (id, expected) in
+            [(0, "0000000000000000"), (0x0123_4567_89ab_cdef, "0123456789abcdef"), (u64::MAX, "ffffffffffffffff")]
+        {
+            assert_eq!(request_id(id), expected);
         }
     }
 

@@ -56,6 +56,26 @@ async fn a_loaded_model_is_listed_after_the_next_look() {
 }
 
 #[tokio::test]
+async fn what_a_cold_start_pushed_out_is_known_long_before_the_next_poll() {
+    let fake = FakeOllama::builder().models(["a", "b"]).start().await;
+    let rig = Rig::with(&[&fake], |plan| plan.settings.catalogue_interval = Duration::from_secs(3_600)).await;
+    let _running = run(&rig);
+    let chat =
+        |model: &str| format!(r#"{{"model":"{model}","stream":false,"messages":[{{"role":"user","content":"x"}}]}}"#);
+    let loaded = async |expected: &str| {
+        let shown = async { while names(&rig.get("/api/ps").await.body, "models", "name") != [expected] {} };
+        tokio::time::timeout(Duration::from_secs(20), shown).await.unwrap();
+    };
+    assert_eq!(rig.post("/api/chat", chat("a")).await.header("x-fortress-warm"), Some("false"));
+    loaded("a:latest").await;
+    // It has room for one.
+    fake.set(|script| script.loaded.clear());
+    assert_eq!(rig.post("/api/chat", chat("b")).await.header("x-fortress-warm"), Some("false"));
+    loaded("b:latest").await;
+    assert_eq!(rig.post("/api/chat", chat("a")).await.header("x-fortress-warm"), Some("false"));
+}
+
+#[tokio::test]
 async fn a_backend_that_lost_a_model_is_asked_for_its_list_again() {
     let fake = FakeOllama::builder().models(["a", "b"]).start().await;
     let rig = Rig::start(&[&fake]).await;

@@ -92,7 +92,7 @@ fn find(program: &str) -> Option<PathBuf> {
 }
 
 /// An address that was free a moment ago: these programs do not tell which port they took.
-fn free_address() -> Result<SocketAddr> {
+pub fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 

@@ -31,14 +31,14 @@ pub struct Launch {
 }
 
 /// A tool of `crates/bench` that talks in JSON lines.
-struct Tool {
+pub struct Tool {
     child: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
 }
 
 impl Tool {
-    fn start(mut command: Command) -> Result<Self> {
+    pub fn start(mut command: Command) -> Result<Self> {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("tool of the bench")?;
         let input = child.stdin.take();
         let output = child.stdout.take().context("no standard output")?;
@@ -46,7 +46,7 @@ impl Tool {
     }
 
     /// The next line; a fault in it is an error.
-    fn line(&mut self) -> Result<Value> {
+    pub fn line(&mut self) -> Result<Value> {
         let mut text = String::new();
         if self.output.read_line(&mut text)? == 0 {
             bail!("a tool of the bench ended without a word");
@@ -59,8 +59,20 @@ impl Tool {
     }
 
     fn tell(&mut self) -> Result<()> {
+        self.say("")
+    }
+
+    /// Gives it a line.
+    pub fn say(&mut self, line: &str) -> Result<()> {
         let input = self.input.as_mut().context("the tool's input is closed")?;
-        Ok(input.write_all(b"\n")?)
+        Ok(input.write_all(format!("{line}\n").as_bytes())?)
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
     }
 }
 

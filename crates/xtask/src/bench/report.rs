@@ -31,12 +31,12 @@ pub struct Facts {
 
 /// The whole section.
 pub fn section(facts: &Facts, table: &str) -> Result<String> {
-    let date = output(command("date").args(["-u", "+%Y-%m-%d, %H:%M UTC"]))?;
+    let date = date()?;
     let versions: Vec<String> = facts.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
     let mut text = format!(
         "## Profile `{}`\n\nMeasured on {} with {}: {}. {}.\nLoads: {}.\n\n{table}",
         facts.profile,
-        date.trim(),
+        date,
         machine()?,
         versions.join(", "),
         facts.source,
@@ -90,8 +90,13 @@ fn merge(page: &str, profile: &str, section: &str) -> String {
     }
 }
 
+/// Now, as people write it.
+pub fn date() -> Result<String> {
+    Ok(output(command("date").args(["-u", "+%Y-%m-%d, %H:%M UTC"]))?.trim().to_owned())
+}
+
 /// Processor, cores, memory and kernel.
-fn machine() -> Result<String> {
+pub fn machine() -> Result<String> {
     let cpu = fs::read_to_string("/proc/cpuinfo")?;
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ").map(|(_, model)| model));
     let memory = fs::read_to_string("/proc/meminfo")?;

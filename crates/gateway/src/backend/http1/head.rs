@@ -1,6 +1,6 @@
 //! Heads: a request's written, a response's read. Parsing is `httparse`'s; what a head says of its body is decided here.
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use httparse::{EMPTY_HEADER, Status};
 
@@ -97,14 +97,22 @@ pub(super) fn parse(unread: &mut BytesMut, is_head: bool) -> Result<Option<Respo
     if status == StatusCode::SWITCHING_PROTOCOLS {
         return Err("it switches protocols unasked".into());
     }
-    let mut headers = HeaderMap::with_capacity(parsed.headers.len());
+    let start = unread.as_ptr().addr();
+    let mut names = Vec::with_capacity(parsed.headers.len());
     for line in parsed.headers.iter() {
         let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(|error| error.to_string())?;
-        let value = HeaderValue::from_bytes(line.value).map_err(|error| error.to_string())?;
-        headers.append(name, value);
+        // An empty one may be anywhere.
+        let at = if line.value.is_empty() { 0 } else { line.value.as_ptr().addr() - start };
+        names.push((name, at..at + line.value.len()));
     }
     let is_old = parsed.version == Some(0);
-    unread.advance(length);
+    // The values are parts of what came, not copies.
+    let head = unread.split_to(length).freeze();
+    let mut headers = HeaderMap::with_capacity(names.len());
+    for (name, at) in names {
+        let value = HeaderValue::from_maybe_shared(head.slice(at)).map_err(|error| error.to_string())?;
+        headers.append(name, value);
+    }
     let (decoder, certain) = framing(status, &headers, is_old, is_head)?;
     let keep_alive = certain && decoder != Decoder::UntilClose && stays_open(&headers, is_old);
     Ok(Some(Response { status, headers, decoder, keep_alive }))

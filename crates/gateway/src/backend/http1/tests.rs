@@ -59,6 +59,7 @@ async fn a_body_ends_where_its_head_says_and_the_connection_goes_on_where_it_may
     for (head, body, expected, goes_on) in [
         ("HTTP/1.1 200 OK\r\nContent-Length: 5", "abcde", "abcde", true),
         ("HTTP/1.1 200 OK\r\nContent-Length: 0", "", "", true),
+        ("HTTP/1.1 200 OK\r\nX-Empty:\r\nX-Blank:  \r\nContent-Length: 0", "", "", true),
         ("HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\nContent-Length: 5", "abcde", "abcde", true),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked", CHUNKS, "abcde", true),
         ("HTTP/1.1 204 No Content\r\nContent-Length: 5", "", "", true),

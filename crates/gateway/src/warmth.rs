@@ -1,0 +1,148 @@
+//! What backends have in memory, and having one load a model: for whoever takes a backend away and brings it back as it
+//! was. Control traffic, so through reqwest, and to backends that are drained too.
+
+use std::time::Duration;
+
+use bytes::BytesMut;
+use domain::id::BackendId;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::{Gateway, backend::Backend};
+
+/// Whoever expires that far in the future was told to stay for ever.
+const FOR_EVER_S: i64 = 100 * 365 * 24 * 3_600;
+/// No model stays for less once it was loaded again: Ollama's own default.
+const LEAST_S: i64 = 300;
+/// Most bytes of an answer that are looked at.
+const MAX_ANSWER: usize = 64 * 1024;
+/// Most characters of a backend's own words.
+const MAX_WORDS: usize = 200;
+
+/// A model in a backend's memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loaded {
+    /// As the backend names it.
+    pub model: String,
+    /// Seconds for which it stays without another request; negative is for ever.
+    pub keep_alive_s: i64,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    error: String,
+}
+
+impl Gateway {
+    /// What the last look at a backend found loaded; nothing for one that is down or unknown.
+    pub fn loaded(&self, backend: &BackendId) -> Vec<Loaded> {
+        let now = Timestamp::now().as_second();
+        let view = self.0.fleet.view();
+        let running = view.backends.iter().find(|other| other.id() == backend).map(|backend| backend.running());
+        let loaded = |(model, expires)| Loaded { model, keep_alive_s: keep_alive(expires, now) };
+        running.unwrap_or_default().into_iter().map(loaded).collect()
+    }
+
+    /// Has a backend load a model, and returns when it is loaded, or after `patience`. The error is a few words for people.
+    pub async fn load_model(&self, backend: &BackendId, wanted: &Loaded, patience: Duration) -> Result<(), String> {
+        let view = self.0.fleet.view();
+        let found = view.backends.iter().find(|other| other.id() == backend);
+        let backend = found.ok_or_else(|| "the backend is not there any more".to_owned())?;
+        let (model, keep_alive) = (&wanted.model, wanted.keep_alive_s);
+        let nothing = serde_json::json!({ "model": model, "keep_alive": keep_alive, "stream": false });
+        let (status, said) = self.told(backend, "/api/generate", &nothing, patience).await?;
+        // A model that only embeds refuses to generate.
+        let (status, said) = match status {
+            StatusCode::BAD_REQUEST => {
+                let nothing = serde_json::json!({ "model": model, "keep_alive": keep_alive, "input": "" });
+                self.told(backend, "/api/embed", &nothing, patience).await?
+            }
+            _ => (status, said),
+        };
+        if status.is_success() { Ok(()) } else { Err(format!("it answered {}{said}", status.as_u16())) }
+    }
+
+    async fn told(
+        &self,
+        backend: &Backend,
+        path: &str,
+        body: &serde_json::Value,
+        patience: Duration,
+    ) -> Result<(StatusCode, String), String> {
+        let settings = &self.snapshot().settings;
+        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        let answer = backend.errand(settings, Method::POST, path, headers, body.to_string().into(), patience).await;
+        let answer = answer.map_err(|error| error.to_string())?;
+        let (status, mut text) = (answer.status(), BytesMut::new());
+        let mut answer = reqwest::Response::from(answer);
+        let read = async {
+            while let Ok(Some(piece)) = answer.chunk().await {
+                if text.len() + piece.len() > MAX_ANSWER {
+                    break;
+                }
+                text.extend_from_slice(&piece);
+            }
+        };
+        // What it answered is known by then.
+        let _ = tokio::time::timeout(patience, read).await;
+        let said = serde_json::from_slice::<Refusal>(&text).map_or_else(
+            |_| String::new(),
+            |Refusal { error }| {
+                let words: String = error.chars().filter(|letter| !letter.is_control()).take(MAX_WORDS).collect();
+                format!(": {words}")
+            },
+        );
+        Ok((status, said))
+    }
+}
+
+/// Seconds that are left of a model's time, as they are asked for again.
+fn keep_alive(expires_s: i64, now_s: i64) -> i64 {
+    match expires_s.saturating_sub(now_s) {
+        left if left > FOR_EVER_S => -1,
+        left => left.max(LEAST_S),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use testkit::{FakeOllama, Fault};
+
+    use super::*;
+    use crate::backend::tests::{entry, snapshot};
+
+    #[test]
+    fn what_stays_for_ever_stays_for_ever_and_the_rest_at_least_five_minutes() {
+        assert_eq!(keep_alive(1_000, 990), 300);
+        assert_eq!(keep_alive(1_000, 2_000), 300);
+        assert_eq!(keep_alive(10_000, 1_000), 9_000);
+        assert_eq!(keep_alive(292 * 365 * 24 * 3_600, 0), -1);
+    }
+
+    #[tokio::test]
+    async fn models_are_loaded_again_by_the_request_they_understand() {
+        let fake = FakeOllama::builder().models(["llama3.2", "nomic-embed-text"]).start().await;
+        let (gateway, _records) = Gateway::new(1);
+        let entry = entry(1, fake.url());
+        let id = entry.id.clone();
+        gateway.publish(snapshot([entry]));
+        let load = async |model: &str| {
+            let wanted = Loaded { model: model.into(), keep_alive_s: 1_234 };
+            gateway.load_model(&id, &wanted, Duration::from_secs(10)).await
+        };
+        assert_eq!((load("llama3.2").await, load("nomic-embed-text").await), (Ok(()), Ok(())));
+        let asked: Vec<_> = fake.inference_requests().iter().map(|request| request.path.clone()).collect();
+        assert_eq!(asked, ["/api/generate", "/api/generate", "/api/embed"]);
+        assert_eq!(fake.inference_requests()[0].json()["keep_alive"], 1_234);
+        gateway.refresh(None).await;
+        let mut loaded: Vec<_> = gateway.loaded(&id).into_iter().map(|loaded| loaded.model).collect();
+        loaded.sort();
+        assert_eq!(loaded, ["llama3.2:latest", "nomic-embed-text:latest"]);
+        assert!(load("missing").await.unwrap_err().starts_with("it answered 404: model"));
+        fake.set(|script| script.fault = Some(Fault::Status(500)));
+        assert_eq!(load("llama3.2").await.unwrap_err(), "it answered 500: scripted fault");
+        fake.refuse_connections().await;
+        assert!(load("llama3.2").await.is_err());
+    }
+}
