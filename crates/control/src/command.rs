@@ -365,7 +365,7 @@ impl Control {
         let all = state.rows.backends.iter().filter(|row| row.enabled).map(|row| Ok(row.id.clone()));
         let chosen: Vec<Result<BackendId, AdminError>> =
             if named.is_empty() { all.collect() } else { named.iter().map(|text| self.backend_called(text)).collect() };
-        chosen.into_iter().map(|id| Ok((id?.into(), true))).collect()
+        chosen.into_iter().map(|id| Ok((StartUpgrade::box_of(&id?), true))).collect()
     }
 
     /// A user that is not removed, by id or name; the id wins, as above.

@@ -180,7 +180,7 @@ impl Control {
 /// The backends that take part, by name.
 fn chosen(state: &State, all: &[BackendView], input: &StartUpgrade) -> Result<Vec<BackendView>, AdminError> {
     let mut chosen = Vec::new();
-    for (id, _) in input.backends.iter().filter(|(_, ticked)| **ticked) {
+    for id in input.ticked() {
         let id = BackendId::new(id).map_err(|_| fault::not_found("backend"))?;
         let row = state.backend(&id)?;
         if !row.enabled {

@@ -11,10 +11,14 @@ use std::{
     },
 };
 
+use domain::{id::BackendId, upgrade::StartUpgrade};
 use rustix::process::{Pid, Signal, kill_process};
 use testkit::FakeOllama;
 
-use crate::harness::{Home, home_with_key, http, until, until_listed};
+use crate::{
+    admin::{Admin, home_with_admin},
+    harness::{Home, home_with_key, http, until, until_listed},
+};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_ollama-fortress");
 const QUESTION: &str = r#"{"model":"llama3.2","prompt":"hi","stream":false}"#;
@@ -173,5 +177,20 @@ async fn leaving_the_terminal_leaves_the_upgrade_as_it_is() {
     assert!(home.ok(&["fleet", "upgrade", "stop", "--leave-drained"]).contains("left drained"));
     assert_eq!(home.json(&["backend", "list"])[0]["draining"], true);
     assert_eq!(home.run(&["fleet", "upgrade", "follow"]).code, Some(1));
+    server.stop();
+}
+
+/// A name in brackets that begins with a digit is read as the place in a list.
+#[tokio::test]
+async fn a_backends_box_is_read_whatever_its_id_begins_with() {
+    let home = home_with_admin();
+    let server = home.start();
+    let admin = Admin::sign_in(&server).await;
+    for id in ["0123456789ab", "123456789012", "abcdefghijkl"] {
+        let name = format!("backends][{}", StartUpgrade::box_of(&BackendId::new(id).unwrap()));
+        let answer = admin.post(&server, "upgrade/start", &[(name.as_str(), "true")]).send().await.unwrap();
+        let text = answer.text().await.unwrap();
+        assert!(text.contains("not_found") || text.contains("NotFound"), "{id}: {text}");
+    }
     server.stop();
 }

@@ -66,7 +66,7 @@ fn Place(place: UpgradePlace) -> impl IntoView {
     view! {
         <li class="flex flex-col gap-1">
             <label class="flex flex-wrap items-center gap-x-3 gap-y-1">
-                <input type="checkbox" class="checkbox checkbox-sm" name=format!("input[backends][{id}]") value="true" checked=true />
+                <input type="checkbox" class="checkbox checkbox-sm" name=format!("input[backends][{}]", StartUpgrade::box_of(&id)) value="true" checked=true />
                 <span class="font-medium break-all">{visible(&name)}</span>
                 <span class="text-sm text-muted">{version}</span>
             </label>

@@ -10,7 +10,11 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 
 pub(crate) fn start(ids: &[&domain::id::BackendId], force: bool) -> StartUpgrade {
-    StartUpgrade { backends: ids.iter().map(|id| (id.to_string(), true)).collect(), force, ..Default::default() }
+    StartUpgrade {
+        backends: ids.iter().map(|id| (StartUpgrade::box_of(id), true)).collect(),
+        force,
+        ..Default::default()
+    }
 }
 
 pub(crate) fn say(answer: UpgradeAnswer) -> AnswerUpgrade {

@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 use super::{UpgradePhase, UpgradeStep, UpgradeView, Version};
 use crate::{error::FieldError, id::BackendId};
 
+const BOX: &str = "b_";
+
 /// Begins a rolling upgrade.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StartUpgrade {
-    /// Ids of the backends that take part; a box that is not ticked is not sent.
+    /// Boxes of the backends that take part, as [`StartUpgrade::box_of`] names them; one that is not ticked is not sent.
     #[serde(default)]
     pub backends: BTreeMap<String, bool>,
     /// The version they should run afterwards; empty accepts any that is not older than before.
@@ -25,6 +27,17 @@ pub struct StartUpgrade {
 impl StartUpgrade {
     /// What faults stand beside.
     pub const FIELDS: [&str; 3] = ["backends", "version", "force"];
+
+    /// The name of a backend's box. In forms a name that begins with a digit, as ids may, would be a place in a list.
+    pub fn box_of(id: &BackendId) -> String {
+        format!("{BOX}{id}")
+    }
+
+    /// Ids of the backends that are ticked, as they came.
+    pub fn ticked(&self) -> impl Iterator<Item = &str> {
+        let ticked = self.backends.iter().filter(|(_, ticked)| **ticked);
+        ticked.map(|(name, _)| name.strip_prefix(BOX).unwrap_or(name))
+    }
 
     /// The wished version as it is compared, without a `v` in front.
     pub fn wanted(&self) -> Result<Option<String>, FieldError> {
