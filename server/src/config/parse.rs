@@ -269,9 +269,10 @@ fn log(raw: &RawConfig, faults: &mut Collector) -> LogConfig {
     let filter = match level {
         // The engine is loud, and hyper's details help nobody who did not ask for them by name. `surrealkv::lsm` warns at
         // every close that its commit thread has no runtime, after the store was closed in order, and `kvs::ds` repeats as
-        // errors, with each of its tries, what the store says once.
+        // errors, with each of its tries, what the store says once. `tungstenite` tells whole frames, and with a database on
+        // a server those hold what is stored: hashes of passwords and sealed secrets.
         Some(level) => format!(
-            "{level},surrealdb=warn,surrealdb::core::kvs::ds=off,surrealdb_core=warn,surrealkv=warn,surrealkv::lsm=error,hyper=warn,hyper_util=warn,h2=warn,rustls=warn"
+            "{level},surrealdb=warn,surrealdb::core::kvs::ds=off,surrealdb_core=warn,surrealkv=warn,surrealkv::lsm=error,tungstenite=warn,tokio_tungstenite=warn,hyper=warn,hyper_util=warn,h2=warn,rustls=warn"
         ),
         None if text.contains('=') && tracing_subscriber::EnvFilter::try_new(text).is_ok() => text.to_owned(),
         None => {
