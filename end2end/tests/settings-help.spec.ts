@@ -91,10 +91,8 @@ test.describe("settings", () => {
     await expect(settings.field("Requests that may wait")).toHaveValue("1000");
   });
 
-  test("a Redis address is tried and its state said honestly", async ({ page, start, startFake, problems }) => {
+  test("a Redis address is tried and its state said honestly", async ({ page, start, problems }) => {
     problems.allow(/status of 400/);
-    const gone = await startFake();
-    await gone.stop();
     const fortress = await start({ ADMIN_USER: ADMIN.name, ADMIN_PASSWORD: ADMIN.password });
     const settings = new SettingsPage(page);
     await page.goto(`${fortress.url}/admin/settings`);
@@ -104,7 +102,8 @@ test.describe("settings", () => {
     const test = () => page.getByRole("button", { name: "Test these fields" }).click();
     await test();
     await expect(page.getByText("No Redis is named here.")).toBeVisible();
-    const gate = new URL(gone.url);
+    // Nobody listens there. The port of a server that has gone may be another test's by now.
+    const gate = { hostname: "127.0.0.1", port: "1" };
     // What is typed is tried, and not saved by that.
     await settings.field("Redis host").fill(gate.hostname);
     await settings.field("Redis port").fill(gate.port);
