@@ -98,6 +98,13 @@ pub fn typed_in<S: ServerFn>(own: &[(&str, &str)], field: &str, default: &str) -
     refused.and_then(|mut answer| answer.typed.remove(field)).unwrap_or_else(|| default.to_owned())
 }
 
+/// Whether a checkbox of a refused plain form of `S` was ticked, with `default` on every other page: one that is not ticked is
+/// not sent.
+pub fn ticked<S: ServerFn>(field: &str, default: bool) -> bool {
+    let refused = to::<S>(&[]).filter(|answer| answer.outcome.is_err());
+    refused.map_or(default, |answer| answer.typed.contains_key(field))
+}
+
 /// What comes back of a form that `S` refused, or that was sent to `T`, which only looks: then whatever that found.
 fn sent<S: ServerFn, T: ServerFn>() -> Option<Answer> {
     to::<T>(&[]).or_else(|| to::<S>(&[]).filter(|answer| answer.outcome.is_err()))
@@ -108,7 +115,7 @@ pub fn typed_or_tried<S: ServerFn, T: ServerFn>(field: &str, default: &str) -> S
     sent::<S, T>().and_then(|mut answer| answer.typed.remove(field)).unwrap_or_else(|| default.to_owned())
 }
 
-/// Whether such a form's checkbox was ticked, with `default` on every other page: one that is not ticked is not sent.
+/// Whether such a form's checkbox was ticked, with `default` on every other page.
 pub fn ticked_or_tried<S: ServerFn, T: ServerFn>(field: &str, default: bool) -> bool {
     sent::<S, T>().map_or(default, |answer| answer.typed.contains_key(field))
 }

@@ -15,12 +15,17 @@ export class UpgradePage {
     return this.run.getByRole("listitem", { name, exact: true });
   }
 
+  /** A box of the form, by the beginning of its name. */
+  box(name: string) {
+    return this.form.getByRole("checkbox", { name: new RegExp(`^${name}\\b`) });
+  }
+
   /** Leaves only these ticked, and begins. */
   async begin(names: string[], options: { version?: string; force?: boolean } = {}) {
     for (const box of await this.form.getByRole("group", { name: "Backends" }).getByRole("checkbox").all()) await box.uncheck();
-    for (const name of names) await this.form.getByRole("checkbox", { name: new RegExp(`^${name}\\b`) }).check();
+    for (const name of names) await this.box(name).check();
     if (options.version !== undefined) await this.form.getByLabel("Version", { exact: true }).fill(options.version);
-    if (options.force) await this.form.getByRole("checkbox", { name: /^Go on although/ }).check();
+    if (options.force) await this.box("Go on although").check();
     await this.form.getByRole("button", { name: "Begin the upgrade" }).click();
   }
 

@@ -40,6 +40,26 @@ test("a request that streams counts as in flight until its end", async ({ page, 
   }
 });
 
+test("a request that was kept waiting is listed with its reason", async ({ page, key, fortress, fake }) => {
+  await new App(page).open();
+  await new DashboardPage(page).expectLive();
+  await fake.hold();
+  try {
+    const body = JSON.stringify({ model: "llama3.2", prompt: "hi" });
+    const call = fetch(`${fortress.url}/api/generate`, { method: "POST", headers: { authorization: `Bearer ${key}` }, body });
+    const begun = Date.now();
+    // Below two seconds nothing is called slow.
+    await expect.poll(() => Date.now() - begun).toBeGreaterThan(2_200);
+    await fake.open();
+    const id = (await call).headers.get("x-request-id")!;
+    const slow = page.getByRole("region", { name: "Slow requests" }).getByRole("listitem").filter({ hasText: id });
+    await expect(slow).toContainText(/^\d s: \d s (loading or )?reading the prompt( and answering)? on \S/);
+    await expect(slow).toContainText("llama3.2:latest");
+  } finally {
+    await fake.open();
+  }
+});
+
 test("a backend that is added or disabled elsewhere appears by itself", async ({ page, fortress, startFake }) => {
   const fake = await startFake("--models", "qwen3:4b", "--version", "0.9.9");
   const dashboard = new DashboardPage(page);

@@ -68,15 +68,19 @@ test.describe("without JavaScript", () => {
   test.use({ javaScriptEnabled: false });
 
   test("an upgrade is begun, answered and stopped by plain forms", async ({ page, start, startFake }) => {
-    const one = await startFake("--models", "a:1b");
+    const [one, two] = [await startFake("--models", "a:1b"), await startFake("--models", "b:1b")];
     const fortress = await start(fleet);
     await fortress.run("backend", "add", "--name", "gpu-1", "--url", one.url);
+    await fortress.run("backend", "add", "--name", "gpu-2", "--url", two.url);
     await signIn(page, fortress.url);
     await page.goto(`${fortress.url}/admin/backends/upgrade`);
     const upgrade = new UpgradePage(page);
     await upgrade.begin(["gpu-1"], { version: "new", force: true });
     await expect(upgrade.form.getByLabel("Version", { exact: true })).toHaveAttribute("aria-invalid", "true");
     await expect(upgrade.form.getByLabel("Version", { exact: true }), "what was typed stays").toHaveValue("new");
+    await expect(upgrade.box("gpu-1"), "what was ticked stays").toBeChecked();
+    await expect(upgrade.box("gpu-2")).not.toBeChecked();
+    await expect(upgrade.box("Go on although")).toBeChecked();
     await upgrade.begin(["gpu-1"], { version: "", force: true });
     await expect(async () => {
       await page.reload();

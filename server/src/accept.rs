@@ -4,6 +4,7 @@
 mod connection;
 pub mod ending;
 pub mod files;
+pub mod lanes;
 mod opening;
 pub mod places;
 mod progress;
@@ -22,6 +23,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::edge::Edge;
 use ending::Ending;
+use lanes::Lanes;
 use secured::Fronts;
 
 /// Connections that may wait to be accepted.
@@ -113,8 +115,15 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Accepts connections until the end begins and serves each on a task of `connections`.
-pub async fn run(listener: Listener, edge: Arc<Edge>, connections: TaskTracker, ending: Ending, patience: Patience) {
+/// Where connections are served: each on a task of `tasks` in one of `lanes`.
+#[derive(Clone)]
+pub struct Connections {
+    pub tasks: TaskTracker,
+    pub lanes: Lanes,
+}
+
+/// Accepts connections until the end begins, and has each served.
+pub async fn run(listener: Listener, edge: Arc<Edge>, connections: Connections, ending: Ending, patience: Patience) {
     let mut watch = ending.watch();
     let reception = Reception {
         fronts: Arc::new(Fronts::of(&edge)),
@@ -143,7 +152,7 @@ struct Reception {
     host: Arc<Host>,
     edge: Arc<Edge>,
     fronts: Arc<Fronts>,
-    connections: TaskTracker,
+    connections: Connections,
 }
 
 impl Reception {
@@ -174,22 +183,42 @@ impl Reception {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot switch off Nagle's algorithm");
         }
-        let host = Arc::clone(host);
+        // The socket leaves the runtime that accepted it, for that of its lane.
+        let stream = match stream.into_std() {
+            Ok(stream) => stream,
+            Err(error) => return tracing::error!(%error, "a connection was lost on its way to its lane"),
+        };
+        let seat = connections.lanes.seat();
+        let runtime = seat.runtime().clone();
+        let (host, edge) = (Arc::clone(host), Arc::clone(edge));
+        // Two kinds of task, so that plain connections do not carry the room that TLS takes.
         match edge.tls.acceptor() {
-            None => {
-                let edge = Arc::clone(edge);
-                connections.spawn(async move {
-                    connection::serve(host, stream, peer, edge).await;
-                    drop(place);
-                });
-            }
+            None => connections.tasks.spawn_on(
+                async move {
+                    if let Some(stream) = arrived(stream) {
+                        connection::serve(host, stream, peer, edge).await;
+                    }
+                    drop((place, seat));
+                },
+                &runtime,
+            ),
             Some(acceptor) => {
                 let fronts = Arc::clone(fronts);
-                connections.spawn(async move {
-                    secured::serve(host, stream, peer, acceptor, fronts).await;
-                    drop(place);
-                });
+                let served = async move {
+                    if let Some(stream) = arrived(stream) {
+                        secured::serve(host, stream, peer, acceptor, fronts).await;
+                    }
+                    drop((place, seat));
+                };
+                connections.tasks.spawn_on(served, &runtime)
             }
-        }
+        };
     }
+}
+
+/// The socket in the runtime of the calling task.
+fn arrived(stream: std::net::TcpStream) -> Option<TcpStream> {
+    TcpStream::from_std(stream)
+        .inspect_err(|error| tracing::error!(%error, "a connection was lost on its way to its lane"))
+        .ok()
 }

@@ -16,8 +16,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     accept::{
-        self, Listener,
+        self, Connections, Listener,
         ending::Ending,
+        lanes::Lanes,
         places::{Limits, Places},
     },
     admin_plane::AdminPlane,
@@ -59,7 +60,8 @@ pub fn serve(config: Config, handed: Handed) -> Result<(), StartError> {
     let files = accept::files::raise_limit();
     let admin = runtimes::admin().map_err(StartError::other)?;
     let data = runtimes::data().map_err(StartError::other)?;
-    let result = data.block_on(async {
+    let reception = runtimes::reception().map_err(StartError::other)?;
+    let result = reception.block_on(async {
         let mut signals = Signals::install().map_err(StartError::other)?;
         let application = tokio::select! {
             application = Application::build(config, handed, files, admin.handle().clone()) => application?,
@@ -67,10 +69,11 @@ pub fn serve(config: Config, handed: Handed) -> Result<(), StartError> {
         };
         application.announce()?;
         systemd::ready();
-        application.run_until(signals).await
+        application.run_until(signals, data.lanes.clone()).await
     });
     // Whatever still hangs on a connection or a lookup is not waited for a second time.
-    data.shutdown_background();
+    drop(data);
+    reception.shutdown_background();
     admin.shutdown_background();
     result
 }
@@ -195,12 +198,12 @@ impl Application {
 
     /// Serves until the first signal or the end of an essential task, then stops in order; the second signal ends the
     /// patience with what runs.
-    async fn run_until(mut self, mut signals: Signals) -> Result<(), StartError> {
+    async fn run_until(mut self, mut signals: Signals, lanes: Lanes) -> Result<(), StartError> {
         let (connections, ending) = (TaskTracker::new(), Ending::default());
         let mut accepting = JoinSet::new();
         for (listener, edge) in std::mem::take(&mut self.listeners) {
-            let (connections, ending) = (connections.clone(), ending.clone());
-            accepting.spawn(accept::run(listener, edge, connections, ending, accept::Patience::default()));
+            let served = Connections { tasks: connections.clone(), lanes: lanes.clone() };
+            accepting.spawn(accept::run(listener, edge, served, ending.clone(), accept::Patience::default()));
         }
         let failed = tokio::select! {
             () = signals.next() => None,

@@ -3,6 +3,7 @@
 mod charts;
 pub(super) mod feed;
 mod fleet;
+mod slow;
 #[cfg(test)]
 mod tests;
 mod totals;
@@ -14,6 +15,7 @@ use self::{
     charts::Charts,
     feed::{Connection, Feed},
     fleet::Fleet,
+    slow::SlowRequests,
     totals::Totals,
 };
 use super::redis_state::RedisNews;
@@ -53,6 +55,7 @@ fn Dashboard(first: LiveStatus) -> impl IntoView {
             <Warnings status />
             <Totals status />
             <Charts status />
+            <SlowRequests status />
             <Fleet status />
         </div>
     }

@@ -13,7 +13,9 @@ use axum::{
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Redirect, Response},
 };
-use domain::{error::AdminError, network::SaveNetwork, policy::PolicyInput, settings::SaveSettings};
+use domain::{
+    error::AdminError, network::SaveNetwork, policy::PolicyInput, settings::SaveSettings, upgrade::StartUpgrade,
+};
 use leptos::{nonce::Nonce, server_fn::error::SERVER_FN_ERROR_HEADER};
 use url::Url;
 
@@ -39,9 +41,9 @@ const SHOWN: [&str; 4] =
     ["/admin/fn/backends/test", "/admin/fn/settings/redis", "/admin/fn/settings/save", "/admin/fn/network/save"];
 
 /// Fields of small forms that come back as they were typed. None of them is a secret.
-const KEPT: [&str; 15] = [
+const KEPT: [&str; 16] = [
     "id", "user_id", "version", "status", "enabled", "role", "name", "url", "user", "key", "names", "parallel",
-    "weight", "priority", "draining",
+    "weight", "priority", "draining", "force",
 ];
 
 /// Whether a field comes back as it was typed; a field that nobody listed does not.
@@ -49,7 +51,7 @@ fn is_kept(field: &str) -> bool {
     let large = [&SaveSettings::FIELDS[..], &SaveNetwork::FIELDS, &PolicyInput::FIELDS];
     let unkept = [&SaveSettings::UNKEPT[..], &SaveNetwork::UNKEPT];
     let within = |lists: &[&[&str]]| lists.iter().any(|list| list.contains(&field));
-    KEPT.contains(&field) || within(&large) && !within(&unkept)
+    KEPT.contains(&field) || field.starts_with(StartUpgrade::BOXES) || within(&large) && !within(&unkept)
 }
 
 struct Waiting {
@@ -219,10 +221,11 @@ mod tests {
     fn secrets_do_not_come_back() {
         let body =
             b"input[name]=a&input[password]=p&input[token]=t&input[redis_url]=redis://:p@h&input[url]=http://h&x=1\
-            &input[redis_password]=p&input[confirm]=yes&input[private_key]=p&input[num_ctx]=1&input[hsts_days]=1";
+            &input[redis_password]=p&input[confirm]=yes&input[private_key]=p&input[num_ctx]=1&input[hsts_days]=1\
+            &input[backends][id-1]=true&input[other][id-1]=x&input[force]=true";
         let form = Form::new("/admin/fn/x", url::form_urlencoded::parse(body));
         let kept: Vec<&str> = form.typed.keys().map(String::as_str).collect();
-        assert_eq!(kept, ["hsts_days", "name", "num_ctx", "url"]);
+        assert_eq!(kept, ["backends][id-1", "force", "hsts_days", "name", "num_ctx", "url"]);
     }
 
     #[test]

@@ -78,6 +78,7 @@ impl Control {
         status.at = now.wall;
         status.minutes = self.0.usage.last_hour(now.wall);
         status.upgrade = self.live_upgrade(now.wall);
+        status.slow = self.0.usage.slow.latest();
         status.usage_dropped += self.0.usage.lost();
         status.read_only = self.0.store.read_only().map(|why| match self.0.tombstones.owed_to_file().len() {
             0 => why,

@@ -2,6 +2,7 @@
 //! of keys and the last hour by minutes.
 
 mod minutes;
+mod slow;
 mod writer;
 
 use std::{
@@ -14,7 +15,7 @@ use std::{
 
 use domain::{
     id::KeyId,
-    usage::{MinutePoint, UsageRecord},
+    usage::{MinutePoint, SlowRequest, UsageRecord},
 };
 use store::{KeyTotals, Store, StoreError};
 use tokio::sync::mpsc;
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Control, lock::lock, policy::Spending};
 use minutes::Minutes;
+use slow::Slow;
 
 /// Sums in memory; both are read back from the store at start.
 #[derive(Default)]
@@ -29,6 +31,7 @@ pub(crate) struct Usage {
     totals: Mutex<HashMap<KeyId, KeyTotals>>,
     minutes: Mutex<Minutes>,
     pub(crate) spending: Spending,
+    pub(crate) slow: Slow,
     /// Records given up because the store could not be written for too long.
     lost: AtomicU64,
 }
@@ -91,15 +94,20 @@ impl Control {
         writer::run(&self.0.store, &self.0.usage, &tell, records, stop).await;
     }
 
-    /// Says in the log why requests were slow, for whoever reads it at debug.
-    fn tell_slow(&self, records: &[UsageRecord]) {
-        if !tracing::enabled!(tracing::Level::DEBUG) {
-            return;
-        }
-        for record in records {
-            if let Some(why) = self.why_slow(record) {
-                tracing::debug!(request_id = %format_args!("{:016x}", record.request_id), "slow: {why}");
-            }
+    /// Keeps why requests were kept waiting, and says it in the log for whoever reads it at debug.
+    pub(crate) fn tell_slow(&self, records: &[UsageRecord]) {
+        let waited: Vec<_> = records.iter().filter(|record| record.was_kept_waiting()).collect();
+        // Each looks for its key among all: of a crowd only those that will be shown.
+        let skipped =
+            if tracing::enabled!(tracing::Level::DEBUG) { 0 } else { waited.len().saturating_sub(slow::KEPT) };
+        for record in waited.into_iter().skip(skipped) {
+            let Some(why) = self.why_slow(record) else { continue };
+            let request_id = format!("{:016x}", record.request_id);
+            tracing::debug!(request_id, "slow: {why}");
+            let state = self.state();
+            let key = state.rows.keys.iter().find(|row| row.id == record.key).map(|row| row.name.clone());
+            let model = record.model.clone();
+            self.0.usage.slow.add(SlowRequest { request_id, at: record.at, key, model, why });
         }
     }
 

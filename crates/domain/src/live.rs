@@ -2,7 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{backend::BackendView, key::KeyStanding, settings::RedisStatus, upgrade::UpgradeView, usage::MinutePoint};
+use crate::{
+    backend::BackendView,
+    key::KeyStanding,
+    settings::RedisStatus,
+    upgrade::UpgradeView,
+    usage::{MinutePoint, SlowRequest},
+};
 
 /// The fleet now. Sent whole: a hundred backends are some tens of kilobytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +34,9 @@ pub struct LiveStatus {
     /// The rolling upgrade that is under way or has just ended, without its events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upgrade: Option<UpgradeView>,
+    /// Requests that were kept waiting lately, the latest first; a few, and forgotten with the process.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slow: Vec<SlowRequest>,
     /// On the stream of one user's page: where its keys stand. Everything about the fleet is left out there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub standings: Vec<KeyStanding>,

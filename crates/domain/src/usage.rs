@@ -35,6 +35,20 @@ impl Outcome {
     }
 }
 
+/// A request that was kept waiting, for the pages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlowRequest {
+    /// The `x-request-id` that the client saw.
+    pub request_id: String,
+    /// When it came, Unix milliseconds.
+    pub at: u64,
+    /// Name of its key, `None` for one that is gone.
+    pub key: Option<String>,
+    pub model: Option<String>,
+    /// Why, in one sentence without full stop.
+    pub why: String,
+}
+
 /// One request, accounted when its body ended or was dropped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsageRecord {

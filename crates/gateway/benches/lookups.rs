@@ -1,4 +1,4 @@
-//! How the cost of look-ups grows: `cargo bench --package gateway` in a target folder of its own (CONTRIBUTING.md). Each
+//! How the cost of look-ups grows: `cargo bench --package gateway --features inside` in a target folder of its own (CONTRIBUTING.md). Each
 //! group has the same work at sizes that are powers of ten apart; what is looked up differs each time, so that caches hold
 //! no more than they would.
 #![allow(clippy::unwrap_used)]

@@ -9,7 +9,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use domain::{
@@ -24,7 +24,8 @@ pub(crate) use tee::Tee;
 
 use crate::{
     auth::Principal,
-    policy::{Reservation, Spent},
+    policy::{Now, Reservation, Spent},
+    queue::Bill,
     request::cut,
 };
 
@@ -66,6 +67,8 @@ pub(crate) struct Account {
     reservation: Option<Box<Reservation>>,
     /// Nanoseconds the backend worked; `None` while the answer was not listened to.
     worked_ns: Option<u64>,
+    /// Of its turn in the queue, where it had to wait for one.
+    bill: Option<Box<Bill>>,
 }
 
 impl Account {
@@ -74,18 +77,16 @@ impl Account {
         principal: &Principal,
         endpoint: Endpoint,
         request_id: u64,
-        started: Instant,
+        (started, now): (Instant, Now),
     ) -> Self {
-        let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         let key = principal.key();
-        let begun = millis(at).saturating_sub(millis(started.elapsed()));
         let record = UsageRecord {
             // What is true of a request until more is known: its client left.
             status: CLIENT_CLOSED,
             outcome: Outcome::ClientGone,
-            ..UsageRecord::new(request_id, begun, key.user.clone(), key.id.clone(), endpoint)
+            ..UsageRecord::new(request_id, now.unix, key.user.clone(), key.id.clone(), endpoint)
         };
-        Self { sink: sink.clone(), started, record: Some(record), reservation: None, worked_ns: None }
+        Self { sink: sink.clone(), started, record: Some(record), reservation: None, worked_ns: None, bill: None }
     }
 
     /// A name the catalogue knows.
@@ -108,6 +109,11 @@ impl Account {
     /// What the request may use is taken from its budgets until it has ended.
     pub(crate) fn reserve(&mut self, reservation: Reservation) {
         self.reservation = Some(Box::new(reservation));
+    }
+
+    /// Its turn in the queue was paid by an estimate; another turn has a bill of its own.
+    pub(crate) fn billed(&mut self, bill: Option<Bill>) {
+        self.bill = bill.map(Box::new);
     }
 
     /// It waited so long for a slot.
@@ -157,16 +163,19 @@ impl Account {
     }
 
     /// Bytes of a backend's body were handed to the client, the first of them now or earlier.
-    pub(crate) fn passed_on(&mut self, bytes: usize) {
+    pub(crate) fn passed_on(&mut self, bytes: usize, now: Instant) {
         let started = self.started;
         self.change(|record| {
             record.bytes_out += bytes as u64;
-            record.ttft_us.get_or_insert_with(|| micros(started.elapsed()));
+            record.ttft_us.get_or_insert_with(|| micros(now.saturating_duration_since(started)));
         });
     }
 
     pub(crate) fn counts(&mut self, counts: Counts) {
         self.worked_ns = Some(counts.worked_ns());
+        if let (Some(bill), true) = (self.bill.take(), counts.prompt.or(counts.completion).is_some()) {
+            bill.settle(counts.prompt.unwrap_or(0).saturating_add(counts.completion.unwrap_or(0)));
+        }
         self.change(|record| {
             record.prompt_tokens = counts.prompt;
             record.completion_tokens = counts.completion;
@@ -177,12 +186,17 @@ impl Account {
 
     /// Ends the request and sends its record; later calls do nothing.
     pub(crate) fn finish(&mut self, outcome: Outcome) {
+        self.finish_at(Instant::now(), outcome);
+    }
+
+    /// As [`Account::finish`], where the clock was read already.
+    pub(crate) fn finish_at(&mut self, now: Instant, outcome: Outcome) {
         let Some(mut record) = self.record.take() else { return };
         record.outcome = outcome;
         if let Some(reservation) = self.reservation.take() {
             reservation.settle(spent(&record, self.worked_ns));
         }
-        record.total_us = micros(self.started.elapsed());
+        record.total_us = micros(now.saturating_duration_since(self.started));
         // As budgets are charged: by the clock where the backend told tokens and no time.
         record.gpu_us = match self.worked_ns {
             Some(worked) if worked > 0 => worked / 1_000,
@@ -224,10 +238,6 @@ fn spent(record: &UsageRecord, worked_ns: Option<u64>) -> Spent {
         None if record.outcome != Outcome::ClientGone => Spent::Unknown,
         gpu_ns => Spent::Counted { prompt, completion, gpu_ns: gpu_ns.unwrap_or(0) },
     }
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn micros(time: Duration) -> u64 {

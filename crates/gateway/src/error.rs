@@ -50,6 +50,8 @@ pub(crate) enum Error {
     BodyTooLarge { limit: usize },
     #[error("a request body with this content encoding is not supported, send it uncompressed or as zstd")]
     Encoding,
+    #[error("a blob with a content encoding is not supported, send its bytes as they are: its digest is of those")]
+    BlobEncoding,
     #[error("the request body did not arrive in time")]
     BodyTimeout,
     #[error("the request body broke off")]
@@ -106,7 +108,7 @@ impl Error {
             | Self::Class
             | Self::ModelForbidden => StatusCode::FORBIDDEN,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Encoding | Self::BlobEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Crowded
             | Self::Memory
@@ -139,7 +141,7 @@ impl Error {
             Self::Class => "class_forbidden",
             Self::ModelForbidden => "model_forbidden",
             Self::BodyTooLarge { .. } => "body_too_large",
-            Self::Encoding => "unsupported_encoding",
+            Self::Encoding | Self::BlobEncoding => "unsupported_encoding",
             Self::BodyTimeout => "body_timeout",
             Self::BodyBroken => "body_broken",
             Self::Crowded => "crowded",

@@ -19,7 +19,7 @@ use crate::{
     balance::Picked,
     error::Error,
     limit::Permit,
-    queue::{Bounds, Refused, Wait},
+    queue::{Bounds, Placed, Refused, Wait},
     resolve::{Candidates, Choice},
     snapshot::Settings,
     verdict::Fault,
@@ -49,14 +49,17 @@ impl Dispatch<'_> {
     async fn place(&mut self, candidates: &mut Candidates, account: &mut Account) -> Result<Choice, Error> {
         let begun = Instant::now();
         let placed = self.inner.fleet.queue().place(candidates, &self.wait).await;
-        if !matches!(placed, Ok((_, false))) {
+        if !matches!(placed, Ok(Placed { waited: false, .. })) {
             account.queued(begun.elapsed());
             // Whoever must wait again waits for what is left of the time.
             let Bounds { max, timeout } = self.wait.bounds;
             self.wait.bounds = Bounds { max, timeout: timeout.saturating_sub(begun.elapsed()) };
         }
         match placed {
-            Ok((choice, _)) => Ok(choice),
+            Ok(placed) => {
+                account.billed(placed.bill(self.inner.fleet.load()));
+                Ok(placed.choice)
+            }
             Err(Refused::Nobody) => Err(Error::NoBackend),
             Err(Refused::QueueFull) => Err(Error::QueueFull { retry_after: candidates.retry_after() }),
             Err(Refused::TimedOut) => Err(Error::QueueTimeout { retry_after: candidates.retry_after() }),

@@ -1,5 +1,5 @@
-//! Doors to the data plane's insides for benches and fuzz targets, which are crates of their own. Nothing of the program
-//! goes through them, and they promise nothing to anybody else.
+//! Doors to the data plane's insides for benches and fuzz targets, which are crates of their own. The program has none of
+//! them (feature `inside`), and they promise nothing to anybody else.
 
 use std::{collections::HashMap, net::IpAddr, sync::Arc};
 

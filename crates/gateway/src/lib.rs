@@ -7,6 +7,7 @@ mod auth;
 mod backend;
 mod balance;
 mod breaker;
+pub mod certificate;
 mod endpoints;
 mod error;
 mod forward;
@@ -14,8 +15,9 @@ mod hash;
 mod headers;
 mod hop;
 mod ids;
-#[doc(hidden)]
+#[cfg(feature = "inside")]
 pub mod inside;
+pub mod lanes;
 mod limit;
 mod listing;
 mod pipeline;

@@ -2,6 +2,8 @@
 //! Redis where several gateways share it. State belongs to the key and outlives snapshots; a key that is idle is forgotten.
 
 mod ask;
+#[cfg(test)]
+mod gaps;
 mod headers;
 mod ring;
 mod shared;

@@ -113,14 +113,14 @@ impl Exchange {
         if hop::is_loop(&self.parts.headers) {
             return Err(Error::Loop);
         }
-        let now = self.inner.clock();
+        let now = Now::at(self.started, self.inner.started);
         let snapshot = &self.view.snapshot;
         let principal = auth::authenticate(snapshot, &self.parts, self.address, &self.inner.failures, now)?;
         if route.endpoint == Endpoint::Queue {
             // Whoever waits may look as often as it likes: nothing is counted and nothing is sent to a backend.
             return Ok(Entered::Answered(self.queue(&principal)));
         }
-        let account = Account::open(&self.inner.usage, &principal, route.endpoint, self.id, self.started);
+        let account = Account::open(&self.inner.usage, &principal, route.endpoint, self.id, (self.started, now));
         let slots = match self.guard(&principal, now) {
             Ok(slots) => slots,
             Err(error) => return Ok(Entered::Refused(account, error)),
@@ -255,7 +255,12 @@ fn with_standing(mut response: Response<Body>, standing: Option<Standing>) -> Re
 impl Inner {
     /// Monotonic milliseconds since the gateway was made.
     pub(crate) fn now(&self) -> u64 {
-        let elapsed: Duration = self.started.elapsed();
+        self.at(Instant::now())
+    }
+
+    /// The same of another moment.
+    pub(crate) fn at(&self, moment: Instant) -> u64 {
+        let elapsed: Duration = moment.saturating_duration_since(self.started);
         u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
     }
 

@@ -35,8 +35,13 @@ pub(crate) struct Now {
 impl Now {
     /// This moment; monotonic time begins at `started`.
     pub(crate) fn read(started: Instant) -> Self {
+        Self::at(Instant::now(), started)
+    }
+
+    /// This moment, which is `at`.
+    pub(crate) fn at(at: Instant, started: Instant) -> Self {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let millis = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        Self { mono: millis(started.elapsed()), unix: millis(unix) }
+        Self { mono: millis(at.saturating_duration_since(started)), unix: millis(unix) }
     }
 }

@@ -1,14 +1,16 @@
-//! Where requests wait when every slot is taken: bounded, and fair between keys by deficit round robin over estimated
-//! tokens, so that one key's flood delays another key's request by no more than its turn. The lock is taken only while
-//! somebody waits.
+//! Where requests wait when every slot is taken: bounded, and fair between keys by deficit round robin over tokens, so that
+//! one key's flood delays another key's request by no more than its turn. Tokens are estimated when a request is served and
+//! put right when it has ended, while its key still waits; what is owed or saved ends with the key's line. The lock is taken
+//! only while somebody waits.
 
+mod credit;
 mod line;
 #[cfg(test)]
 mod tests;
 
 use std::{
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst},
     },
     time::{Duration, Instant},
@@ -18,11 +20,12 @@ use domain::id::KeyId;
 use tokio::sync::oneshot;
 
 use crate::{
+    backend::FleetLoad,
     balance::Picked,
     resolve::{Candidates, Choice},
 };
 pub(crate) use line::Place;
-use line::{Line, Waiter};
+use line::{Charge, Line, Waiter};
 
 /// Ejections and pauses end with time and not with an event, so whoever waits looks again this often.
 const TICK: Duration = Duration::from_millis(500);
@@ -103,12 +106,14 @@ impl Queue {
     }
 
     /// A slot at one of the candidates: at once where there is one and nobody waits, otherwise in turn.
-    /// Also says whether it waited.
-    pub(crate) async fn place(&self, candidates: &mut Candidates, wait: &Wait<'_>) -> Result<(Choice, bool), Refused> {
+    pub(crate) async fn place(&self, candidates: &mut Candidates, wait: &Wait<'_>) -> Result<Placed, Refused> {
         if self.waiting() == 0 {
             let now = self.now();
             match candidates.pick(now) {
-                Picked::Member(index, slot) => return Ok((candidates.chosen(index, slot, now), false)),
+                Picked::Member(index, slot) => {
+                    let choice = candidates.chosen(index, slot, now);
+                    return Ok(Placed { choice, waited: false, charge: None });
+                }
                 Picked::Nobody => return Err(Refused::Nobody),
                 Picked::Full => {}
             }
@@ -126,12 +131,13 @@ impl Queue {
         let leaving = Leaving { queue: self, number };
         let answer = self.answered(answer, wait.bounds.timeout).await;
         drop(leaving);
-        let choice = answer?;
-        candidates.took(&choice);
-        Ok((choice, true))
+        let turn = answer?;
+        // The choice was made among these, which may be newer.
+        *candidates = turn.candidates;
+        Ok(Placed { choice: turn.choice, waited: true, charge: turn.charge })
     }
 
-    async fn answered(&self, mut answer: oneshot::Receiver<Answer>, timeout: Duration) -> Result<Choice, Refused> {
+    async fn answered(&self, mut answer: oneshot::Receiver<Answer>, timeout: Duration) -> Answer {
         let deadline = tokio::time::Instant::now() + timeout;
         loop {
             let tick = (tokio::time::Instant::now() + TICK).min(deadline);
@@ -154,6 +160,8 @@ impl Queue {
             number = line.push(key, waiter);
             // Before the look: whoever frees a slot after it must know that somebody waits.
             self.waiting.store(line.len(), SeqCst);
+            // As with slots: whoever builds the catalogue anew after this knows that somebody waits.
+            line.renew_last(key);
             // The slot that could not be had a moment ago may be free now, with nobody to tell of it.
             let served = line.serve(self.now());
             let lost = (line.len() > max).then(|| line.longest_loses()).flatten();
@@ -176,6 +184,23 @@ impl Queue {
         if self.waiting() > 0 {
             let served = self.change(|line| line.serve(self.now()));
             served.send();
+        }
+    }
+
+    /// The catalogue was built anew: those who wait get what newcomers get. Costs one load while nobody waits.
+    pub(crate) fn renewed(&self) {
+        if self.waiting() > 0 {
+            let served = self.change(|line| {
+                line.renew();
+                line.serve(self.now())
+            });
+            served.send();
+        }
+    }
+
+    fn settle(&self, charge: Charge, used: u64) {
+        if self.waiting() > 0 {
+            self.lock().settle(charge, used);
         }
     }
 
@@ -205,10 +230,44 @@ impl Queue {
     }
 }
 
+/// A request's slot, and how it came by it.
+pub(crate) struct Placed {
+    pub(crate) choice: Choice,
+    pub(crate) waited: bool,
+    pub(crate) charge: Option<Charge>,
+}
+
+impl Placed {
+    /// What is to be put right when the request has ended.
+    pub(crate) fn bill(&self, fleet: &Arc<FleetLoad>) -> Option<Bill> {
+        self.charge.map(|charge| Bill { fleet: Arc::clone(fleet), charge })
+    }
+}
+
+/// A request was charged an estimate for its turn.
+pub(crate) struct Bill {
+    fleet: Arc<FleetLoad>,
+    charge: Charge,
+}
+
+impl Bill {
+    /// It used so many tokens in truth. Settle before its slot is free, so that the next turn is by what is known.
+    pub(crate) fn settle(self, used: u64) {
+        self.fleet.queue.settle(self.charge, used);
+    }
+}
+
+/// What a request gets when its turn has come.
+struct Turn {
+    choice: Choice,
+    candidates: Candidates,
+    charge: Option<Charge>,
+}
+
 /// What is told to those whose turn has come, after the lock.
 pub(crate) struct Served(Vec<(Reply, Answer)>);
 
-type Answer = Result<Choice, Refused>;
+type Answer = Result<Turn, Refused>;
 type Reply = oneshot::Sender<Answer>;
 
 impl Served {

@@ -41,6 +41,11 @@ pub(crate) struct Buffered {
     pub(crate) share: Share,
 }
 
+/// The headers name no coding of the body.
+pub(crate) fn is_plain(headers: &HeaderMap) -> bool {
+    Coding::of(headers) == Ok(Coding::Identity)
+}
+
 /// Reads the body, at most as large as the settings allow. Refusals that the headers already justify come before the first
 /// byte is read. A body that was read to its end is taken out of `source`.
 pub(crate) async fn buffer<B>(
@@ -106,6 +111,7 @@ where
 }
 
 /// What must be known of a body, read on this thread however large it is.
+#[cfg(feature = "inside")]
 pub(crate) fn read_now(endpoint: Endpoint, headers: &HeaderMap, body: &[u8]) -> Result<Facts, Error> {
     model::read(endpoint, headers, body)
 }

@@ -5,7 +5,7 @@ mod candidates;
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError, Weak},
 };
 
 use domain::model::{ModelName, ModelNameError, Source as NameSource};
@@ -36,6 +36,23 @@ struct Route {
     display: String,
     members: Vec<Member>,
     turn: Arc<Turn>,
+    /// The route that took the place of this one when the catalogue was built anew, or this one itself.
+    latest: Arc<Mutex<Weak<Route>>>,
+}
+
+impl Route {
+    /// In the place of `old`, which those who wait may still hold.
+    fn new(display: String, members: Vec<Member>, old: Option<&Arc<Self>>) -> Arc<Self> {
+        let turn = old.map(|old| Arc::clone(&old.turn)).unwrap_or_default();
+        let latest = old.map(|old| Arc::clone(&old.latest)).unwrap_or_default();
+        let route = Arc::new(Self { display, members, turn, latest });
+        *route.latest.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&route);
+        route
+    }
+
+    fn latest(&self) -> Option<Arc<Self>> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
+    }
 }
 
 /// Where each model can be sent.
@@ -93,8 +110,7 @@ impl Routes {
             }
         }
         for (name, sources) in &named {
-            let turn = old.canonical.get(name.as_str()).map(|route| route.turn.clone()).unwrap_or_default();
-            let route = Arc::new(Route { display: name.display().to_owned(), members: members(sources), turn });
+            let route = Route::new(name.display().to_owned(), members(sources), old.canonical.get(name.as_str()));
             let display = name.display();
             for spelling in [Some(display), display.strip_suffix(":latest")].into_iter().flatten() {
                 routes.exact.insert(spelling.to_owned(), Arc::clone(&route));
@@ -111,13 +127,15 @@ impl Routes {
         for (id, mut sources) in lettered {
             // The same text may also name a model of an Ollama: then both kinds of backend have it.
             let parsed = ModelName::parse(id).ok().filter(|(_, source)| *source != NameSource::Cloud);
+            // A spelling of a model that goes by its canonical name was another route until now.
+            let canonical = parsed.as_ref().and_then(|(name, _)| old.canonical.get(name.as_str()));
+            let before = old.exact.get(id).filter(|old| canonical.is_none_or(|other| !Arc::ptr_eq(old, other)));
             let mut display = id.to_owned();
             if let Some((name, others)) = parsed.and_then(|(name, _)| named.get_key_value(&name)) {
                 display = name.display().to_owned();
                 others.iter().for_each(|other| push(&mut sources, *other));
             }
-            let turn = old.exact.get(id).map(|route| route.turn.clone()).unwrap_or_default();
-            routes.exact.insert(id.to_owned(), Arc::new(Route { display, members: members(&sources), turn }));
+            routes.exact.insert(id.to_owned(), Route::new(display, members(&sources), before));
         }
         routes
     }

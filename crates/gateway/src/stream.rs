@@ -28,9 +28,9 @@ pub(crate) trait Owner {
     /// Why the request may not go on, if so; asked whenever the signal is raised.
     fn ended(&self) -> Option<Broken>;
     /// The first bytes came.
-    fn begun(&mut self) {}
+    fn begun(&mut self, _now: std::time::Instant) {}
     /// The backend's answer ended, as its API says it should or not.
-    fn completed(&mut self, _proper_end: bool) {}
+    fn completed(&mut self, _now: std::time::Instant, _proper_end: bool) {}
     /// The backend broke off or stalled.
     fn backend_failed(&mut self, broken: &Broken);
 }
@@ -44,7 +44,8 @@ pub(crate) struct Forwarded<B, O> {
     tee: Option<Tee>,
     shape: Shape,
     stall: Duration,
-    last_frame: Instant,
+    /// `None` while nothing was waited for.
+    last_frame: Option<Instant>,
     begun: bool,
     /// Made where something is waited for: most small answers are there with their heads.
     timer: Option<Pin<Box<Sleep>>>,
@@ -81,7 +82,6 @@ where
         stall: Duration,
         watch: Watch,
     ) -> Self {
-        let now = Instant::now();
         let empty = body.is_end_stream();
         let mut forwarded = Self {
             source: Some((body, owner)),
@@ -89,24 +89,24 @@ where
             tee,
             shape,
             stall,
-            last_frame: now,
+            last_frame: None,
             begun: false,
             timer: None,
             watch,
             state: State::Streaming,
         };
         if empty {
-            forwarded.complete();
+            forwarded.complete(Instant::now());
         }
         forwarded
     }
 
-    fn complete(&mut self) {
+    fn complete(&mut self, now: Instant) {
         let proper_end = self.settle();
         if let Some((_, owner)) = &mut self.source {
-            owner.completed(proper_end);
+            owner.completed(now.into_std(), proper_end);
         }
-        self.end(if proper_end { Outcome::Complete } else { Outcome::UpstreamFailed });
+        self.end(now, if proper_end { Outcome::Complete } else { Outcome::UpstreamFailed });
     }
 
     fn break_off(&mut self, broken: Broken, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
@@ -122,7 +122,7 @@ where
         });
         self.settle();
         self.account.sent(line.as_ref().map_or(0, Bytes::len));
-        self.end(broken.outcome());
+        self.end(Instant::now(), broken.outcome());
         // What came before the break, the head at least, must leave our buffers first.
         self.timer = Some(Box::pin(sleep_until(Instant::now() + LINGER)));
         self.state = State::Lingering(broken);
@@ -143,10 +143,10 @@ where
     }
 
     fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(self.last_frame + self.stall)));
+        let deadline = *self.last_frame.get_or_insert_with(Instant::now) + self.stall;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         while timer.as_mut().poll(cx).is_ready() {
             // The timer is not moved with every frame: when it fires it looks how much time is really left.
-            let deadline = self.last_frame + self.stall;
             if Instant::now() >= deadline {
                 return Poll::Ready(());
             }
@@ -165,10 +165,10 @@ impl<B, O> Forwarded<B, O> {
         heard.proper_end
     }
 
-    fn end(&mut self, outcome: Outcome) {
+    fn end(&mut self, now: Instant, outcome: Outcome) {
         self.source = None;
         self.state = State::Ended;
-        self.account.finish(outcome);
+        self.account.finish_at(now.into_std(), outcome);
     }
 }
 
@@ -197,25 +197,27 @@ where
                 Poll::Ready(Some(Ok(frame))) => {
                     // Trailers are the backend's own affair.
                     let Ok(data) = frame.into_data() else { continue };
-                    this.last_frame = Instant::now();
+                    // One look at the clock for all that a frame is told to.
+                    let now = Instant::now();
+                    this.last_frame = Some(now);
                     if !this.begun && !data.is_empty() {
                         this.begun = true;
-                        owner.begun();
+                        owner.begun(now.into_std());
                     }
-                    this.account.passed_on(data.len());
+                    this.account.passed_on(data.len(), now.into_std());
                     if let Some(tee) = &mut this.tee {
                         tee.feed(&data);
                     }
                     // With a known length nobody asks for the end after the last byte, so it is noticed here.
                     if body.is_end_stream() {
                         let _: Poll<_> = Pin::new(body).poll_frame(cx);
-                        this.complete();
+                        this.complete(now);
                     }
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }
                 Poll::Ready(Some(Err(_))) => return this.break_off(Broken::BackendDied, cx),
                 Poll::Ready(None) => {
-                    this.complete();
+                    this.complete(Instant::now());
                     return Poll::Ready(None);
                 }
                 Poll::Pending => {}
@@ -244,7 +246,7 @@ impl<B, O> Drop for Forwarded<B, O> {
         if matches!(self.state, State::Streaming) {
             self.settle();
             // A client that takes nothing cannot be told that the gateway ends: its connection is dropped.
-            self.end(if self.watch.is_stopped() { Outcome::ShutDown } else { Outcome::ClientGone });
+            self.end(Instant::now(), if self.watch.is_stopped() { Outcome::ShutDown } else { Outcome::ClientGone });
         }
     }
 }

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::{
     deny,
-    run::{cargo, run, step},
+    run::{cargo, run, step, together},
     tools::WASM_TARGET,
 };
 
@@ -13,15 +13,30 @@ use crate::{
 /// A lock file that does not fit is a fault: what is tested is what was locked.
 pub const NATIVE: [&str; 6] = ["--locked", "--workspace", "--exclude", "frontend", "--exclude", "xtask"];
 
+/// What only benches and fuzz targets use is linted too.
+const INSIDE: [&str; 2] = ["--features", "gateway/inside"];
+
 pub fn lint() -> Result<()> {
     step("formatting", || run(cargo().args(["fmt", "--all", "--check"])))?;
+    together(native, browser)?;
+    deny::check()
+}
+
+fn native() -> Result<()> {
     step("lints", || {
-        run(cargo().arg("clippy").args(NATIVE).args(["--all-targets", "--quiet", "--", "-D", "warnings"]))
+        run(cargo().arg("clippy").args(NATIVE).args(INSIDE).args(["--all-targets", "--quiet", "--", "-D", "warnings"]))
     })?;
     step("lints of the tests on a SurrealDB server", || {
         // They are left out of all targets, because `cargo test` shall leave them out.
-        run(cargo().arg("clippy").args(NATIVE).args(["--test", "remote", "--quiet", "--", "-D", "warnings"]))
-    })?;
+        run(cargo()
+            .arg("clippy")
+            .args(NATIVE)
+            .args(INSIDE)
+            .args(["--test", "remote", "--quiet", "--", "-D", "warnings"]))
+    })
+}
+
+fn browser() -> Result<()> {
     step("lints of the browser's half", || {
         run(cargo().args([
             "clippy",
@@ -39,6 +54,5 @@ pub fn lint() -> Result<()> {
             "-D",
             "warnings",
         ]))
-    })?;
-    deny::check()
+    })
 }

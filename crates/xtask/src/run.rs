@@ -73,6 +73,22 @@ pub fn step<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     Ok(done)
 }
 
+/// Does both at once and waits for both. For work that leaves cores idle and locks different folders of cargo's; what they
+/// print is mixed.
+pub fn together(one: impl FnOnce() -> Result<()> + Send, other: impl FnOnce() -> Result<()>) -> Result<()> {
+    let (one, other) = std::thread::scope(|scope| {
+        let one = scope.spawn(one);
+        let other = other();
+        (one.join(), other)
+    });
+    match (one, other) {
+        (Ok(Ok(())), other) => other,
+        (Ok(Err(one)), Ok(())) => Err(one),
+        (Ok(Err(one)), Err(other)) => Err(one.context(format!("{other:#}, and"))),
+        (Err(panic), _) => std::panic::resume_unwind(panic),
+    }
+}
+
 fn show(command: &Command) -> String {
     let mut text = command.get_program().to_string_lossy().into_owned();
     for argument in command.get_args() {

@@ -10,7 +10,7 @@ use clap::ValueEnum;
 
 use crate::{
     assets, lint,
-    run::{cargo, command, on_path, output, root, run, step, target},
+    run::{cargo, command, on_path, output, root, run, step, target, together},
     tools,
 };
 
@@ -29,7 +29,8 @@ pub enum Part {
 
 pub fn test(only: &[Part]) -> Result<()> {
     let wanted = |part| only.is_empty() || only.contains(&part);
-    assets::build()?;
+    // The bundle ends in one long step on one core. What the server is made of needs none of it.
+    together(assets::build, || libraries(wanted(Part::Rust)))?;
     if wanted(Part::Rust) {
         rust()?;
     } else {
@@ -48,13 +49,24 @@ pub fn test(only: &[Part]) -> Result<()> {
     Ok(())
 }
 
+/// Everything native but the binaries, which carry the pages, in the form that the next step takes: with the tests of the
+/// libraries or without.
+fn libraries(tests: bool) -> Result<()> {
+    let what: &[&str] = if tests { &["test", "--no-run"] } else { &["build"] };
+    step("libraries", || run(cargo().args(what).args(["--lib", "--quiet"]).args(lint::NATIVE)))
+}
+
 fn rust() -> Result<()> {
     step("build tool's own tests", || run(cargo().args(["test", "--locked", "--quiet", "--package", "xtask"])))?;
     step("Redis and OpenSSL", tools::ensure_servers)?;
     step("Rust tests", || {
-        let nextest = output(cargo().args(["nextest", "--version"])).is_ok();
-        let runner: &[&str] = if nextest { &["nextest", "run", "--no-fail-fast"] } else { &["test", "--no-fail-fast"] };
-        run(cargo().args(runner).args(lint::NATIVE))
+        if output(cargo().args(["nextest", "--version"])).is_err() {
+            return run(cargo().args(["test", "--no-fail-fast"]).args(lint::NATIVE));
+        }
+        // Tests wait half of their time, for what servers do after a second or ten.
+        let cores = std::thread::available_parallelism()?.get();
+        let threads = (cores + cores.div_ceil(2)).to_string();
+        run(cargo().args(["nextest", "run", "--no-fail-fast", "--test-threads", &threads]).args(lint::NATIVE))
     })
 }
 

@@ -113,7 +113,8 @@ impl Rig {
         let address = socket.local_addr().unwrap();
         let (connections, ending) = (TaskTracker::new(), Ending::default());
         let listener = Listener { socket, handed_over: false };
-        tokio::spawn(run(listener, Arc::new(edge), connections.clone(), ending.clone(), patience));
+        let served = Connections { tasks: connections.clone(), lanes: Lanes::new([Handle::current()]) };
+        tokio::spawn(run(listener, Arc::new(edge), served, ending.clone(), patience));
         Self { address, connections, ending, gateway, control }
     }
 

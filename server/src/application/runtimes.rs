@@ -1,15 +1,19 @@
-//! The two kinds of threads.
+//! The kinds of threads: lanes of the data plane, the one that welcomes callers, and the admin plane's.
 
 use std::{io, thread};
 
+use gateway::lanes;
 use tokio::runtime::{Builder, Runtime};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::accept::lanes::Lanes;
 
 /// SurrealDB's own server gives its threads as much: query evaluation is deeply recursive.
 const ADMIN_STACK: usize = 10 << 20;
 
-/// Connections, routing, streams. Nothing here may block.
-pub fn data() -> io::Result<Runtime> {
-    Builder::new_multi_thread().thread_name("data").enable_all().build()
+/// Accepting, signals, Redis. Nothing here may block.
+pub fn reception() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
 }
 
 /// Pages, password hashing, database, background tasks.
@@ -22,4 +26,27 @@ pub fn admin() -> io::Result<Runtime> {
         .thread_stack_size(ADMIN_STACK)
         .enable_all()
         .build()
+}
+
+/// The threads that serve connections, one for each core. They end when this is dropped.
+pub struct DataPlane {
+    pub lanes: Lanes,
+    _running: DropGuard,
+}
+
+/// Routing and streams. Nothing here may block: a lane's connections wait for each other.
+pub fn data() -> io::Result<DataPlane> {
+    let stop = CancellationToken::new();
+    let lane = |number| {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let (handle, stop) = (runtime.handle().clone(), stop.clone());
+        thread::Builder::new().name("data".into()).spawn(move || {
+            lanes::enter(number);
+            runtime.block_on(stop.cancelled());
+            runtime.shutdown_background();
+        })?;
+        Ok(handle)
+    };
+    let handles = (1..=lanes::count()).map(lane).collect::<io::Result<Vec<_>>>()?;
+    Ok(DataPlane { lanes: Lanes::new(handles), _running: stop.drop_guard() })
 }

@@ -2,6 +2,7 @@
 //! next process lets them in. Here the test is that service manager.
 
 use std::{
+    io::Write,
     net::{SocketAddr, TcpListener},
     os::{fd::OwnedFd, unix::net::UnixDatagram},
     process::{Command, Stdio},
@@ -9,7 +10,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use testkit::FakeOllama;
@@ -24,9 +25,29 @@ use crate::harness::{DEADLINE, Home, Server, home_with_key, until_listed};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_ollama-fortress");
 const QUESTION: &str = r#"{"model":"llama3.2","messages":[{"role":"user","content":"hi"}]}"#;
-const RESTARTS: usize = 4;
-/// Requests that must have been answered between two restarts.
-const BETWEEN: usize = 40;
+
+/// How often the server is restarted, and what it is asked meanwhile.
+struct Plan {
+    restarts: usize,
+    /// Requests that must have been answered between two restarts.
+    between: usize,
+    callers: usize,
+    /// From one request of a caller to its next; what is missed is made up for. `None`: as fast as they are answered.
+    every: Option<Duration>,
+}
+
+impl Plan {
+    /// As much as fits into a few seconds. `RESTARTS=20` in the environment asks for so many restarts at 200 requests a
+    /// second, as the row has it, and for the figures.
+    fn of_now() -> (Self, bool) {
+        match std::env::var("RESTARTS").ok().map(|text| text.parse().expect("RESTARTS is a number")) {
+            None => (Self { restarts: 8, between: 40, callers: 8, every: None }, false),
+            Some(restarts) => {
+                (Self { restarts, between: 200, callers: 80, every: Some(Duration::from_millis(400)) }, true)
+            }
+        }
+    }
+}
 
 /// A command that becomes the server with `socket` as its third file, as systemd does it.
 fn activated(home: &Home, socket: impl Into<OwnedFd>, names: &str) -> Command {
@@ -60,9 +81,18 @@ async fn ask(stream: &mut TcpStream, key: &str) -> bool {
 }
 
 /// Asks one after the other until it is told to stop, on kept connections or each time on a new one.
-async fn caller(address: SocketAddr, key: String, keeps: bool, stop: Arc<AtomicBool>, answered: Arc<AtomicUsize>) {
-    let mut kept = None;
+async fn caller(
+    address: SocketAddr,
+    key: String,
+    (keeps, every): (bool, Option<Duration>),
+    stop: Arc<AtomicBool>,
+    answered: Arc<AtomicUsize>,
+) {
+    let (mut kept, mut pace) = (None, every.map(tokio::time::interval));
     while !stop.load(SeqCst) {
+        if let Some(pace) = &mut pace {
+            pace.tick().await;
+        }
         let mut stream = match kept.take() {
             Some(stream) => stream,
             None => TcpStream::connect(address).await.expect("no connection is refused"),
@@ -78,6 +108,9 @@ async fn caller(address: SocketAddr, key: String, keeps: bool, stop: Arc<AtomicB
 async fn restarts_under_load_refuse_and_lose_nothing() {
     let ollama = FakeOllama::builder().models(["llama3.2"]).chunks(3).start().await;
     let (home, key) = home_with_key();
+    let (plan, tells) = Plan::of_now();
+    // Figures are of the server, and not of its log.
+    let home = if tells { home.with("LOG_LEVEL", "warn") } else { home };
     home.ok(&["backend", "add", "--name", "gpu", "--url", &ollama.base()]);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut server = start(&home, &listener);
@@ -85,24 +118,31 @@ async fn restarts_under_load_refuse_and_lose_nothing() {
     let listed = until_listed(&server, &key, "llama3.2").await;
     let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let mut callers = JoinSet::new();
-    for number in 0..8 {
+    for number in 0..plan.callers {
         let (stop, answered) = (Arc::clone(&stop), Arc::clone(&answered));
-        callers.spawn(caller(server.address, key.clone(), number % 2 == 0, stop, answered));
+        callers.spawn(caller(server.address, key.clone(), (number % 2 == 0, plan.every), stop, answered));
     }
     let under_load = async || {
-        let (wanted, deadline) = (answered.load(SeqCst) + BETWEEN, Instant::now() + DEADLINE);
+        let (wanted, deadline) = (answered.load(SeqCst) + plan.between, Instant::now() + DEADLINE);
         while answered.load(SeqCst) < wanted {
             assert!(Instant::now() < deadline, "nothing is answered any more");
             tokio::task::yield_now().await;
         }
     };
-    for _ in 0..RESTARTS {
+    let (begun, before) = (Instant::now(), answered.load(SeqCst));
+    for _ in 0..plan.restarts {
         under_load().await;
         server.signal(rustix::process::Signal::TERM);
         assert_eq!(tokio::task::block_in_place(|| server.wait()), Some(0), "{}", server.log());
         server = tokio::task::block_in_place(|| start(&home, &listener));
     }
     under_load().await;
+    if tells {
+        let (count, seconds) = (answered.load(SeqCst) - before, begun.elapsed().as_secs_f64());
+        let (restarts, rate) = (plan.restarts, count as f64 / seconds);
+        writeln!(std::io::stdout(), "{restarts} restarts in {seconds:.1} s, {count} requests, {rate:.0} a second")
+            .unwrap();
+    }
     stop.store(true, SeqCst);
     while let Some(ended) = callers.join_next().await {
         ended.unwrap();

@@ -3,7 +3,7 @@
 use domain::{
     backend::{BackendView, BreakerState, BreakerView},
     live::LiveStatus,
-    usage::MinutePoint,
+    usage::{MinutePoint, SlowRequest},
 };
 use leptos::prelude::*;
 
@@ -43,6 +43,22 @@ fn what_waits_and_how_much_a_backend_takes_are_shown() {
         assert!(page.contains(text), "{text} is missing in {page}");
     }
     assert!(dashboard(|_| ()).contains("requests right now"));
+}
+
+#[test]
+fn a_slow_request_has_its_reason_and_without_one_there_is_no_such_list() {
+    let page = dashboard(|status| {
+        let why = "18 s: 14 s loading qwen3 on gpu-7, evicted by key ci".to_owned();
+        let (request_id, key, model) = ("00000000000000ff".into(), Some("laptop".into()), Some("qwen3:latest".into()));
+        status.slow = vec![SlowRequest { request_id, at: 60_000, key, model, why }];
+    });
+    for text in
+        ["18 s: 14 s loading qwen3 on gpu-7, evicted by key ci.", "key laptop, qwen3:latest, request 00000000000000ff"]
+    {
+        assert!(page.contains(text), "{text} is missing in {page}");
+    }
+    let hidden = |page: &str| page.contains(r#"<section aria-labelledby="slow" class="hidden""#);
+    assert!(!hidden(&page) && hidden(&dashboard(|_| ())));
 }
 
 #[test]

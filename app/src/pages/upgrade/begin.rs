@@ -4,7 +4,7 @@ use domain::upgrade::{StartUpgrade, UpgradePlace};
 use leptos::prelude::*;
 
 use crate::{
-    answer::typed,
+    answer::{ticked, typed},
     api::upgrade::BeginUpgrade,
     components::{
         action::SubmitButton,
@@ -41,7 +41,7 @@ pub(super) fn BeginForm(places: Vec<UpgradePlace>, begin: ServerAction<BeginUpgr
                 </div>
                 {several.then(|| view! {
                     <label class="mt-3 flex max-w-prose items-start gap-2 text-sm">
-                        <input type="checkbox" class="checkbox checkbox-sm mt-0.5" name=input_name("force") value="true" />
+                        <input type="checkbox" class="checkbox checkbox-sm mt-0.5" name=input_name("force") value="true" checked={ticked::<BeginUpgrade>("force", false)} />
                         "Go on although models are on one backend only: calls for them get 503 while it is away."
                     </label>
                 })}
@@ -58,6 +58,8 @@ pub(super) fn BeginForm(places: Vec<UpgradePlace>, begin: ServerAction<BeginUpgr
 #[component]
 fn Place(place: UpgradePlace) -> impl IntoView {
     let UpgradePlace { id, name, version, alone } = place;
+    let field = format!("{}{}", StartUpgrade::BOXES, StartUpgrade::box_of(&id));
+    let chosen = ticked::<BeginUpgrade>(&field, true);
     let version = version.map(|version| format!("Version {}", visible(&version)));
     let alone = (!alone.is_empty()).then(|| {
         let names: Vec<String> = alone.iter().map(|model| visible(model)).collect();
@@ -65,12 +67,14 @@ fn Place(place: UpgradePlace) -> impl IntoView {
     });
     view! {
         <li class="flex flex-col gap-1">
-            <label class="flex flex-wrap items-center gap-x-3 gap-y-1">
-                <input type="checkbox" class="checkbox checkbox-sm" name=format!("input[backends][{}]", StartUpgrade::box_of(&id)) value="true" checked=true />
-                <span class="font-medium break-all">{visible(&name)}</span>
-                <span class="text-sm text-muted">{version}</span>
+            <label class="flex items-start gap-2">
+                <input type="checkbox" class="checkbox checkbox-sm mt-0.5" name=input_name(&field) value="true" checked=chosen />
+                <span class="flex min-w-0 flex-wrap items-baseline gap-x-3">
+                    <span class="font-medium break-all">{visible(&name)}</span>
+                    <span class="text-sm text-muted">{version}</span>
+                </span>
             </label>
-            {alone.map(|text| view! { <p class="ml-7 text-sm break-words">{text}</p> })}
+            {alone.map(|text| view! { <p class="ml-7 max-w-prose text-sm break-words">{text}</p> })}
         </li>
     }
     .into_any()

@@ -185,6 +185,25 @@ async fn why_a_request_was_slow_is_told_with_the_names_of_backend_and_key() {
 }
 
 #[tokio::test]
+async fn the_latest_requests_that_were_kept_waiting_are_on_the_live_status() {
+    let bench = bench().await;
+    let actor = bench.admin().await;
+    let user = bench.user(&actor, "ada").await;
+    let key = bench.key(&actor, &user, "ci").await.view.id;
+    let kept_waiting = |at| UsageRecord { queue_us: 3_000_000, ttft_us: Some(3_100_000), ..record(&key, at, 200) };
+    // Long, and given whole: nobody waited for anything but the answer itself.
+    let whole = UsageRecord { total_us: 9_000_000, ttft_us: Some(9_000_000), ..record(&key, 50, 200) };
+    bench
+        .control
+        .tell_slow(&(1..=12).map(kept_waiting).chain([whole.clone(), record(&key, 60, 200)]).collect::<Vec<_>>());
+    let slow = bench.control.live(&actor).borrow().slow.clone();
+    assert_eq!(slow.iter().map(|slow| slow.at).collect::<Vec<_>>(), (3..=12).rev().collect::<Vec<_>>());
+    let first = &slow[0];
+    assert_eq!((first.request_id.as_str(), first.key.as_deref()), ("000000000000000c", Some("ci")));
+    assert_eq!((first.model.as_deref(), first.why.as_str()), (Some("llama3:latest"), "3 s: 3 s waiting for a slot"));
+}
+
+#[tokio::test]
 async fn the_choosing_of_backends_is_a_setting() {
     let bench = bench().await;
     let actor = bench.admin().await;

@@ -28,6 +28,9 @@ impl StartUpgrade {
     /// What faults stand beside.
     pub const FIELDS: [&str; 3] = ["backends", "version", "force"];
 
+    /// How the names of all boxes begin in a form, within `input[…]`.
+    pub const BOXES: &str = "backends][";
+
     /// The name of a backend's box. In forms a name that begins with a digit, as ids may, would be a place in a list.
     pub fn box_of(id: &BackendId) -> String {
         format!("{BOX}{id}")

@@ -14,6 +14,12 @@ impl UsageRecord {
         self.ttft_us.unwrap_or(self.total_us)
     }
 
+    /// Whether it was kept waiting by more than the making of an answer that is given whole.
+    pub fn was_kept_waiting(&self) -> bool {
+        let kept = self.streamed || self.queue_us >= TELLING || self.load_us >= TELLING || self.retries > 0;
+        kept && self.wait_us() >= SLOW
+    }
+
     /// What the wait was made of, without full stop: `18 s: 14 s loading qwen3 on gpu-7, evicted by key ci`. `None` for a
     /// request that did not wait. `backend` and `evictor` are names; `evictor` is of the key in `evicted_by`.
     pub fn why_slow(&self, backend: Option<&str>, evictor: Option<&str>) -> Option<String> {

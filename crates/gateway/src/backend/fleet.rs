@@ -97,7 +97,7 @@ impl Fleet {
             if same { Arc::clone(&old.catalogue) } else { Arc::new(Catalogue::build(&backends, &old.catalogue)) };
         self.0.view.store(Arc::new(View { snapshot: Arc::new(snapshot), catalogue, backends }));
         bump(&self.0.published);
-        self.queue().freed();
+        self.queue().renewed();
         if !same {
             bump(&self.0.changes);
         }
@@ -121,6 +121,10 @@ impl Fleet {
     /// Where requests wait for a slot.
     pub(crate) fn queue(&self) -> &Queue {
         &self.0.load.queue
+    }
+
+    pub(crate) fn load(&self) -> &Arc<FleetLoad> {
+        &self.0.load
     }
 
     /// Where all times of the fleet are counted from, in milliseconds.
@@ -155,6 +159,8 @@ impl Fleet {
         if change != Change::None {
             self.rebuild();
         }
+        // One that was out may have come back.
+        self.queue().freed();
         // The time of the last fault is shown, so each one is news.
         if change == Change::Status || failed {
             bump(&self.0.changes);
@@ -162,6 +168,7 @@ impl Fleet {
     }
 
     /// Takes over a list for each backend, in their order, as if all had been looked at.
+    #[cfg(feature = "inside")]
     pub(crate) fn take_all(&self, listings: Vec<Listing>) {
         for (backend, listing) in self.view().backends.iter().zip(listings) {
             lock(&backend.origin.seen).take(listing, true);
@@ -175,6 +182,7 @@ impl Fleet {
         let catalogue = Arc::new(Catalogue::build(&old.backends, &old.catalogue));
         let view = View { snapshot: Arc::clone(&old.snapshot), catalogue, backends: old.backends.clone() };
         self.0.view.store(Arc::new(view));
+        self.queue().renewed();
     }
 
     /// The fleet's part of the live status; the rest is left at its default.

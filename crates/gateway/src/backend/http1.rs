@@ -5,6 +5,7 @@
 mod decoder;
 mod head;
 mod io;
+#[cfg(feature = "inside")]
 pub(crate) mod replay;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -21,12 +21,12 @@ use url::Url;
 
 use super::{
     address::AddressError,
-    certificate, lock,
+    lock,
     reach::{self, GuardedResolver},
     rows::{self, Row, Running},
     tls,
 };
-use crate::{hop, snapshot::BackendToken};
+use crate::{certificate, hop, snapshot::BackendToken};
 
 const CONNECT: Duration = Duration::from_secs(3);
 /// How much longer than the list of models the version and the loaded models may take.
@@ -163,8 +163,8 @@ impl Asker<'_> {
         }
         let mut response = request.send().await.map_err(|error| classify(&error))?;
         let shown = response.extensions().get::<TlsInfo>().and_then(TlsInfo::peer_certificate);
-        if let Some(end) = shown.and_then(certificate::end) {
-            self.certificate_end.store(end, Ordering::Relaxed);
+        if let Some(certificate) = shown.and_then(certificate::read) {
+            self.certificate_end.store(certificate.not_after, Ordering::Relaxed);
         }
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| classify(&error))? {

@@ -1,18 +1,19 @@
-//! Idle connections to one origin, the freshest used first.
+//! Idle connections to one origin, the freshest used first. Each lane has its own.
 
 use std::{collections::VecDeque, sync::Mutex, time::Duration};
 
 use tokio::time::Instant;
 
 use super::{http1::Connection, lock};
+use crate::lanes::{self, PerLane};
 
 /// An idle connection must be dropped before the backend closes it: the servers people run as backends do so after five
 /// seconds (uvicorn, llama.cpp) or never (Ollama).
 const IDLE: Duration = Duration::from_secs(4);
-/// Idle connections kept.
+/// Idle connections kept by all lanes together, each its part of them.
 const MAX_IDLE: usize = 128;
 
-pub(crate) struct Pool(Mutex<Kept>);
+pub(crate) struct Pool(PerLane<Mutex<Kept>>);
 
 struct Kept {
     open: bool,
@@ -22,14 +23,14 @@ struct Kept {
 
 impl Pool {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(Kept { open: true, idle: VecDeque::new() }))
+        Self(PerLane::new(|| Mutex::new(Kept { open: true, idle: VecDeque::new() })))
     }
 
     /// The freshest idle connection that can take a request.
-    pub(crate) fn take(&self) -> Option<Connection> {
-        let mut kept = lock(&self.0);
+    pub(crate) fn take(&self, now: Instant) -> Option<Connection> {
+        let mut kept = lock(self.0.here());
         while let Some((since, mut connection)) = kept.idle.pop_back() {
-            if since.elapsed() >= IDLE {
+            if now.saturating_duration_since(since) >= IDLE {
                 kept.idle.clear();
                 return None;
             }
@@ -42,8 +43,8 @@ impl Pool {
 
     /// Takes back a connection whose response body has ended.
     pub(crate) fn put(&self, connection: Connection) {
-        let mut kept = lock(&self.0);
-        if kept.open && kept.idle.len() < MAX_IDLE {
+        let mut kept = lock(self.0.here());
+        if kept.open && kept.idle.len() < lanes::share(MAX_IDLE) {
             kept.idle.push_back((Instant::now(), connection));
         }
     }
@@ -51,25 +52,29 @@ impl Pool {
     /// Drops what has been idle too long.
     pub(crate) fn sweep(&self, now: Instant) {
         let fresh = |since: &Instant| now.saturating_duration_since(*since) < IDLE;
-        lock(&self.0).idle.retain_mut(|(since, connection)| fresh(since) && connection.is_quiet());
+        for kept in self.0.all() {
+            lock(kept).idle.retain_mut(|(since, connection)| fresh(since) && connection.is_quiet());
+        }
     }
 
     /// Drops everything: where one connection was stale, its older neighbours are too.
     pub(crate) fn clear(&self) {
-        lock(&self.0).idle.clear();
+        self.0.all().for_each(|kept| lock(kept).idle.clear());
     }
 
     /// A pool that is not open keeps nothing.
     pub(crate) fn set_open(&self, open: bool) {
-        let mut kept = lock(&self.0);
-        kept.open = open;
-        if !open {
-            kept.idle.clear();
+        for kept in self.0.all() {
+            let mut kept = lock(kept);
+            kept.open = open;
+            if !open {
+                kept.idle.clear();
+            }
         }
     }
 
     #[cfg(test)]
     pub(crate) fn idle(&self) -> usize {
-        lock(&self.0).idle.len()
+        self.0.all().map(|kept| lock(kept).idle.len()).sum()
     }
 }

@@ -2,6 +2,8 @@
 //! at once after its configuration changed, soon after the data plane complained, had a model loaded or a look failed, and
 //! more often while it is down.
 
+mod stir;
+
 use std::{
     collections::HashMap,
     sync::{Arc, atomic::Ordering},
@@ -14,14 +16,12 @@ use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{Backend, Fleet, Origin, look};
+use stir::Stir;
 
 /// No question of a look waits longer.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two looks that complaints ask for, and between the first that failed and the one that decides.
 const GAP: Duration = Duration::from_secs(1);
-/// After a request went to a model that is not loaded, and after its answer began: by then others have made room, and have
-/// not been asked for since by many.
-const ROOM: Duration = Duration::from_millis(100);
 /// Longest between two looks at a backend that is down.
 const RETURN: Duration = Duration::from_secs(5);
 /// Idle connections are swept, and tasks are counted, this often.
@@ -67,7 +67,9 @@ impl Fleet {
 
     async fn watch(self, backend: Arc<Backend>) {
         let mut published = self.0.published.subscribe();
+        let mut stir = Stir::default();
         loop {
+            stir.looks(Instant::now());
             let contradicted = backend.origin.contradicted.swap(false, Ordering::Relaxed);
             self.look(&backend, contradicted).await;
             let looked = Instant::now();
@@ -75,11 +77,7 @@ impl Fleet {
                 backend.origin.wake.notified().await;
                 tokio::time::sleep_until(looked + GAP).await;
             };
-            let cold = async {
-                backend.origin.stirred.notified().await;
-                tokio::time::sleep(ROOM).await;
-            };
-            tokio::pin!(complaint, cold);
+            tokio::pin!(complaint);
             loop {
                 let seen = backend.origin.seen();
                 let longest = match seen.state() {
@@ -88,10 +86,12 @@ impl Fleet {
                     _ => Duration::MAX,
                 };
                 let interval = self.view().snapshot.settings.catalogue_interval.min(longest);
+                let due = stir.due(looked).map_or(looked + interval, |due| due.min(looked + interval));
                 tokio::select! {
-                    () = tokio::time::sleep_until(looked + interval) => break,
+                    () = tokio::time::sleep_until(due) => break,
                     () = &mut complaint => break,
-                    () = &mut cold => break,
+                    // One at a time: what comes after it stays with the backend until this one was looked into.
+                    () = backend.origin.stirred.notified(), if stir.is_settled() => stir.begins(Instant::now()),
                     // Perhaps another interval.
                     _ = published.changed() => {}
                 }

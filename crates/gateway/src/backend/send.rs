@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
+use tokio::time::Instant;
 use url::{Position, Url};
 
 use super::{
@@ -105,15 +106,16 @@ impl Backend {
     ) -> Result<BackendResponse, SendError> {
         let request = self.target.request(method, path_and_query, headers, body)?;
         loop {
-            let (mut connection, reused) = match self.origin.pool.take() {
-                Some(connection) => (connection, true),
-                None => (
-                    connect::connect(&self.target.url, settings.connect_timeout, &settings.backend_networks).await?,
-                    false,
-                ),
+            let now = Instant::now();
+            let (mut connection, reused, begun) = match self.origin.pool.take(now) {
+                Some(connection) => (connection, true, now),
+                None => {
+                    let (limit, networks) = (settings.connect_timeout, &settings.backend_networks);
+                    (connect::connect(&self.target.url, limit, networks).await?, false, Instant::now())
+                }
             };
             let exchange = connection.exchange(request.clone());
-            let Ok(answer) = tokio::time::timeout(settings.first_byte_timeout, exchange).await else {
+            let Ok(answer) = tokio::time::timeout_at(begun + settings.first_byte_timeout, exchange).await else {
                 return Err(SendError::FirstByteTimeout);
             };
             let lost = match answer {

@@ -2,6 +2,7 @@
 
 mod connections;
 mod looks;
+mod recovery;
 mod tls;
 
 use std::{sync::Arc, time::Duration};

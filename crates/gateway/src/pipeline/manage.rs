@@ -4,6 +4,8 @@
 //!   what was not done is done by asking again. A push goes to one of them.
 //! - A pull, a creation or a blob goes to the one backend there is, or to the one that the header `x-fortress-backend`
 //!   names. With the header any request goes there alone. A creation must name the backend that got its blobs.
+//! - A blob is named by the digest of its bytes and passes as it comes, so that one with a content encoding is refused: the
+//!   backend would store what is coded. All other bodies are read here, and decoded.
 //! - Nothing is tried twice. Where the backend's models may have changed its list is read again.
 
 mod asked;
@@ -89,6 +91,9 @@ impl Exchange {
         let path = self.parts.uri.path();
         if endpoint == Endpoint::Blobs {
             asked::check_blob(path)?;
+            if !request::is_plain(&self.parts.headers) {
+                return Err(Error::BlobEncoding);
+            }
             let backend = self.one(None)?;
             let in_flight = backend.enter_beside();
             account.backend(backend.id());

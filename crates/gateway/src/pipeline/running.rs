@@ -1,6 +1,6 @@
 //! What a request holds from the moment a backend is asked until its answer has ended, and why it may have to end before.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use domain::id::KeyId;
 
@@ -105,15 +105,15 @@ impl Owner for Running {
         self.caller.ended()
     }
 
-    fn begun(&mut self) {
+    fn begun(&mut self, now: Instant) {
         if let Held::Choice(choice) = &mut self.held {
-            choice.begun(self.caller.inner.now(), &self.caller.key);
+            choice.begun(self.caller.inner.at(now), &self.caller.key);
         }
     }
 
-    fn completed(&mut self, proper_end: bool) {
+    fn completed(&mut self, now: Instant, proper_end: bool) {
         let Held::Choice(choice) = &mut self.held else { return };
-        let now = self.caller.inner.now();
+        let now = self.caller.inner.at(now);
         if proper_end {
             choice.completed(now);
         } else if choice.speaks {
@@ -130,5 +130,66 @@ impl Owner for Running {
             }
             Held::Errand { backend, .. } => backend.failed(message),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use domain::{id::UserId, key::KeyStatus, network::Networks};
+
+    use super::*;
+    use crate::{
+        Gateway,
+        snapshot::{KeyEntry, Pepper, Rules, Settings, Snapshot},
+    };
+
+    const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    fn publish(gateway: &Gateway, change: impl FnOnce(&mut KeyEntry, &mut Settings)) {
+        let mut key = KeyEntry {
+            id: KeyId::new("keykeykeykey").unwrap(),
+            user: UserId::new("useruseruser").unwrap(),
+            hash: Some(Pepper([7; 32]).hash("")),
+            status: KeyStatus::Active,
+            user_enabled: true,
+            limit: None,
+            rules: Rules::default(),
+        };
+        let mut settings = Settings::default();
+        change(&mut key, &mut settings);
+        let keys = HashMap::from([(key.id.clone(), Arc::new(key))]);
+        gateway.publish(Snapshot { revision: 1, keys, backends: Vec::new(), settings, pepper: Pepper([7; 32]) });
+    }
+
+    /// What a request is told that took its view, and was overtaken before it began to watch.
+    fn overtaken(change: impl FnOnce(&mut KeyEntry, &mut Settings)) -> Option<Error> {
+        let (gateway, _usage) = Gateway::new(1);
+        publish(&gateway, |_, _| ());
+        let caller = Caller { inner: gateway.0.clone(), key: KeyId::new("keykeykeykey").unwrap(), address: ADDRESS };
+        let view = gateway.0.fleet.view();
+        assert!(caller.watch(&view).is_ok());
+        publish(&gateway, change);
+        caller.watch(&view).err()
+    }
+
+    #[test]
+    fn a_change_between_the_view_and_the_watch_ends_whoever_it_is_meant_for() {
+        assert_eq!(overtaken(|key, _| key.status = KeyStatus::Revoked), Some(Error::InvalidKey));
+        assert_eq!(overtaken(|key, _| key.user_enabled = false), Some(Error::InvalidKey));
+        let everywhere = || Networks::parse("127.0.0.0/8").unwrap();
+        assert_eq!(overtaken(|_, settings| settings.doors.denied = everywhere()), Some(Error::Address));
+        assert_eq!(overtaken(|_, settings| settings.max_body += 1), None);
+    }
+
+    #[test]
+    fn nobody_begins_to_watch_a_gateway_that_has_stopped() {
+        let (gateway, _usage) = Gateway::new(1);
+        publish(&gateway, |_, _| ());
+        let caller = Caller { inner: gateway.0.clone(), key: KeyId::new("keykeykeykey").unwrap(), address: ADDRESS };
+        let view = gateway.0.fleet.view();
+        gateway.cancel_all();
+        assert_eq!(caller.watch(&view).err(), Some(Error::ShutDown));
     }
 }

@@ -1,18 +1,15 @@
 //! The line itself, without lock or time: who is next. Deficit round robin: each round gives every key whose request could
-//! be placed the same number of tokens, and a key is served when it has saved what its request costs.
+//! be placed the same number of tokens, and a key is served when it has saved what its request costs (`credit`).
 
 use std::collections::VecDeque;
 
 use domain::id::KeyId;
 
-use super::{Answer, Refused, Reply, Served};
+use super::{Refused, Reply, Served, Turn, credit::Credit};
 use crate::{
     balance::Picked,
-    resolve::{Candidates, Kind},
+    resolve::{Candidates, Choice, Kind},
 };
-
-/// Tokens of one round.
-const QUANTUM: u64 = 1_024;
 
 pub(super) struct Waiter {
     pub(super) number: u64,
@@ -25,9 +22,18 @@ pub(super) struct Waiter {
 
 struct OfKey {
     key: KeyId,
-    saved: u64,
+    /// Number of the first request, and so of this line among all that the key ever had.
+    line: u64,
+    credit: Credit,
     /// Oldest first.
     waiters: VecDeque<Waiter>,
+}
+
+/// What a request was charged when its turn came, while others waited too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Charge {
+    line: u64,
+    cost: u64,
 }
 
 /// Where a waiting request stands.
@@ -41,6 +47,9 @@ pub(crate) struct Place {
     /// `None` while nothing is known of how long requests take.
     pub(crate) expected_ms: Option<u64>,
 }
+
+/// A request's place and what it was charged, or why there is none.
+type Found = Result<(Choice, Option<Charge>), Refused>;
 
 /// All that wait. Keys in the order of their turns; the first one is next.
 #[derive(Default)]
@@ -61,9 +70,34 @@ impl Line {
         self.length += 1;
         match self.keys.iter_mut().find(|of| of.key == *key) {
             Some(of) => of.waiters.push_back(waiter),
-            None => self.keys.push_back(OfKey { key: key.clone(), saved: 0, waiters: VecDeque::from([waiter]) }),
+            None => {
+                let (line, credit) = (self.numbers, Credit::default());
+                self.keys.push_back(OfKey { key: key.clone(), line, credit, waiters: VecDeque::from([waiter]) });
+            }
         }
         self.numbers
+    }
+
+    /// The catalogue may have been built anew since the newest request of this key looked into it.
+    pub(super) fn renew_last(&mut self, key: &KeyId) {
+        let newest = self.keys.iter_mut().find(|of| of.key == *key).and_then(|of| of.waiters.back_mut());
+        if let Some(waiter) = newest {
+            waiter.candidates.renew();
+        }
+    }
+
+    /// The catalogue was built anew: whoever waits may go where newcomers may.
+    pub(super) fn renew(&mut self) {
+        for waiter in self.keys.iter_mut().flat_map(|of| &mut of.waiters) {
+            waiter.candidates.renew();
+        }
+    }
+
+    /// A request has used so many tokens. Whose line ended meanwhile has a new one: neither debts nor savings outlive it.
+    pub(super) fn settle(&mut self, charge: Charge, used: u64) {
+        if let Some(of) = self.keys.iter_mut().find(|of| of.line == charge.line) {
+            of.credit.settle(charge.cost, used);
+        }
     }
 
     pub(super) fn remove(&mut self, number: u64) -> Option<Waiter> {
@@ -98,21 +132,20 @@ impl Line {
         // What has no slot now: everybody else who waits for the same need not be asked.
         let mut full = Vec::new();
         while let Some((index, at, answer)) = self.next(now, &mut full) {
-            if let Some(waiter) = self.take(index, at) {
-                served.push((waiter.reply, answer));
+            if let Some(Waiter { candidates, reply, .. }) = self.take(index, at) {
+                served.push((reply, answer.map(|(choice, charge)| Turn { choice, candidates, charge })));
             }
         }
         Served(served)
     }
 
     /// The next request that gets an answer now, and the answer.
-    fn next(&mut self, now: u64, full: &mut Vec<Kind>) -> Option<(usize, usize, Answer)> {
+    fn next(&mut self, now: u64, full: &mut Vec<Kind>) -> Option<(usize, usize, Found)> {
         loop {
             // The first request of each key that might be placed, with the rounds until the key has saved enough.
             let ready = self.keys.iter().enumerate().filter_map(|(index, of)| {
                 let at = of.waiters.iter().position(|waiter| !full.contains(&waiter.candidates.kind()))?;
-                let missing = of.waiters[at].cost.saturating_sub(of.saved);
-                Some((missing.div_ceil(QUANTUM), index, at))
+                Some((of.credit.rounds(of.waiters[at].cost), index, at))
             });
             let (rounds, index, at) = ready.min()?;
             let waiter = self.keys.get_mut(index)?.waiters.get_mut(at)?;
@@ -123,22 +156,24 @@ impl Line {
                 Picked::Member(member, slot) => {
                     let choice = waiter.candidates.chosen(member, slot, now);
                     let cost = waiter.cost;
-                    self.charge(index, cost, rounds, full);
-                    return Some((self.turn(index), at, Ok(choice)));
+                    let charge = self.charge(index, cost, rounds, full);
+                    return Some((self.turn(index), at, Ok((choice, charge))));
                 }
             }
         }
     }
 
-    /// So many rounds go by for everybody who could have been served, and one is served.
-    fn charge(&mut self, index: usize, cost: u64, rounds: u64, full: &[Kind]) {
+    /// So many rounds go by for everybody who could have been served, and one is served. Where nobody else waits, nobody is
+    /// owed anything afterwards.
+    fn charge(&mut self, index: usize, cost: u64, rounds: u64, full: &[Kind]) -> Option<Charge> {
         let able = |of: &OfKey| of.waiters.iter().any(|waiter| !full.contains(&waiter.candidates.kind()));
         for of in self.keys.iter_mut().filter(|of| able(of)) {
-            of.saved = of.saved.saturating_add(rounds.saturating_mul(QUANTUM));
+            of.credit.earn(rounds);
         }
-        if let Some(of) = self.keys.get_mut(index) {
-            of.saved = of.saved.saturating_sub(cost);
-        }
+        let others = self.keys.len() > 1;
+        let of = self.keys.get_mut(index)?;
+        of.credit.pay(cost);
+        others.then_some(Charge { line: of.line, cost })
     }
 
     /// Moves a key that was served behind the others; returns where it is now.
@@ -157,7 +192,7 @@ impl Line {
             let mut cost: u64 = 0;
             for waiter in &of.waiters {
                 cost = cost.saturating_add(waiter.cost);
-                let rounds = cost.saturating_sub(of.saved).div_ceil(QUANTUM);
+                let rounds = of.credit.rounds(cost);
                 order.push((rounds, index, waiter, of.key == *key));
             }
         }

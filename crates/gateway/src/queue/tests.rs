@@ -1,9 +1,9 @@
 //! Who waits, who is next, and that nobody is forgotten.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::{HashMap, VecDeque};
 
 use domain::balance::Balance;
-use futures_util::{FutureExt, future::join_all};
+use futures_util::{FutureExt, StreamExt, future::join_all, stream::FuturesUnordered};
 use proptest::prelude::*;
 
 use super::*;
@@ -40,7 +40,7 @@ async fn a_freed_slot_goes_to_whoever_waits_and_not_to_whoever_comes() {
     let queue = backend.queue();
     let (mut first, mut second, mut third) = (candidates(&backend), candidates(&backend), candidates(&backend));
     let (one, two) = (key(1), key(2));
-    let (held, waited) = queue.place(&mut first, &wait(&one, 1)).await.unwrap();
+    let Placed { choice: held, waited, .. } = queue.place(&mut first, &wait(&one, 1)).await.unwrap();
     assert!(!waited);
     let ask = wait(&two, 1);
     let mut waiting = Box::pin(queue.place(&mut second, &ask));
@@ -51,7 +51,7 @@ async fn a_freed_slot_goes_to_whoever_waits_and_not_to_whoever_comes() {
     let ask = wait(&one, 1);
     let mut late = Box::pin(queue.place(&mut third, &ask));
     assert!(late.as_mut().now_or_never().is_none());
-    let (held, waited) = waiting.await.unwrap();
+    let Placed { choice: held, waited, .. } = waiting.await.unwrap();
     assert!(waited);
     drop(held);
     assert!(late.await.is_ok());
@@ -63,7 +63,7 @@ async fn who_leaves_the_line_leaves_nothing_behind() {
     let queue = backend.queue();
     let owner = key(1);
     let (mut first, mut second, mut third) = (candidates(&backend), candidates(&backend), candidates(&backend));
-    let (held, _) = queue.place(&mut first, &wait(&owner, 1)).await.unwrap();
+    let held = queue.place(&mut first, &wait(&owner, 1)).await.unwrap();
     let ask = wait(&owner, 1);
     let mut waiting = Box::pin(queue.place(&mut second, &ask));
     assert!(waiting.as_mut().now_or_never().is_none());
@@ -181,6 +181,49 @@ async fn places_are_told_to_their_owner_only() {
     assert_eq!(queue.places(&key(9)), []);
 }
 
+/// Where a key stands whose answer used far more than was charged, beside another with forty requests.
+async fn position_after_a_long_answer(stays_in_line: bool) -> usize {
+    let backend = backend(0, 1);
+    let queue = backend.queue();
+    let (long, other) = (key(1), key(2));
+    let held = queue.place(&mut candidates(&backend), &wait(&long, 300)).await.unwrap();
+    let asks = [wait(&long, 300), wait(&other, 300)];
+    let join = |ask| {
+        let (backend, queue) = (&backend, queue);
+        let mut waiting = Box::pin(async move { queue.place(&mut candidates(backend), ask).await });
+        assert!(waiting.as_mut().now_or_never().is_none());
+        waiting
+    };
+    let first = join(&asks[0]);
+    let _others: Vec<_> = (0..40).map(|_| join(&asks[1])).collect();
+    let mut second = stays_in_line.then(|| join(&asks[0]));
+    drop(held);
+    let placed = first.await.unwrap();
+    second.get_or_insert_with(|| join(&asks[0]));
+    queue.settle(placed.charge.unwrap(), 1_000_000);
+    queue.places(&long)[0].position
+}
+
+#[tokio::test]
+async fn a_long_answer_is_owed_while_its_key_waits_and_forgotten_with_its_line() {
+    let (owes, is_new) = (position_after_a_long_answer(true).await, position_after_a_long_answer(false).await);
+    assert_eq!(owes, 41, "after all that the other one has");
+    assert!(is_new < 12, "{is_new}");
+}
+
+#[tokio::test]
+async fn who_waits_alone_owes_nobody() {
+    let backend = backend(0, 1);
+    let queue = backend.queue();
+    let owner = key(1);
+    let held = queue.place(&mut candidates(&backend), &wait(&owner, 1)).await.unwrap();
+    let (ask, mut line) = (wait(&owner, 1), candidates(&backend));
+    let mut waiting = Box::pin(queue.place(&mut line, &ask));
+    assert!(waiting.as_mut().now_or_never().is_none());
+    drop(held);
+    assert_eq!(waiting.await.unwrap().charge, None);
+}
+
 fn cases() -> u32 {
     if std::env::var_os("CI").is_some() { 300 } else { 60 }
 }
@@ -232,5 +275,58 @@ proptest! {
                 prop_assert!(of(one) <= of(other) + 2 * largest, "{served:?} of {costs:?}");
             }
         }
+    }
+
+}
+
+proptest! {
+    // With some hundred requests each.
+    #![proptest_config(ProptestConfig::with_cases(cases() / 3))]
+
+    /// The same in what was used in truth, however wrong the estimates are: by no more than what is in flight besides.
+    #[test]
+    fn keys_that_always_wait_use_the_same_tokens_whatever_was_estimated(
+        shapes in prop::collection::vec((1_u64..4_000, 500_u64..4_000), 2..5), slots in 1_u32..4,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let served = runtime.block_on(async {
+            let backend = backend(0, slots);
+            let (queue, backend) = (backend.queue(), &backend);
+            let keys: Vec<_> = (0..shapes.len()).map(|number| key(number as u8)).collect();
+            let blocker = key(99);
+            let mut held = VecDeque::new();
+            for _ in 0..slots {
+                held.push_back((0, queue.place(&mut candidates(backend), &wait(&blocker, 1)).await.unwrap()));
+            }
+            let asks: Vec<_> = keys.iter().zip(&shapes).map(|(key, (cost, _))| wait(key, *cost)).collect();
+            let mut left: Vec<_> = shapes.iter().map(|(_, used)| 30_000 / used).collect();
+            let all = asks.iter().zip(&left).enumerate();
+            let mut waiting: FuturesUnordered<_> = all
+                .flat_map(|(key, (ask, count))| (0..*count).map(move |_| (key, ask)))
+                .map(|(key, ask)| tokio::task::unconstrained(async move {
+                    (key, queue.place(&mut candidates(backend), ask).await.unwrap())
+                }))
+                .collect();
+            while queue.waiting() < waiting.len() {
+                assert!(waiting.next().now_or_never().is_none());
+            }
+            let mut served = vec![0; shapes.len()];
+            while left.iter().all(|left| *left > 0) {
+                let (key, ended) = held.pop_front().unwrap();
+                if let Some(charge) = ended.charge {
+                    queue.settle(charge, shapes[key].1);
+                }
+                drop(ended);
+                let next = (0..1_000).find_map(|_| waiting.next().now_or_never().flatten());
+                let (key, placed) = next.expect("the slot was given to somebody");
+                held.push_back((key, placed));
+                left[key] -= 1;
+                served[key] += shapes[key].1;
+            }
+            served
+        });
+        let largest = shapes.iter().map(|(cost, used)| cost.max(used)).max().unwrap() + 1_024;
+        let (most, least) = (served.iter().max().unwrap(), served.iter().min().unwrap());
+        prop_assert!(most - least <= (2 + u64::from(slots)) * largest, "{served:?} of {shapes:?}");
     }
 }

@@ -43,7 +43,8 @@ impl Kind {
     }
 }
 
-/// Walks `text` and calls `member` with the unquoted raw key and the raw value of every member of the outermost object.
+/// Walks `text` and calls `member` with the unquoted raw key and the raw value of every member of the outermost object. Never
+/// goes back: a byte is looked at a few times however long and deep the text is.
 pub(crate) fn scan<'a>(text: &'a [u8], member: &mut dyn FnMut(&'a [u8], &'a [u8])) -> Result<Kind, String> {
     let mut scanner = Scanner { text, at: 0 };
     scanner.space();
@@ -114,6 +115,7 @@ type Member<'m, 'a> = &'m mut dyn FnMut(&'a [u8], &'a [u8]);
 
 impl<'a> Scanner<'a> {
     fn peek(&self) -> Option<u8> {
+        looked(1);
         self.text.get(self.at).copied()
     }
 
@@ -208,7 +210,11 @@ impl<'a> Scanner<'a> {
             let rest = &self.text[self.at..];
             let found = memchr::memchr2(b'"', b'\\', rest);
             let plain = &rest[..found.unwrap_or(rest.len())];
-            if let Some(&control) = plain.iter().find(|&&byte| byte < 0x20) {
+            looked(2 * plain.len() + 1);
+            // Without an early end it is done in vectors.
+            if plain.iter().fold(false, |found, &byte| found | (byte < 0x20))
+                && let Some(&control) = plain.iter().find(|&&byte| byte < 0x20)
+            {
                 return Err(unexpected(control, "in string literal"));
             }
             let Some(found) = found else { return Err(end()) };
@@ -285,6 +291,13 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// Tests count the looks at bytes.
+#[inline(always)]
+fn looked(_bytes: usize) {
+    #[cfg(test)]
+    tests::LOOKS.with(|looks| looks.set(looks.get() + _bytes));
+}
+
 fn end() -> String {
     "unexpected EOF".into()
 }
@@ -314,6 +327,35 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    thread_local! {
+        pub(super) static LOOKS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+    }
+
+    #[test]
+    fn the_work_grows_as_the_text_does() {
+        for part in [
+            "a",
+            " ",
+            "\\n",
+            "\\u0041",
+            "\",\"",
+            "\":\"",
+            "\":{\"b\":[1,2.5e3,true]},\"a",
+            "\",\"model\":\"m\",\"b\":\"",
+        ] {
+            for times in [10, 1_000, 20_000] {
+                // Some are faults in the middle, most are whole, and each is also cut.
+                let whole = format!("{{\"a{}\":\"\"}}", part.repeat(times));
+                for text in [whole.as_bytes(), &whole.as_bytes()[..whole.len() - 3]] {
+                    LOOKS.set(0);
+                    let _ = scan(text, &mut |_, _| ());
+                    let looks = LOOKS.get();
+                    assert!(looks <= 5 * text.len() && looks > 0, "{looks} looks at {} bytes of {part}", text.len());
+                }
+            }
+        }
+    }
 
     fn fault(text: &str) -> String {
         scan(text.as_bytes(), &mut |_, _| ()).unwrap_err()

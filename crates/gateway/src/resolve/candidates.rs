@@ -116,21 +116,27 @@ impl Candidates {
         if !choice.warm {
             choice.backend.loads();
         }
-        self.took(&choice);
+        self.ask.desperate |= choice.in_flight.desperate;
+        self.tried.add(index);
         choice
     }
 
-    /// A choice that was made for a clone of these: it is not made again.
-    pub(crate) fn took(&mut self, choice: &Choice) {
-        self.ask.desperate |= choice.in_flight.desperate;
-        self.tried.add(choice.index);
+    /// The members as they are now, where the catalogue was built anew since.
+    pub(crate) fn renew(&mut self) {
+        let Some(latest) = self.route.latest().filter(|latest| !Arc::ptr_eq(latest, &self.route)) else { return };
+        let mut tried = Tried::default();
+        for old in self.route.members.iter().enumerate().filter_map(|(was, old)| self.tried.has(was).then_some(old)) {
+            if let Some(index) = latest.members.iter().position(|new| new.backend.id() == old.backend.id()) {
+                tried.add(index);
+            }
+        }
+        (self.route, self.tried) = (latest, tried);
     }
 
     /// Of members as a test wants them.
     #[cfg(test)]
     pub(crate) fn of(members: Vec<crate::balance::Member>, balance: Balance) -> Self {
-        let turn = Arc::default();
-        Self::new(Arc::new(Route { display: "a".into(), members, turn }), balance)
+        Self::new(Route::new("a".into(), members, None), balance)
     }
 
     /// The next one in turn, without a wait.

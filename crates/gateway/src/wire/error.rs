@@ -33,6 +33,9 @@ pub(crate) fn respond(dialect: Dialect, error: &Error, id: u64) -> Response<Body
         Error::Encoding => {
             headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("zstd"));
         }
+        Error::BlobEncoding => {
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
         Error::Exceeded(exceeded) => exceeded.write(headers),
         Error::Limited { close: true, .. } => {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -27,6 +27,7 @@ mod outage;
 mod panics;
 mod policies;
 mod queue;
+mod recovery;
 mod redis;
 mod redis_run;
 mod redis_tls;

@@ -236,3 +236,23 @@ async fn a_pull_whose_backend_dies_ends_in_an_error() {
     assert!(text.contains(r#"{"error":"the backend broke off before the end of its answer"}"#), "{text}");
     assert_eq!(rig.record().await.outcome, Outcome::UpstreamFailed);
 }
+
+#[tokio::test]
+async fn a_blob_with_a_content_encoding_is_refused_and_one_without_passes_as_it_is() {
+    let backend = FakeOllama::builder().models(["llama3.2"]).start().await;
+    let rig = managing(&[&backend]).await;
+    for coding in ["zstd", "gzip", "zstd, gzip", "br"] {
+        let refused = read(rig.keyed("POST", &blob()).header("content-encoding", coding).body("x")).await;
+        assert_eq!((refused.status, refused.header("accept-encoding")), (415, Some("identity")), "{refused:?}");
+        let told =
+            "a blob with a content encoding is not supported, send its bytes as they are: its digest is of those";
+        assert_eq!(refused.body, format!(r#"{{"error":"{told}"}}"#));
+    }
+    assert_eq!(backend.records().to(&blob()).count(), 0);
+    // What is compressed by itself is a blob like any other.
+    let bytes = b"\x28\xb5\x2f\xfd\x00".as_slice();
+    for request in [rig.keyed("POST", &blob()), rig.keyed("POST", &blob()).header("content-encoding", "identity")] {
+        assert_eq!(read(request.body(bytes)).await.status, 201);
+        assert_eq!(backend.records().to(&blob()).last().unwrap().body, bytes);
+    }
+}

@@ -46,7 +46,7 @@ async fn run(rigs: &[Rig]) -> (usize, usize) {
         until_in_use(rig).await;
     }
     let (mut total, mut bursts) = (0, 0);
-    for _ in 0..rounds(1, 5) {
+    for _ in 0..rounds(1, 2) {
         for fault in FAULTS {
             total += burst(rigs).await;
             match fault {

@@ -113,6 +113,18 @@ impl Random {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::root;
+
+    #[test]
+    fn backends_know_every_word_they_are_told_and_are_told_every_word_they_know() {
+        let backend = std::fs::read_to_string(root().join("crates/bench/src/chaos/backend.rs")).unwrap();
+        let faults = FAULTS.iter().map(|(mode, _)| *mode);
+        let told: Vec<Mode> = faults.filter(|mode| *mode != Mode::Dead).chain([Mode::Well]).collect();
+        for mode in &told {
+            assert!(backend.contains(&format!("{:?} => Self::{mode:?},", mode.name())), "{mode:?}");
+        }
+        assert_eq!(backend.matches("\" => Self::").count(), told.len());
+    }
 
     #[test]
     fn a_seed_is_a_schedule_in_which_every_fault_ends_and_every_kind_has_its_turn() {

@@ -183,6 +183,20 @@ async fn the_interval_is_kept_and_a_shorter_one_counts_at_once() {
 }
 
 #[tokio::test]
+async fn what_changes_while_a_look_goes_on_is_looked_into_after_it() {
+    let fake = FakeOllama::builder().models(["a"]).start().await;
+    // The look has its list long before it ends.
+    fake.set(|script| script.delay_at("/api/ps", Duration::from_millis(300)));
+    let fleet = Fleet::new();
+    let _running = run(&fleet);
+    fleet.publish(snapshot([entry(0, fake.url())]));
+    for looks in 1..4 {
+        fake.wait_for(|records| records.to("/api/tags").count() == looks).await;
+        fleet.view().backends[0].loads();
+    }
+}
+
+#[tokio::test]
 async fn a_failed_look_is_followed_by_the_one_that_decides_and_a_return_is_noticed() {
     let fake = FakeOllama::builder().models(["a"]).start().await;
     let fleet = Fleet::new();
