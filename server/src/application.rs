@@ -42,8 +42,8 @@ pub use restore::{Stopped, offline_backup};
 
 /// Usage records that may wait for the writer.
 const USAGE_CAPACITY: usize = 65_536;
-/// How long a start waits for backends to say what they have.
-const FIRST_LOOK: Duration = Duration::from_secs(1);
+/// How long a start waits for all backends to say what they have, and for one of them.
+const FIRST_LOOKS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
 /// Connections to the admin plane's own listener.
 const ADMIN_CONNECTIONS: u32 = 256;
 /// How long connections may take to end once their streams were cancelled.
@@ -164,7 +164,8 @@ impl Application {
         }
         let addresses = Addresses { tls: control.tls_key().is_some(), ..addresses };
         // Whoever waits at the port already should not hear that nobody has its model.
-        let _ = tokio::time::timeout(FIRST_LOOK, gateway.refresh(None)).await;
+        let (all, one) = FIRST_LOOKS;
+        gateway.first_looks(all, one).await;
         edge.readiness.set(true);
         let readiness = edge.readiness.clone();
         // Callers of the API must not be able to shut the pages, which the operator needs just then.

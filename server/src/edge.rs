@@ -74,8 +74,8 @@ impl Edge {
         Self { transport, ..self.clone() }
     }
 
-    /// Answers one request.
-    pub async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+    /// Answers one request. It comes in a box because it passes through several hands, each of which would carry its room.
+    pub async fn handle(&self, request: Box<Request<Incoming>>, peer: SocketAddr) -> Response<Body> {
         let uri = request.uri().clone();
         let days = self.control.doors().hsts_days.filter(|_| self.is_https(request.headers(), peer));
         // Pinned here: moving it would cost more than most that it does.
@@ -99,7 +99,7 @@ impl Edge {
         refuse(&self.gateway, path, status, sentence)
     }
 
-    async fn dispatch(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+    async fn dispatch(&self, request: Box<Request<Incoming>>, peer: SocketAddr) -> Response<Body> {
         if let Some((status, sentence)) = sanity::fault(&request) {
             return refuse(&self.gateway, request.uri().path(), status, sentence);
         }
@@ -122,13 +122,14 @@ impl Edge {
                 if let Some(answer) = cors.preflight(&request) {
                     return answer;
                 }
-                let mut response = self.gateway.handle(request, caller).await;
+                let mut response = self.gateway.handle(*request, caller).await;
                 cors.mark(response.headers_mut());
                 response
             }
             Route::Admin | Route::Metrics => {
                 let client = self.client(&request, peer, caller.ip());
-                self.admin.call(request, client).await
+                // In a box: requests of the API should not carry the room it takes.
+                Box::pin(self.admin.call(*request, client)).await
             }
             Route::ToAdmin => reply::see_admin(),
             Route::Alive => reply::text(StatusCode::OK, "alive"),

@@ -61,8 +61,8 @@ impl UsageSink {
 pub(crate) struct Account {
     sink: Arc<UsageSink>,
     started: Instant,
-    /// `None` once sent.
-    record: Option<UsageRecord>,
+    /// `None` once sent. In a box, because the account passes through many hands.
+    record: Option<Box<UsageRecord>>,
     /// In the budgets of key and user; settled when the record is sent.
     reservation: Option<Box<Reservation>>,
     /// Nanoseconds the backend worked; `None` while the answer was not listened to.
@@ -86,7 +86,14 @@ impl Account {
             outcome: Outcome::ClientGone,
             ..UsageRecord::new(request_id, now.unix, key.user.clone(), key.id.clone(), endpoint)
         };
-        Self { sink: sink.clone(), started, record: Some(record), reservation: None, worked_ns: None, bill: None }
+        Self {
+            sink: sink.clone(),
+            started,
+            record: Some(Box::new(record)),
+            reservation: None,
+            worked_ns: None,
+            bill: None,
+        }
     }
 
     /// A name the catalogue knows.
@@ -214,7 +221,7 @@ impl Account {
             total_us = record.total_us,
             "request"
         );
-        self.sink.send(record);
+        self.sink.send(*record);
     }
 
     fn change(&mut self, change: impl FnOnce(&mut UsageRecord)) {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use domain::endpoint::Endpoint;
-use http::{HeaderMap, Method, StatusCode};
+use http::{Method, StatusCode};
 
 pub(crate) use complaint::Complaint;
 
@@ -18,8 +18,9 @@ use crate::{
     backend::{BackendResponse, SendError},
     balance::Picked,
     error::Error,
+    headers::ToBackend,
     limit::Permit,
-    queue::{Bounds, Placed, Refused, Wait},
+    queue::{Bounds, Refused, Wait},
     resolve::{Candidates, Choice},
     snapshot::Settings,
     verdict::Fault,
@@ -33,7 +34,7 @@ pub(crate) struct Outgoing<'r> {
     pub(crate) method: Method,
     pub(crate) endpoint: Endpoint,
     pub(crate) path_and_query: &'r str,
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: ToBackend<'r>,
     pub(crate) body: Bytes,
 }
 
@@ -47,14 +48,20 @@ pub(crate) struct Dispatch<'d> {
 impl Dispatch<'_> {
     /// A slot at one of the candidates, after a wait where all are taken.
     async fn place(&mut self, candidates: &mut Candidates, account: &mut Account) -> Result<Choice, Error> {
-        let begun = Instant::now();
-        let placed = self.inner.fleet.queue().place(candidates, &self.wait).await;
-        if !matches!(placed, Ok(Placed { waited: false, .. })) {
-            account.queued(begun.elapsed());
-            // Whoever must wait again waits for what is left of the time.
-            let Bounds { max, timeout } = self.wait.bounds;
-            self.wait.bounds = Bounds { max, timeout: timeout.saturating_sub(begun.elapsed()) };
-        }
+        let queue = self.inner.fleet.queue();
+        let placed = match queue.place_at_once(candidates) {
+            Some(placed) => placed,
+            None => {
+                let begun = Instant::now();
+                // In a box: most requests wait for nobody.
+                let placed = Box::pin(queue.wait(candidates, &self.wait)).await;
+                account.queued(begun.elapsed());
+                // Whoever must wait again waits for what is left of the time.
+                let Bounds { max, timeout } = self.wait.bounds;
+                self.wait.bounds = Bounds { max, timeout: timeout.saturating_sub(begun.elapsed()) };
+                placed
+            }
+        };
         match placed {
             Ok(placed) => {
                 account.billed(placed.bill(self.inner.fleet.load()));
@@ -128,10 +135,10 @@ enum Tried {
 
 /// The first answer, and the backend that gave it. The permit proves that the request was admitted.
 pub(crate) async fn forward(
-    mut dispatch: Dispatch<'_>,
+    dispatch: &mut Dispatch<'_>,
     _permit: &Permit,
     candidates: &mut Candidates,
-    request: Outgoing<'_>,
+    request: &Outgoing<'_>,
     account: &mut Account,
 ) -> Result<(Choice, BackendResponse), Error> {
     dispatch.inner.retries.request();
@@ -141,7 +148,7 @@ pub(crate) async fn forward(
         choice.speaks = request.endpoint != Endpoint::Show;
         account.backend(choice.backend.id());
         account.warmth(choice.warm, if choice.warm { None } else { choice.model.evicted_by() });
-        let Miss { reason, otherwise } = match attempt(&dispatch, &mut choice, &request).await? {
+        let Miss { reason, otherwise } = match attempt(dispatch, &mut choice, request).await? {
             Tried::Answered(response) => return Ok((choice, response)),
             Tried::Missed(miss) => miss,
         };
@@ -217,15 +224,18 @@ async fn attempt(dispatch: &Dispatch<'_>, choice: &mut Choice, request: &Outgoin
 }
 
 async fn send(settings: &Settings, choice: &Choice, request: &Outgoing<'_>) -> Result<BackendResponse, SendError> {
-    let send = || {
-        choice.backend.send(settings, &request.method, request.path_and_query, &request.headers, request.body.clone())
-    };
+    let Outgoing { method, path_and_query, headers, body, .. } = request;
     let begun = Instant::now();
-    match send().await {
-        // The backend closed an idle connection while we picked it up: it never saw the request. One that died later may
-        // have worked on it, so that another try is for the budget to allow.
-        Err(SendError::ClosedBeforeResponse { reused: true }) if begun.elapsed() < CROSSING => send().await,
-        answer => answer,
+    let mut crossed = false;
+    loop {
+        match choice.backend.send(settings, method, path_and_query, headers.iter(), body.clone()).await {
+            // The backend closed an idle connection while we picked it up: it never saw the request. One that died later
+            // may have worked on it, so that another try is for the budget to allow.
+            Err(SendError::ClosedBeforeResponse { reused: true }) if !crossed && begun.elapsed() < CROSSING => {
+                crossed = true;
+            }
+            answer => return answer,
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Which headers pass the gateway, by allow-list in both directions. Credentials, cookies, origins, hop-by-hop headers and
 //! whatever `Connection` names stay on their side.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::{
@@ -9,7 +11,7 @@ use crate::{
 };
 
 /// What a backend may know of a request beside its body.
-const TO_BACKEND: [HeaderName; 4] = [
+static TO_BACKEND: [HeaderName; 4] = [
     header::CONTENT_TYPE,
     header::ACCEPT,
     HeaderName::from_static("anthropic-version"),
@@ -17,8 +19,9 @@ const TO_BACKEND: [HeaderName; 4] = [
 ];
 
 /// What a client may know of a backend's answer beside its body. Length and chunking follow from the body itself.
-const TO_CLIENT: [HeaderName; 3] = [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::RETRY_AFTER];
+static TO_CLIENT: [HeaderName; 3] = [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::RETRY_AFTER];
 
+static VIA: HeaderName = header::VIA;
 /// Tells nginx not to hold back what it passes on.
 const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 /// Asks for a header that explains the choice of the backend.
@@ -39,7 +42,9 @@ pub(crate) struct Met {
 
 impl Met {
     pub(crate) fn write(self, headers: &mut HeaderMap) {
-        headers.insert(QUEUE_MS, HeaderValue::from(self.queue_ms));
+        // Nearly every request waits for nobody, and its number costs no allocation then.
+        let queued = self.queue_ms > 0;
+        headers.insert(QUEUE_MS, if queued { self.queue_ms.into() } else { HeaderValue::from_static("0") });
         headers.insert(WARM, HeaderValue::from_static(if self.warm { "true" } else { "false" }));
         for (name, text) in [(BACKEND, self.backend), (WHY, self.why)] {
             if let Some(value) = text.and_then(|text| HeaderValue::try_from(text).ok()) {
@@ -49,36 +54,55 @@ impl Met {
     }
 }
 
-/// Headers for the backend. Host and credentials are the backend's own and are added where it is spoken to.
-pub(crate) fn to_backend(from: &HeaderMap, id: u64) -> HeaderMap {
-    let mut to = pass(from, &TO_BACKEND);
-    to.insert(wire::REQUEST_ID, wire::request_id(id));
-    if let Some(via) = hop::onward(from) {
-        to.insert(header::VIA, via);
-    }
-    to
+/// Headers for the backend, read out of the caller's own as they are written. Host and credentials are the backend's own
+/// and are added where it is spoken to.
+pub(crate) struct ToBackend<'r> {
+    from: &'r HeaderMap,
+    request_id: &'r HeaderValue,
+    via: Option<Cow<'static, HeaderValue>>,
 }
 
-/// Headers for the client, beside those that every answer carries.
-pub(crate) fn to_client(from: &HeaderMap, framing: Framing) -> HeaderMap {
-    let mut to = pass(from, &TO_CLIENT);
+impl<'r> ToBackend<'r> {
+    pub(crate) fn new(from: &'r HeaderMap, request_id: &'r HeaderValue) -> Self {
+        Self { from, request_id, via: hop::onward(from) }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        let own = [(&wire::REQUEST_ID, Some(self.request_id)), (&VIA, self.via.as_deref())];
+        pass(self.from, &TO_BACKEND).chain(own.into_iter().filter_map(|(name, value)| Some((name, value?))))
+    }
+
+    /// The same for a client that keeps headers of its own.
+    pub(crate) fn to_map(&self) -> HeaderMap {
+        self.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+}
+
+/// Headers for the client, beside those that every answer carries: what passes of `headers`, in the same map, which so
+/// need not be made again.
+pub(crate) fn to_client(mut headers: HeaderMap, framing: Framing) -> HeaderMap {
+    let mut passing = [const { None }; TO_CLIENT.len()];
+    for (place, (name, value)) in passing.iter_mut().zip(pass(&headers, &TO_CLIENT)) {
+        *place = Some((name, value.clone()));
+    }
+    headers.clear();
+    for (name, value) in passing.into_iter().flatten() {
+        headers.insert(name, value);
+    }
     if framing != Framing::Whole {
-        to.insert(UNBUFFERED, HeaderValue::from_static("no"));
+        headers.insert(UNBUFFERED, HeaderValue::from_static("no"));
     }
-    to
+    headers
 }
 
-fn pass(from: &HeaderMap, allowed: &[HeaderName]) -> HeaderMap {
-    let mut to = HeaderMap::with_capacity(allowed.len() + 5);
+/// The allowed ones of `from`, each once.
+fn pass<'n, 'h>(
+    from: &'h HeaderMap,
+    allowed: &'n [HeaderName],
+) -> impl Iterator<Item = (&'n HeaderName, &'h HeaderValue)> {
     let names_some = from.contains_key(header::CONNECTION);
-    for name in allowed {
-        if let Some(value) = from.get(name)
-            && !(names_some && is_hop_by_hop(from, name))
-        {
-            to.insert(name.clone(), value.clone());
-        }
-    }
-    to
+    let passing = move |name| from.get(name).filter(|_| !(names_some && is_hop_by_hop(from, name)));
+    allowed.iter().filter_map(move |name| Some((name, passing(name)?)))
 }
 
 /// Whether `Connection` names the header.
@@ -127,14 +151,16 @@ mod tests {
             ("accept", "*/*"),
             ("x-request-id", "theirs"),
         ]);
-        let to = to_backend(&from, 0xff);
+        let id = wire::request_id(0xff);
+        let to = ToBackend::new(&from, &id).to_map();
         assert_eq!(names(&to), ["accept", "content-type", "via", "x-request-id"]);
         assert_eq!(to["x-request-id"], "00000000000000ff");
     }
 
     #[test]
     fn an_allowed_header_that_connection_names_is_hop_by_hop() {
-        let to = to_backend(&map(&[("connection", "Accept"), ("accept", "x")]), 1);
+        let id = wire::request_id(1);
+        let to = ToBackend::new(&map(&[("connection", "Accept"), ("accept", "x")]), &id).to_map();
         assert_eq!(names(&to), ["via", "x-request-id"]);
     }
 
@@ -153,7 +179,7 @@ mod tests {
             ("cache-control", "public"),
             ("alt-svc", "h3"),
         ]);
-        let to = to_client(&from, Framing::Ndjson);
+        let to = to_client(from, Framing::Ndjson);
         assert_eq!(names(&to), ["content-type", "x-accel-buffering"]);
     }
 }

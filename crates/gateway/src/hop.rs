@@ -2,6 +2,7 @@
 //! gateways it passed; one that comes back is refused before anything is done for it.
 
 use std::{
+    borrow::Cow,
     hash::{BuildHasher, RandomState},
     sync::LazyLock,
 };
@@ -29,11 +30,11 @@ pub(crate) fn is_loop(headers: &HeaderMap) -> bool {
 
 /// `via` for a request that goes on: the gateways so far and this one. Other proxies on the caller's side are not the
 /// backend's business.
-pub(crate) fn onward(headers: &HeaderMap) -> Option<HeaderValue> {
-    // Nearly every request comes without, and costs a reference count then.
+pub(crate) fn onward(headers: &HeaderMap) -> Option<Cow<'static, HeaderValue>> {
+    // Nearly every request comes without.
     static ALONE: LazyLock<Option<HeaderValue>> = LazyLock::new(|| HeaderValue::from_str(&OWN).ok());
     if !headers.contains_key(header::VIA) {
-        return ALONE.clone();
+        return ALONE.as_ref().map(Cow::Borrowed);
     }
     let mut hops = Vec::new();
     let all = headers.get_all(header::VIA).iter().flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
@@ -42,7 +43,7 @@ pub(crate) fn onward(headers: &HeaderMap) -> Option<HeaderValue> {
         hops.extend_from_slice(b", ");
     }
     hops.extend_from_slice(OWN.as_bytes());
-    HeaderValue::from_bytes(&hops).ok()
+    HeaderValue::from_bytes(&hops).ok().map(Cow::Owned)
 }
 
 #[cfg(test)]
@@ -58,7 +59,7 @@ mod tests {
         assert!(!is_loop(&headers));
         let onward = onward(&headers).unwrap();
         assert!(onward.to_str().unwrap().starts_with("1.1 ollama-fortress-0000000000000000, 1.1 "));
-        assert!(is_loop(&HeaderMap::from_iter([(header::VIA, onward)])));
+        assert!(is_loop(&HeaderMap::from_iter([(header::VIA, onward.into_owned())])));
     }
 
     #[test]

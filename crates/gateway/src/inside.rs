@@ -9,7 +9,7 @@ use domain::{
     id::{BackendId, KeyId, UserId},
     key::{KeyStatus, SECRET_LENGTH, assemble_key},
 };
-use http::{HeaderMap, Method, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, request::Parts};
 use url::Url;
 
 use crate::{
@@ -185,12 +185,12 @@ impl Listener {
 
 /// What a backend sees of a request's headers.
 pub fn to_backend(from: &HeaderMap) -> HeaderMap {
-    headers::to_backend(from, 1)
+    headers::ToBackend::new(from, &HeaderValue::from_static("1")).to_map()
 }
 
 /// What a client sees of an answer's headers.
 pub fn to_client(from: &HeaderMap, form: Form) -> HeaderMap {
-    headers::to_client(from, form.framing())
+    headers::to_client(from.clone(), form.framing())
 }
 
 /// What the client towards backends reads out of a connection that says `pieces` and closes: status, body and what is wrong

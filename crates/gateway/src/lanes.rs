@@ -28,20 +28,30 @@ pub(crate) fn share(all: usize) -> usize {
 }
 
 /// What is kept once per lane, and once for all other threads.
-pub(crate) struct PerLane<T>(Box<[T]>);
+pub(crate) struct PerLane<T>(Box<[Apart<T>]>);
+
+/// So far from its neighbours that no two lanes write to the same line of the processor's cache, which would travel
+/// between cores with every request.
+#[repr(align(128))]
+struct Apart<T>(T);
 
 impl<T> PerLane<T> {
     pub(crate) fn new(make: impl Fn() -> T) -> Self {
-        Self((0..=count()).map(|_| make()).collect())
+        Self((0..=count()).map(|_| Apart(make())).collect())
     }
 
     /// The calling thread's.
     pub(crate) fn here(&self) -> &T {
-        &self.0[LANE.get() % self.0.len()]
+        &self.0[self.number()].0
     }
 
-    pub(crate) fn all(&self) -> impl Iterator<Item = &T> {
-        self.0.iter()
+    /// The calling thread's place in [`PerLane::all`].
+    pub(crate) fn number(&self) -> usize {
+        LANE.get() % self.0.len()
+    }
+
+    pub(crate) fn all(&self) -> impl ExactSizeIterator<Item = &T> {
+        self.0.iter().map(|Apart(one)| one)
     }
 }
 

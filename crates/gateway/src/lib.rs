@@ -3,6 +3,7 @@
 //! out through a bounded channel.
 
 mod account;
+mod alarm;
 mod auth;
 mod backend;
 mod balance;
@@ -35,6 +36,7 @@ mod verdict;
 mod warmth;
 mod wire;
 
+pub use alarm::Alarm;
 pub use limit::{Authority, RedisSettings};
 pub use policy::Spend;
 pub use signal::{Signal, Watch};
@@ -159,7 +161,7 @@ impl Gateway {
         self.0.told.count_listener(status);
         let id = self.0.ids.next();
         let mut response = wire::refusal(endpoints::dialect_of(path), status, message, id);
-        wire::seal(response.headers_mut(), id);
+        wire::seal(response.headers_mut(), wire::request_id(id));
         response
     }
 
@@ -208,6 +210,12 @@ impl Gateway {
     /// Looks at one backend (or, with `None`, all) now and returns when the catalogue has the result.
     pub async fn refresh(&self, backend: Option<domain::id::BackendId>) {
         self.0.fleet.refresh(backend).await;
+    }
+
+    /// The first looks at all backends: waits for `all` of them so long where one has answered by then, and so long for
+    /// `one` where none has.
+    pub async fn first_looks(&self, all: std::time::Duration, one: std::time::Duration) {
+        self.0.fleet.first_looks(all, one).await;
     }
 
     /// The gateway's part of the live status: backends with state, models, version, in-flight and last error, in the

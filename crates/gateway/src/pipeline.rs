@@ -37,39 +37,42 @@ use crate::{
 use running::Caller;
 
 /// A request that is being answered.
-struct Exchange {
-    inner: Arc<Inner>,
+struct Exchange<'g> {
+    inner: &'g Arc<Inner>,
     view: Arc<View>,
     parts: Parts,
     id: u64,
+    /// The same as answers and backends are told.
+    request_id: HeaderValue,
     started: Instant,
     dialect: Dialect,
     address: IpAddr,
 }
 
-pub(crate) async fn handle(inner: &Arc<Inner>, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+/// Like others on this way it is no `async fn`: that would keep what it is given beside what it makes of it, and the whole
+/// future of a request is moved.
+pub(crate) fn handle(
+    inner: &Arc<Inner>,
+    request: Request<Incoming>,
+    peer: SocketAddr,
+) -> impl Future<Output = Response<Body>> {
     let started = Instant::now();
     let (parts, body) = request.into_parts();
-    let mut body = Some(body);
     let id = inner.ids.next();
+    let request_id = wire::request_id(id);
     let dialect = endpoints::dialect_of(parts.uri.path());
     let expects = parts.headers.contains_key(header::EXPECT);
-    let (inner, view, address) = (inner.clone(), inner.fleet.view(), peer.ip());
-    let exchange = Exchange { inner, view, parts, id, started, dialect, address };
-    let mut response = match exchange.enter() {
-        Ok(Entered::Answered(response)) => response,
-        Ok(Entered::Refused(account, error)) => exchange.conclude(account, Err(error)),
-        Ok(Entered::Known(known, admission)) => match exchange.decide(admission).await {
-            Ok(permit) => exchange.answer(known, permit, &mut body).await,
-            Err(refusal) => exchange.limited(known.account, refusal),
-        },
-        Err(error) => exchange.refuse(&error),
-    };
-    wire::seal(response.headers_mut(), id);
-    if let Some(body) = body.filter(|body| !body.is_end_stream()) {
-        unread(body, expects, &mut response).await;
+    let (view, address) = (inner.fleet.view(), peer.ip());
+    let exchange = Exchange { inner, view, parts, id, request_id, started, dialect, address };
+    let mut body = Some(body);
+    async move {
+        let mut response = exchange.run(&mut body).await;
+        wire::seal(response.headers_mut(), exchange.request_id);
+        if let Some(body) = body.filter(|body| !body.is_end_stream()) {
+            unread(body, expects, &mut response).await;
+        }
+        response
     }
-    response
 }
 
 /// An answer before its request was read to the end. A little more is read, so that the connection can go on; otherwise
@@ -98,9 +101,22 @@ struct Known<'r> {
     slots: Slots,
 }
 
-impl Exchange {
+impl Exchange<'_> {
     fn caller(&self, principal: &Principal) -> Caller {
-        Caller { inner: self.inner.clone(), key: principal.key().id.clone(), address: self.address }
+        Caller { inner: Arc::clone(self.inner), key: principal.key().id.clone(), address: self.address }
+    }
+
+    async fn run(&self, body: &mut Option<Incoming>) -> Response<Body> {
+        let (known, admission) = match self.enter() {
+            Ok(Entered::Known(known, admission)) => (known, admission),
+            Ok(Entered::Answered(response)) => return response,
+            Ok(Entered::Refused(account, error)) => return self.conclude(account, Err(error)),
+            Err(error) => return self.refuse(&error),
+        };
+        match self.decide(admission).await {
+            Ok(permit) => self.answer(known, permit, body).await,
+            Err(refusal) => self.limited(known.account, refusal),
+        }
     }
 
     /// Route, authenticate, admit: all that the head decides, unless Redis has to be asked.
@@ -148,30 +164,38 @@ impl Exchange {
         }
     }
 
-    async fn answer(&self, known: Known<'_>, permit: Permit, body: &mut Option<Incoming>) -> Response<Body> {
+    fn answer<'e>(
+        &'e self,
+        known: Known<'e>,
+        permit: Permit,
+        body: &'e mut Option<Incoming>,
+    ) -> impl Future<Output = Response<Body>> {
         let Known { principal, route, mut account, slots } = known;
-        let standing = permit.standing();
-        let (classes, rules) = (self.view.snapshot.settings.classes, &principal.key().rules);
-        let answered = match route.class {
-            Class::Management if !classes.management && !rules.management() => Err(Error::Management),
-            Class::Inference if !classes.inference => Err(Error::Class),
-            Class::Inference if self.inner.strained.load(Relaxed) => Err(Error::Memory),
-            Class::Catalogue if !classes.catalogue => Err(Error::Class),
-            Class::Management => {
-                match self.manage(&principal, (permit, slots), route.endpoint, &mut account, body).await {
+        async move {
+            let standing = permit.standing();
+            let (classes, rules) = (self.view.snapshot.settings.classes, &principal.key().rules);
+            let (endpoint, held) = (route.endpoint, (permit, slots));
+            let answered = match route.class {
+                Class::Management if !classes.management && !rules.management() => Err(Error::Management),
+                Class::Inference if !classes.inference => Err(Error::Class),
+                Class::Inference if self.inner.strained.load(Relaxed) => Err(Error::Memory),
+                Class::Catalogue if !classes.catalogue => Err(Error::Class),
+                // In a box: no other request should carry the room it takes.
+                Class::Management => {
+                    match Box::pin(self.manage(&principal, held, endpoint, &mut account, body)).await {
+                        Ok(ready) => return with_standing(ready.respond(self, account), standing),
+                        Err(error) => Err(error),
+                    }
+                }
+                Class::Refused => Err(Error::Account),
+                Class::Catalogue | Class::Local => self.local(&route, rules),
+                Class::Inference => match self.infer(&principal, held, endpoint, &mut account, body).await {
                     Ok(ready) => return with_standing(ready.respond(self, account), standing),
                     Err(error) => Err(error),
-                }
-            }
-            Class::Refused => Err(Error::Account),
-            Class::Catalogue | Class::Local => self.local(&route, rules),
-            Class::Inference => match self.infer(&principal, (permit, slots), route.endpoint, &mut account, body).await
-            {
-                Ok(ready) => return with_standing(ready.respond(self, account), standing),
-                Err(error) => Err(error),
-            },
-        };
-        with_standing(self.conclude(account, answered), standing)
+                },
+            };
+            with_standing(self.conclude(account, answered), standing)
+        }
     }
 
     fn limited(&self, account: Account, refusal: Refusal) -> Response<Body> {

@@ -105,19 +105,24 @@ impl Queue {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// A slot at one of the candidates: at once where there is one and nobody waits, otherwise in turn.
-    pub(crate) async fn place(&self, candidates: &mut Candidates, wait: &Wait<'_>) -> Result<Placed, Refused> {
-        if self.waiting() == 0 {
-            let now = self.now();
-            match candidates.pick(now) {
-                Picked::Member(index, slot) => {
-                    let choice = candidates.chosen(index, slot, now);
-                    return Ok(Placed { choice, waited: false, charge: None });
-                }
-                Picked::Nobody => return Err(Refused::Nobody),
-                Picked::Full => {}
-            }
+    /// A slot at one of the candidates where there is one and nobody waits. `None` where it has to be waited for.
+    pub(crate) fn place_at_once(&self, candidates: &mut Candidates) -> Option<Result<Placed, Refused>> {
+        if self.waiting() > 0 {
+            return None;
         }
+        let now = self.now();
+        match candidates.pick(now) {
+            Picked::Member(index, slot) => {
+                let choice = candidates.chosen(index, slot, now);
+                Some(Ok(Placed { choice, charge: None }))
+            }
+            Picked::Nobody => Some(Err(Refused::Nobody)),
+            Picked::Full => None,
+        }
+    }
+
+    /// A slot at one of the candidates, in turn.
+    pub(crate) async fn wait(&self, candidates: &mut Candidates, wait: &Wait<'_>) -> Result<Placed, Refused> {
         let (reply, answer) = oneshot::channel();
         let waiter = Waiter {
             number: 0,
@@ -134,7 +139,7 @@ impl Queue {
         let turn = answer?;
         // The choice was made among these, which may be newer.
         *candidates = turn.candidates;
-        Ok(Placed { choice: turn.choice, waited: true, charge: turn.charge })
+        Ok(Placed { choice: turn.choice, charge: turn.charge })
     }
 
     async fn answered(&self, mut answer: oneshot::Receiver<Answer>, timeout: Duration) -> Answer {
@@ -233,7 +238,6 @@ impl Queue {
 /// A request's slot, and how it came by it.
 pub(crate) struct Placed {
     pub(crate) choice: Choice,
-    pub(crate) waited: bool,
     pub(crate) charge: Option<Charge>,
 }
 

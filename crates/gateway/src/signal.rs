@@ -12,75 +12,90 @@ use std::{
 
 use tokio::sync::{Notify, futures::OwnedNotified};
 
-/// The sending side of a wake-up that many wait for and that costs each of them one atomic load at a time.
+use crate::lanes::PerLane;
+
+/// The sending side of a wake-up that many wait for and that costs each of them one atomic load at a time. Each lane waits
+/// at a part of its own, so that requests of different lanes share nothing.
+pub struct Signal(PerLane<Arc<Part>>);
+
 #[derive(Default)]
-pub struct Signal {
+#[repr(align(128))]
+struct Part {
     raised: AtomicU64,
     stopped: AtomicBool,
     notify: Arc<Notify>,
 }
 
+impl Default for Signal {
+    fn default() -> Self {
+        Self(PerLane::new(Arc::default))
+    }
+}
+
 impl Signal {
     /// Wakes everybody who watches, to look whether it may go on.
     pub fn raise(&self) {
-        self.raised.fetch_add(1, Ordering::SeqCst);
-        self.notify.notify_waiters();
+        for part in self.0.all() {
+            part.raised.fetch_add(1, Ordering::SeqCst);
+            part.notify.notify_waiters();
+        }
     }
 
     /// Ends every running request and all that start later.
     pub(crate) fn stop(&self) {
-        self.stopped.store(true, Ordering::SeqCst);
+        // Everywhere before the first is woken: it may look elsewhere than where it waited.
+        self.0.all().for_each(|part| part.stopped.store(true, Ordering::SeqCst));
         self.raise();
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::SeqCst)
+        self.0.here().stopped.load(Ordering::SeqCst)
     }
 
     /// Watches for the next time it is raised.
-    pub fn watch(self: &Arc<Self>) -> Watch {
-        // Made before the count is read: a raise in between wakes it.
-        let notified = Box::pin(self.notify.clone().notified_owned());
-        Watch { seen: self.raised.load(Ordering::SeqCst), signal: self.clone(), notified, waker: None }
+    pub fn watch(&self) -> Watch {
+        let part = Arc::clone(self.0.here());
+        Watch { seen: part.raised.load(Ordering::SeqCst), part, notified: None, waker: None }
     }
 }
 
 /// The receiving side of one request.
 pub struct Watch {
-    signal: Arc<Signal>,
+    part: Arc<Part>,
     seen: u64,
-    notified: Pin<Box<OwnedNotified>>,
+    /// Made where something is waited for.
+    notified: Option<Pin<Box<OwnedNotified>>>,
     /// The waker that `notified` holds. While it is the caller's too there is nothing to register, and the lock that all
-    /// requests share is left alone.
+    /// requests of a lane share is left alone.
     waker: Option<Waker>,
 }
 
 impl Watch {
     /// The gateway is stopped, and so is whatever still runs.
     pub(crate) fn is_stopped(&self) -> bool {
-        self.signal.is_stopped()
+        self.part.stopped.load(Ordering::SeqCst)
     }
 
     /// Ready once for every time (or several times together) the signal was raised.
     pub(crate) fn poll_raised(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            let raised = self.signal.raised.load(Ordering::SeqCst);
+            let raised = self.part.raised.load(Ordering::SeqCst);
             if raised != self.seen {
-                *self = self.signal.watch();
-                self.seen = self.seen.max(raised);
+                (self.seen, self.notified, self.waker) = (raised, None, None);
                 return Poll::Ready(());
             }
             if self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
                 return Poll::Pending;
             }
-            if self.notified.as_mut().poll(cx).is_ready() {
+            let wake_up = || Box::pin(self.part.notify.clone().notified_owned());
+            if self.notified.get_or_insert_with(wake_up).as_mut().poll(cx).is_ready() {
                 // The wake-up of a raise that was already seen; what has fired once stays ready and must be replaced.
-                self.notified = Box::pin(self.signal.notify.clone().notified_owned());
+                self.notified = None;
                 continue;
             }
             self.waker = Some(cx.waker().clone());
-            // A raise between the first look and the registration found no waker to wake.
-            if self.signal.raised.load(Ordering::SeqCst) == self.seen {
+            // A raise between the look above and the registration found no waker to wake.
+            if self.part.raised.load(Ordering::SeqCst) == self.seen {
                 return Poll::Pending;
             }
         }
@@ -95,6 +110,7 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lanes;
 
     #[tokio::test]
     async fn every_watch_sees_a_raise_before_and_after_it_waits() {
@@ -117,7 +133,7 @@ mod tests {
         let mut watch = signal.watch();
         signal.raise();
         watch.raised().await;
-        signal.notify.notify_waiters();
+        signal.0.here().notify.notify_waiters();
         assert!(futures_util::poll!(Box::pin(watch.raised())).is_pending());
         signal.raise();
         watch.raised().await;
@@ -129,5 +145,28 @@ mod tests {
         signal.raise();
         let mut watch = signal.watch();
         assert!(futures_util::poll!(Box::pin(watch.raised())).is_pending());
+    }
+
+    /// Whoever waits in a lane is woken from any other thread, and sees there that all has stopped.
+    #[test]
+    fn every_lane_hears_of_it() {
+        let signal = Signal::default();
+        let (ready, waiting) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            for lane in 0..=lanes::count() {
+                let (signal, ready) = (&signal, ready.clone());
+                scope.spawn(move || {
+                    lanes::enter(lane);
+                    let mut watch = signal.watch();
+                    ready.send(()).unwrap();
+                    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                    runtime.block_on(watch.raised());
+                    assert!(signal.is_stopped() && watch.is_stopped());
+                });
+            }
+            (0..=lanes::count()).for_each(|_| waiting.recv().unwrap());
+            assert!(!signal.is_stopped());
+            signal.stop();
+        });
     }
 }

@@ -10,11 +10,12 @@ use std::{
 use bytes::Bytes;
 use domain::{endpoint::Endpoint, usage::Outcome};
 use http_body::{Body, Frame, SizeHint};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
 use crate::{
     BodyError,
     account::{Account, Tee},
+    alarm::Alarm,
     error::Broken,
     signal::Watch,
     wire::{Framing, Place, in_band_error},
@@ -48,7 +49,7 @@ pub(crate) struct Forwarded<B, O> {
     last_frame: Option<Instant>,
     begun: bool,
     /// Made where something is waited for: most small answers are there with their heads.
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Alarm,
     watch: Watch,
     state: State,
 }
@@ -63,8 +64,8 @@ pub(crate) struct Shape {
 
 enum State {
     Streaming,
-    /// The in-band error was handed out; the break follows.
-    Lingering(Broken),
+    /// The in-band error was handed out; the break follows at that moment.
+    Lingering(Broken, Instant),
     Ended,
 }
 
@@ -91,7 +92,7 @@ where
             stall,
             last_frame: None,
             begun: false,
-            timer: None,
+            timer: Alarm::default(),
             watch,
             state: State::Streaming,
         };
@@ -124,8 +125,7 @@ where
         self.account.sent(line.as_ref().map_or(0, Bytes::len));
         self.end(Instant::now(), broken.outcome());
         // What came before the break, the head at least, must leave our buffers first.
-        self.timer = Some(Box::pin(sleep_until(Instant::now() + LINGER)));
-        self.state = State::Lingering(broken);
+        self.state = State::Lingering(broken, Instant::now() + LINGER);
         match line {
             Some(line) => Poll::Ready(Some(Ok(Frame::data(line)))),
             None => self.poll_linger(cx),
@@ -133,26 +133,16 @@ where
     }
 
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let State::Lingering(broken) = &self.state else { return Poll::Ready(None) };
+        let State::Lingering(broken, until) = &self.state else { return Poll::Ready(None) };
+        std::task::ready!(self.timer.poll_past(cx, *until));
         let broken = broken.clone();
-        if let Some(timer) = &mut self.timer {
-            std::task::ready!(timer.as_mut().poll(cx));
-        }
         self.state = State::Ended;
         Poll::Ready(Some(Err(broken.into())))
     }
 
     fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let deadline = *self.last_frame.get_or_insert_with(Instant::now) + self.stall;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        while timer.as_mut().poll(cx).is_ready() {
-            // The timer is not moved with every frame: when it fires it looks how much time is really left.
-            if Instant::now() >= deadline {
-                return Poll::Ready(());
-            }
-            timer.as_mut().reset(deadline);
-        }
-        Poll::Pending
+        self.timer.poll_past(cx, deadline)
     }
 }
 
@@ -182,7 +172,7 @@ where
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
-        if matches!(this.state, State::Lingering(_)) {
+        if matches!(this.state, State::Lingering(..)) {
             return this.poll_linger(cx);
         }
         loop {
@@ -205,11 +195,14 @@ where
                         owner.begun(now.into_std());
                     }
                     this.account.passed_on(data.len(), now.into_std());
-                    if let Some(tee) = &mut this.tee {
-                        tee.feed(&data);
-                    }
                     // With a known length nobody asks for the end after the last byte, so it is noticed here.
-                    if body.is_end_stream() {
+                    let is_last = body.is_end_stream();
+                    match &mut this.tee {
+                        Some(tee) if is_last => tee.feed_last(&data),
+                        Some(tee) => tee.feed(&data),
+                        None => {}
+                    }
+                    if is_last {
                         let _: Poll<_> = Pin::new(body).poll_frame(cx);
                         this.complete(now);
                     }

@@ -17,7 +17,7 @@ pub(crate) use inband::{Place, in_band_error};
 use crate::Body;
 
 /// Names a request in answers, in the log and towards its backend.
-pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What JSON answers of Ollama's own say they are.
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
@@ -57,8 +57,8 @@ pub(crate) fn whole(status: StatusCode, kind: HeaderValue, body: impl Into<Bytes
 }
 
 /// Headers of every answer: the request id, and that neither caches nor browsers may reinterpret it.
-pub(crate) fn seal(headers: &mut HeaderMap, id: u64) {
-    headers.insert(REQUEST_ID, request_id(id));
+pub(crate) fn seal(headers: &mut HeaderMap, request_id: HeaderValue) {
+    headers.insert(&REQUEST_ID, request_id);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }

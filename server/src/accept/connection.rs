@@ -33,10 +33,11 @@ where
     let mut watch = host.ending.watch();
     let progress = Arc::new(Progress::default());
     let service = {
-        let (progress, edge) = (Arc::clone(&progress), Arc::clone(&edge));
+        // Counted for this connection alone: the count of all would travel between cores with every request.
+        let (progress, edge) = (Arc::clone(&progress), Arc::new(Arc::clone(&edge)));
         service_fn(move |request: Request<Incoming>| -> BoxFuture<'static, Result<Response<Counted>, Infallible>> {
             progress.begin();
-            let (progress, edge) = (Arc::clone(&progress), Arc::clone(&edge));
+            let (progress, edge, request) = (Arc::clone(&progress), Arc::clone(&edge), Box::new(request));
             Box::pin(async move {
                 let mut response = edge.handle(request, peer).await;
                 if !edge.readiness.get() {
@@ -82,14 +83,15 @@ where
         None => tracing::debug!(%peer, "a caller was waited for too long"),
     }
     let (mut stream, bare) = connection.into_parts().io.into_inner().into_parts();
-    let farewell = async {
+    // In a box: a connection should not carry the room of its end all its life.
+    let farewell = Box::pin(async {
         if let Some(bare) = bare {
             let answer = tell(&edge, &bare).await;
             // A caller that does not wait for its answer gets none.
             let _ = tokio::time::timeout(host.patience.write, stream.write_all(&answer)).await;
         }
         linger(stream.into_inner()).await;
-    };
+    });
     tokio::select! {
         () = farewell => {}
         () = host.ending.until_cut(&mut watch) => {}

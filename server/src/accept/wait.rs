@@ -1,17 +1,16 @@
 //! How long a silent caller is waited for: for a head that was begun, and for the next request on a connection that is
-//! kept. hyper has one time for both, and a timer made anew for every head. Here it is one timer a connection, which is not
-//! moved with every request: when it fires it looks how much time is left.
+//! kept. hyper has one time for both, and a timer made anew for every head. Here it is one timer a connection.
 //!
 //! A head that began in the segment of the request before it is not heard, because telling would cost every request a look
 //! through its bytes: until more of it comes it has the idle time, which a caller who sends nothing has as well.
 
 use std::{
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
-use tokio::time::{Instant, Sleep, sleep_until};
+use gateway::Alarm;
+use tokio::time::Instant;
 
 use super::{Patience, progress::Progress};
 
@@ -22,7 +21,7 @@ pub struct Wait {
     /// Requests begun at the last look.
     seen: u32,
     waiting: Option<(For, Instant)>,
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Alarm,
 }
 
 /// What is waited for.
@@ -34,7 +33,7 @@ enum For {
 
 impl Wait {
     pub fn new(patience: Patience, progress: Arc<Progress>) -> Self {
-        Self { patience, progress, seen: 0, waiting: None, timer: None }
+        Self { patience, progress, seen: 0, waiting: None, timer: Alarm::default() }
     }
 
     /// Ready once the caller has been waited for too long.
@@ -57,17 +56,7 @@ impl Wait {
                 deadline
             }
         };
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        if timer.deadline() > deadline {
-            timer.as_mut().reset(deadline);
-        }
-        while timer.as_mut().poll(cx).is_ready() {
-            if Instant::now() >= deadline {
-                return Poll::Ready(());
-            }
-            timer.as_mut().reset(deadline);
-        }
-        Poll::Pending
+        self.timer.poll_past(cx, deadline)
     }
 }
 

@@ -72,8 +72,8 @@ async fn measure(bench: &Bench) -> Option<(f64, f64)> {
         return None;
     }
     let [first, others @ .., locked] = &mut times;
-    let largest = others.iter_mut().map(|other| welch(first, other).abs()).fold(0.0, f64::max);
-    Some((largest, welch(first, locked).abs()))
+    let largest = others.iter_mut().map(|other| welch(first, other).t.abs()).fold(0.0, f64::max);
+    Some((largest, welch(first, locked).t.abs()))
 }
 
 #[test]

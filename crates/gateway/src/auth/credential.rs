@@ -1,13 +1,16 @@
 //! Where a credential may stand in a request. Every channel goes through this one function, so none can have a policy of
 //! its own. Whether the credential is any good is decided by `auth`.
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, header};
 
 use crate::error::Error;
 
 /// Names under which people put keys into URLs, where logs and browsers keep them.
 const QUERY_NAMES: [&str; 8] =
     ["key", "api_key", "apikey", "api-key", "x-api-key", "access_token", "token", "authorization"];
+
+/// Where Anthropic's clients put it.
+static API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// The credential of a request, `None` if it carries none. An `Authorization` of another scheme is returned whole: it is
 /// a credential too, only never a valid one.
@@ -16,7 +19,7 @@ pub(super) fn extract<'r>(headers: &'r HeaderMap, query: Option<&str>) -> Result
         return Err(Error::KeyInQuery);
     }
     let authorizations = headers.get_all(header::AUTHORIZATION).iter().map(|value| bearer(value.as_bytes()));
-    let api_keys = headers.get_all("x-api-key").iter().map(|value| value.as_bytes().trim_ascii());
+    let api_keys = headers.get_all(&API_KEY).iter().map(|value| value.as_bytes().trim_ascii());
     let mut found = None;
     for credential in authorizations.chain(api_keys) {
         match found {

@@ -56,7 +56,7 @@ impl From<io::Error> for ConnectError {
 pub(super) type TlsSource<'a> = &'a (dyn Fn() -> Result<Arc<ClientConfig>, String> + Sync);
 
 /// Connects to the origin of `url` within `limit`, where it is in one of `networks`.
-pub(crate) async fn connect(url: &Url, limit: Duration, networks: &Networks) -> Result<Connection, ConnectError> {
+pub(crate) async fn connect(url: &Url, limit: Duration, networks: &Networks) -> Result<Box<Connection>, ConnectError> {
     connect_with(url, limit, networks, &tls::trusting_platform).await
 }
 
@@ -66,13 +66,18 @@ pub(super) async fn connect_with(
     limit: Duration,
     networks: &Networks,
     tls: TlsSource<'_>,
-) -> Result<Connection, ConnectError> {
+) -> Result<Box<Connection>, ConnectError> {
     // In a box: few requests need a new connection, and none of the others should carry the room that it takes.
     let dialled = Box::pin(dial(url, limit, networks, tls));
     tokio::time::timeout(limit, dialled).await.unwrap_or(Err(ConnectError::Timeout))
 }
 
-async fn dial(url: &Url, limit: Duration, networks: &Networks, tls: TlsSource<'_>) -> Result<Connection, ConnectError> {
+async fn dial(
+    url: &Url,
+    limit: Duration,
+    networks: &Networks,
+    tls: TlsSource<'_>,
+) -> Result<Box<Connection>, ConnectError> {
     let host = url.host_str().unwrap_or_default();
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let addresses = reach::lookup(bare, url.port_or_known_default().unwrap_or(80), networks).await?;

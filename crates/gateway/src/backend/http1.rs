@@ -19,11 +19,15 @@ use std::{
 use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame, SizeHint};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
+    time::Instant,
+};
 
+use crate::alarm::Alarm;
 pub(crate) use decoder::Malformed;
 use decoder::{Decoded, Decoder};
-pub(super) use head::{Request, request};
+pub(super) use head::{Line, Request, request};
 pub(super) use io::Io;
 
 /// A response head above this is refused.
@@ -47,6 +51,8 @@ pub(super) enum Lost {
     Closed,
     /// What came is no answer.
     Malformed(String),
+    /// It did not come in time.
+    Late,
 }
 
 /// A body that cannot be read to its end.
@@ -64,6 +70,8 @@ pub(crate) struct Connection {
     unread: BytesMut,
     read_size: usize,
     unsent: Unsent,
+    /// For the head of a response; one for all that come on it.
+    late: Alarm,
 }
 
 /// What of a request has not been written.
@@ -95,8 +103,15 @@ pub(super) struct Response {
 }
 
 impl Connection {
-    pub(super) fn new(io: Io) -> Self {
-        Self { io, unread: BytesMut::new(), read_size: SMALLEST_READ, unsent: Unsent::default() }
+    /// In a box, because it passes through many hands.
+    pub(super) fn new(io: Io) -> Box<Self> {
+        Box::new(Self {
+            io,
+            unread: BytesMut::new(),
+            read_size: SMALLEST_READ,
+            unsent: Unsent::default(),
+            late: Alarm::default(),
+        })
     }
 
     /// Nothing came since the last response: it is open as far as anybody here can know.
@@ -106,13 +121,17 @@ impl Connection {
         Pin::new(&mut self.io).poll_read(&mut Context::from_waker(Waker::noop()), &mut buffer).is_pending()
     }
 
-    /// Sends a request and waits for the head of its response. A response may come before the request is written whole;
-    /// the rest is then written beside the reading of the body.
-    pub(super) async fn exchange(&mut self, request: Request) -> Result<Response, Lost> {
-        let Request { head, body, is_head } = request;
+    /// Sends a request and waits until `deadline` for the head of its response. A response may come before the request is
+    /// written whole; the rest is then written beside the reading of the body.
+    pub(super) async fn exchange(&mut self, request: &Request, deadline: Instant) -> Result<Response, Lost> {
+        let (head, body, is_head) = (request.head.clone(), request.body.clone(), request.is_head);
         self.unsent = Unsent { head, body, unflushed: true, ..Unsent::default() };
         let mut seen = Seen::default();
-        std::future::poll_fn(|cx| self.poll_response(cx, is_head, &mut seen)).await
+        std::future::poll_fn(|cx| match self.poll_response(cx, is_head, &mut seen) {
+            Poll::Pending => self.late.poll_past(cx, deadline).map(|()| Err(Lost::Late)),
+            answered => answered,
+        })
+        .await
     }
 
     fn poll_response(&mut self, cx: &mut Context<'_>, is_head: bool, seen: &mut Seen) -> Poll<Result<Response, Lost>> {
@@ -185,10 +204,12 @@ impl Connection {
         self.unread.is_empty() && self.unsent.is_written() && !self.unsent.failed && !self.unsent.unflushed
     }
 
-    /// While it is idle it holds no more than it must.
+    /// While it is idle it holds no more than one small read takes: that is there for the next response.
     fn rest(&mut self) {
-        self.read_size = SMALLEST_READ;
-        self.unread = BytesMut::new();
+        if self.read_size > SMALLEST_READ {
+            self.read_size = SMALLEST_READ;
+            self.unread = BytesMut::new();
+        }
         self.unsent = Unsent::default();
     }
 }
@@ -212,12 +233,12 @@ impl Unsent {
 
 /// Where connections go whose responses have ended.
 pub(super) trait GiveBack {
-    fn give_back(&self, connection: Connection);
+    fn give_back(&self, connection: Box<Connection>);
 }
 
 /// A response body on its connection. `F` gets the connection once the body has ended, where it may go on.
 pub(super) struct ResponseBody<F> {
-    connection: Option<Connection>,
+    connection: Option<Box<Connection>>,
     decoder: Decoder,
     keep_alive: bool,
     /// What is wrong behind the data that was handed out.
@@ -227,7 +248,7 @@ pub(super) struct ResponseBody<F> {
 
 impl<F: GiveBack + Unpin> ResponseBody<F> {
     /// The body of `response`, which came on `connection`.
-    pub(super) fn new(connection: Connection, response: &mut Response, owner: F) -> Self {
+    pub(super) fn new(connection: Box<Connection>, response: &mut Response, owner: F) -> Self {
         let decoder = std::mem::replace(&mut response.decoder, Decoder::Done);
         let (connection, keep_alive) = (Some(connection), response.keep_alive);
         let mut body = Self { connection, decoder, keep_alive, fault: None, owner };

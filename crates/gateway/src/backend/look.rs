@@ -141,7 +141,9 @@ fn build(networks: &Networks) -> Result<Client, String> {
         .pool_max_idle_per_host(0)
         .dns_resolver(GuardedResolver(networks.clone()))
         .user_agent("ollama-fortress")
-        .default_headers(hop::onward(&HeaderMap::new()).map(|via| (header::VIA, via)).into_iter().collect())
+        .default_headers(
+            hop::onward(&HeaderMap::new()).map(|via| (header::VIA, via.into_owned())).into_iter().collect(),
+        )
         .build()
         .map_err(|error| error.to_string())
 }

@@ -18,7 +18,7 @@ pub(crate) struct Pool(PerLane<Mutex<Kept>>);
 struct Kept {
     open: bool,
     /// Oldest first.
-    idle: VecDeque<(Instant, Connection)>,
+    idle: VecDeque<(Instant, Box<Connection>)>,
 }
 
 impl Pool {
@@ -27,7 +27,7 @@ impl Pool {
     }
 
     /// The freshest idle connection that can take a request.
-    pub(crate) fn take(&self, now: Instant) -> Option<Connection> {
+    pub(crate) fn take(&self, now: Instant) -> Option<Box<Connection>> {
         let mut kept = lock(self.0.here());
         while let Some((since, mut connection)) = kept.idle.pop_back() {
             if now.saturating_duration_since(since) >= IDLE {
@@ -42,7 +42,7 @@ impl Pool {
     }
 
     /// Takes back a connection whose response body has ended.
-    pub(crate) fn put(&self, connection: Connection) {
+    pub(crate) fn put(&self, connection: Box<Connection>) {
         let mut kept = lock(self.0.here());
         if kept.open && kept.idle.len() < lanes::share(MAX_IDLE) {
             kept.idle.push_back((Instant::now(), connection));

@@ -11,8 +11,11 @@ use std::{
 };
 
 use domain::{backend::BackendState, id::BackendId};
-use futures_util::future::join_all;
-use tokio::time::Instant;
+use futures_util::{
+    future::join_all,
+    stream::{FuturesUnordered, StreamExt},
+};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{Backend, Fleet, Origin, look};
@@ -104,6 +107,24 @@ impl Fleet {
         let view = self.view();
         let wanted = view.enabled().filter(|other| backend.as_ref().is_none_or(|id| other.id() == id));
         join_all(wanted.map(|backend| self.look(backend, true))).await;
+    }
+
+    /// The first looks of a start: ends when all enabled backends were looked at; after `all` where one of them has
+    /// answered, after `one` in any case.
+    pub(crate) async fn first_looks(&self, all: Duration, one: Duration) {
+        let view = self.view();
+        let looks = view.enabled().map(|backend| async move {
+            self.look(backend, true).await;
+            backend.origin.seen().state() == BackendState::Up
+        });
+        let mut looks = looks.collect::<FuturesUnordered<_>>();
+        let begun = Instant::now();
+        let mut patience = one;
+        while let Ok(Some(answered)) = timeout_at(begun + patience, looks.next()).await {
+            if answered {
+                patience = all;
+            }
+        }
     }
 
     async fn look(&self, backend: &Backend, believe: bool) {

@@ -18,7 +18,7 @@ use url::{Position, Url};
 use super::{
     Backend, Origin,
     connect::{self, ConnectError},
-    http1::{self, Broken, Connection, GiveBack, Lost, ResponseBody},
+    http1::{self, Broken, Connection, GiveBack, Line, Lost, ResponseBody},
 };
 use crate::snapshot::{BackendToken, Settings};
 
@@ -78,15 +78,15 @@ impl Target {
         }
     }
 
-    fn request(
+    fn request<'h>(
         &self,
         method: &Method,
         path_and_query: &str,
-        headers: &HeaderMap,
+        headers: impl IntoIterator<Item = Line<'h>>,
         body: Bytes,
     ) -> Result<http1::Request, SendError> {
-        let authorization = self.authorization.as_ref().map(|value| (header::AUTHORIZATION, value));
-        let own = std::iter::once((header::HOST, &self.host)).chain(authorization);
+        let own = [(&header::HOST, Some(&self.host)), (&header::AUTHORIZATION, self.authorization.as_ref())];
+        let own = own.into_iter().filter_map(|(name, value)| Some((name, value?)));
         http1::request(method, [&self.prefix, path_and_query], own, headers, body)
             .ok_or_else(|| SendError::Malformed("the address has characters that no request may have".into()))
     }
@@ -96,15 +96,20 @@ impl Backend {
     /// Sends a request over a pooled or new connection and waits for the response's head. `headers` are what the backend
     /// may see of the client's; host, framing and the backend's own token are set here. Dropping the future closes the
     /// connection.
-    pub(crate) async fn send(
+    pub(crate) fn send<'h>(
         &self,
         settings: &Settings,
         method: &Method,
         path_and_query: &str,
-        headers: &HeaderMap,
+        headers: impl IntoIterator<Item = Line<'h>>,
         body: Bytes,
-    ) -> Result<BackendResponse, SendError> {
-        let request = self.target.request(method, path_and_query, headers, body)?;
+    ) -> impl Future<Output = Result<BackendResponse, SendError>> {
+        // Written here, so that the future carries nothing of what it is made of.
+        let request = self.target.request(method, path_and_query, headers, body);
+        async move { self.send_written(settings, &request?).await }
+    }
+
+    async fn send_written(&self, settings: &Settings, request: &http1::Request) -> Result<BackendResponse, SendError> {
         loop {
             let now = Instant::now();
             let (mut connection, reused, begun) = match self.origin.pool.take(now) {
@@ -114,21 +119,18 @@ impl Backend {
                     (connect::connect(&self.target.url, limit, networks).await?, false, Instant::now())
                 }
             };
-            let exchange = connection.exchange(request.clone());
-            let Ok(answer) = tokio::time::timeout_at(begun + settings.first_byte_timeout, exchange).await else {
-                return Err(SendError::FirstByteTimeout);
-            };
-            let lost = match answer {
+            let lost = match connection.exchange(request, begun + settings.first_byte_timeout).await {
                 Ok(response) => return Ok(BackendResponse::new(response, connection, Arc::clone(&self.origin))),
                 Err(lost) => lost,
             };
-            if reused {
+            if reused && lost != Lost::Late {
                 self.origin.pool.clear();
             }
             match lost {
                 // This is no second try.
                 Lost::Unsent if reused => {}
                 Lost::Unsent | Lost::Closed => return Err(SendError::ClosedBeforeResponse { reused }),
+                Lost::Late => return Err(SendError::FirstByteTimeout),
                 Lost::Malformed(fault) => return Err(SendError::Malformed(fault)),
             }
         }
@@ -136,7 +138,7 @@ impl Backend {
 }
 
 impl BackendResponse {
-    fn new(mut response: http1::Response, connection: Connection, origin: Arc<Origin>) -> Self {
+    fn new(mut response: http1::Response, connection: Box<Connection>, origin: Arc<Origin>) -> Self {
         let body = ResponseBody::new(connection, &mut response, origin);
         Self { status: response.status, headers: response.headers, body: BackendBody(body) }
     }
@@ -144,7 +146,7 @@ impl BackendResponse {
 
 /// Connections whose bodies have ended go back to the pool.
 impl GiveBack for Arc<Origin> {
-    fn give_back(&self, connection: Connection) {
+    fn give_back(&self, connection: Box<Connection>) {
         self.pool.put(connection);
     }
 }

@@ -31,11 +31,11 @@ impl Complaint {
     /// Takes a backend's answer that has an error status, for the client of request `id`. An error that is too large, too
     /// slow or cut keeps its status and loses its words. `stall` bounds the wait further.
     pub(crate) async fn read(response: BackendResponse, dialect: Dialect, stall: Duration, id: u64) -> Self {
-        let BackendResponse { status, headers: from, body } = response;
+        let BackendResponse { status, headers, body } = response;
         let text = tokio::time::timeout(PATIENCE.min(stall), collect(body)).await.ok().flatten();
         // Nobody asked for a coding, so one that is there hides the text from most clients as well.
-        let text = text.filter(|_| !from.contains_key(header::CONTENT_ENCODING));
-        let mut headers = headers::to_client(&from, Framing::Whole);
+        let text = text.filter(|_| !headers.contains_key(header::CONTENT_ENCODING));
+        let mut headers = headers::to_client(headers, Framing::Whole);
         let body = match text {
             Some(text) if wire::is_error_of(dialect, &text) => text,
             text => {

@@ -15,13 +15,14 @@ impl Standing {
     /// Tells the caller its quota.
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
         let (requests, window) = (self.limit.requests, u64::from(self.limit.minutes) * 60);
+        // Both values are parts of one piece of memory.
+        let mut room = BytesMut::with_capacity(96);
         for (name, text) in [
             (POLICY, format_args!("\"key\";q={requests};w={window}")),
             (STATE, format_args!("\"key\";r={};t={}", self.remaining, self.reset)),
         ] {
-            let mut value = BytesMut::with_capacity(48);
-            if value.write_fmt(text).is_ok()
-                && let Ok(value) = HeaderValue::from_maybe_shared(value.freeze())
+            if room.write_fmt(text).is_ok()
+                && let Ok(value) = HeaderValue::from_maybe_shared(room.split().freeze())
             {
                 headers.insert(name, value);
             }

@@ -23,7 +23,7 @@ use crate::{
     backend::BackendResponse,
     error::Error,
     forward::{self, Complaint, Dispatch, Outgoing},
-    headers::{self, Met},
+    headers::{self, Met, ToBackend},
     limit::Permit,
     policy::{Estimate, Reservation, Slots},
     queue,
@@ -51,7 +51,7 @@ enum Answer {
     Complaint(Complaint),
 }
 
-impl Exchange {
+impl Exchange<'_> {
     /// Everything up to the backend's first byte. Ends early when the gateway shuts down or the key is revoked.
     pub(super) async fn infer(
         &self,
@@ -79,14 +79,14 @@ impl Exchange {
             method: self.parts.method.clone(),
             endpoint,
             path_and_query: self.parts.uri.path_and_query().map_or(endpoint.path(), |path| path.as_str()),
-            headers: headers::to_backend(&self.parts.headers, self.id),
+            headers: ToBackend::new(&self.parts.headers, &self.request_id),
             body: sent,
         };
         let nobody_speaks = endpoint.dialect() == Dialect::Ollama && candidates.all_native().next().is_none();
         let answer = {
             // Pinned, so that it is not moved into the wait.
-            let dispatch = self.dispatch(principal, cost);
-            let forwarded = pin!(forward::forward(dispatch, &permit, &mut candidates, outgoing, account));
+            let mut dispatch = self.dispatch(principal, cost);
+            let forwarded = pin!(forward::forward(&mut dispatch, &permit, &mut candidates, &outgoing, account));
             tokio::select! {
                 biased;
                 answer = forwarded => answer,
@@ -102,8 +102,11 @@ impl Exchange {
             // What is left of it says nothing any more.
             choice.speaks = false;
             let stall = self.view.snapshot.settings.stall_timeout;
+            // In a box, because it is rare.
             tokio::select! {
-                complaint = Complaint::read(response, self.dialect, stall, self.id) => Answer::Complaint(complaint),
+                complaint = Box::pin(Complaint::read(response, self.dialect, stall, self.id)) => {
+                    Answer::Complaint(complaint)
+                }
                 error = caller.until_ended(&mut watch) => return Err(error),
             }
         } else {
@@ -118,18 +121,18 @@ impl Exchange {
         let settings = &self.view.snapshot.settings;
         let bounds = queue::Bounds { max: settings.queue_max, timeout: settings.queue_timeout };
         let wait = queue::Wait { request_id: self.id, key: &principal.key().id, cost, bounds };
-        Dispatch { inner: &self.inner, settings, wait }
+        Dispatch { inner: self.inner, settings, wait }
     }
 
     /// What the client is told of how its request went.
     fn met(&self, principal: &Principal, candidates: &Candidates, choice: &Choice, account: &Account) -> Met {
         let sees = principal.key().rules.topology();
-        let asked = self.parts.headers.get(&headers::EXPLAIN).is_some_and(|value| value.as_bytes() == b"1");
+        let asked = || self.parts.headers.get(&headers::EXPLAIN).is_some_and(|value| value.as_bytes() == b"1");
         Met {
             queue_ms: account.queue_ms(),
             warm: choice.warm,
             backend: sees.then(|| choice.backend.name().to_owned()),
-            why: (sees && asked).then(|| candidates.explain(choice, self.inner.now())),
+            why: (sees && asked()).then(|| candidates.explain(choice, self.inner.now())),
         }
     }
 
@@ -207,7 +210,7 @@ impl Exchange {
 
 impl Ready {
     /// The answer to the client; its body owns all that the request holds.
-    pub(super) fn respond(self, exchange: &Exchange, mut account: Account) -> Response<Body> {
+    pub(super) fn respond(self, exchange: &Exchange<'_>, mut account: Account) -> Response<Body> {
         let Self { response, owner, watch, endpoint, prompt_bytes, met } = self;
         let stall = exchange.view.snapshot.settings.stall_timeout;
         let (status, headers, body) = match response {
@@ -218,7 +221,7 @@ impl Ready {
                 let tee = readable.then(|| Tee::new(endpoint, framing));
                 let shape = Shape { framing, endpoint, prompt_bytes };
                 let body = Forwarded::new(body, owner, account, tee, shape, stall, watch).boxed_unsync();
-                (status, headers::to_client(&headers, framing), body)
+                (status, headers::to_client(headers, framing), body)
             }
             Answer::Complaint(Complaint { status, headers, body }) => {
                 let shape = Shape { framing: Framing::Whole, endpoint, prompt_bytes };

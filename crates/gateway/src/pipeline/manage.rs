@@ -27,7 +27,8 @@ use crate::{
     auth::Principal,
     backend::{Backend, InFlight, SendError, streamed},
     error::{Broken, Error},
-    forward, headers,
+    forward,
+    headers::{self, ToBackend},
     limit::Permit,
     policy::Slots,
     request, resolve,
@@ -54,7 +55,7 @@ pub(super) struct Managed {
     endpoint: Endpoint,
 }
 
-impl Exchange {
+impl Exchange<'_> {
     /// Everything up to the backend's first byte. Ends early when the gateway shuts down or the key is revoked.
     pub(super) async fn manage(
         &self,
@@ -140,7 +141,7 @@ impl Exchange {
         patience: Duration,
     ) -> Result<Response<reqwest::Body>, Error> {
         let (method, path) = (self.parts.method.clone(), self.parts.uri.path());
-        let headers = headers::to_backend(&self.parts.headers, self.id);
+        let headers = ToBackend::new(&self.parts.headers, &self.request_id).to_map();
         let settings = &self.view.snapshot.settings;
         let fault = match backend.errand(settings, method, path, headers, body, patience).await {
             Ok(response) => match response.status() {
@@ -212,7 +213,7 @@ impl Exchange {
 
 impl Managed {
     /// The answer to the client; its body owns all that the request holds.
-    pub(super) fn respond(self, exchange: &Exchange, account: Account) -> Response<Body> {
+    pub(super) fn respond(self, exchange: &Exchange<'_>, account: Account) -> Response<Body> {
         let Self { response, owner, watch, endpoint } = self;
         let (head, body) = response.into_parts();
         let framing = Framing::of(&head.headers);
@@ -222,7 +223,7 @@ impl Managed {
         let body = Forwarded::new(body, owner, account, Some(tee), shape, stall, watch).boxed_unsync();
         let mut response = Response::new(body);
         *response.status_mut() = head.status;
-        *response.headers_mut() = headers::to_client(&head.headers, framing);
+        *response.headers_mut() = headers::to_client(head.headers, framing);
         response
     }
 }

@@ -1,12 +1,16 @@
 //! Heads: a request's written, a response's read. Parsing is `httparse`'s; what a head says of its body is decided here.
 
+use std::{io::Write, mem::MaybeUninit};
+
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use httparse::{EMPTY_HEADER, Status};
+use httparse::{ParserConfig, Status};
 
 use super::{MAX_HEAD, Response, TOO_LARGE, decoder::Decoder};
 
 const MAX_HEADERS: usize = 100;
+/// Room for headers that a response gets on its way to the client, in the same map.
+const SPARE: usize = 8;
 
 /// A request as it goes over the wire.
 pub(crate) struct Request {
@@ -16,19 +20,16 @@ pub(crate) struct Request {
     pub(super) is_head: bool,
 }
 
-impl Clone for Request {
-    fn clone(&self) -> Self {
-        Self { head: self.head.clone(), body: self.body.clone(), is_head: self.is_head }
-    }
-}
+/// One line of a head.
+pub(crate) type Line<'h> = (&'h HeaderName, &'h HeaderValue);
 
 /// The request for `target`, a path with prefix and query. `own` come before `headers`; framing is written here. `None`
 /// for a target that would end its line.
-pub(crate) fn request<'h>(
+pub(crate) fn request<'o, 'h>(
     method: &Method,
     target: [&str; 2],
-    own: impl IntoIterator<Item = (HeaderName, &'h HeaderValue)>,
-    headers: &HeaderMap,
+    own: impl IntoIterator<Item = Line<'o>>,
+    headers: impl IntoIterator<Item = Line<'h>>,
     body: Bytes,
 ) -> Option<Request> {
     if target.iter().any(|part| part.bytes().any(|byte| byte <= b' ' || byte == 0x7f)) {
@@ -40,13 +41,14 @@ pub(crate) fn request<'h>(
     target.iter().for_each(|part| head.extend_from_slice(part.as_bytes()));
     head.extend_from_slice(b" HTTP/1.1\r\n");
     for (name, value) in own {
-        line(&mut head, &name, value);
+        line(&mut head, name, value.as_bytes());
     }
-    for (name, value) in headers.iter().filter(|(name, _)| !is_ours(name)) {
-        line(&mut head, name, value);
+    for (name, value) in headers.into_iter().filter(|(name, _)| !is_ours(name)) {
+        line(&mut head, name, value.as_bytes());
     }
     if !body.is_empty() || *method == Method::POST {
-        line(&mut head, &header::CONTENT_LENGTH, &HeaderValue::from(body.len()));
+        // Writing into memory does not fail.
+        let _ = write!(head, "content-length: {}\r\n", body.len());
     }
     head.extend_from_slice(b"\r\n");
     Some(Request { head: head.into(), body, is_head: *method == Method::HEAD })
@@ -54,19 +56,19 @@ pub(crate) fn request<'h>(
 
 /// Host, framing and credentials are this connection's own, whatever the client's were.
 fn is_ours(name: &HeaderName) -> bool {
-    [
-        header::HOST,
-        header::CONTENT_LENGTH,
-        header::TRANSFER_ENCODING,
-        header::CONNECTION,
-        header::UPGRADE,
-        header::AUTHORIZATION,
-    ]
-    .contains(name)
+    matches!(
+        *name,
+        header::HOST
+            | header::CONTENT_LENGTH
+            | header::TRANSFER_ENCODING
+            | header::CONNECTION
+            | header::UPGRADE
+            | header::AUTHORIZATION
+    )
 }
 
-fn line(head: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
-    for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+fn line(head: &mut Vec<u8>, name: &HeaderName, value: &[u8]) {
+    for part in [name.as_str().as_bytes(), b": ", value, b"\r\n"] {
         head.extend_from_slice(part);
     }
 }
@@ -84,9 +86,11 @@ fn find(bytes: &[u8], end: &[u8]) -> bool {
 
 /// Takes a response's head from `unread`; `None` where it has not come whole.
 pub(super) fn parse(unread: &mut BytesMut, is_head: bool) -> Result<Option<Response>, String> {
-    let mut lines = [EMPTY_HEADER; MAX_HEADERS];
-    let mut parsed = httparse::Response::new(&mut lines);
-    let Status::Complete(length) = parsed.parse(unread).map_err(|error| error.to_string())? else { return Ok(None) };
+    // Most heads have a handful of lines: filling the room for all of them would cost more than reading those.
+    let mut lines = [const { MaybeUninit::uninit() }; MAX_HEADERS];
+    let mut parsed = httparse::Response::new(&mut []);
+    let read = ParserConfig::default().parse_response_with_uninit_headers(&mut parsed, unread, &mut lines);
+    let Status::Complete(length) = read.map_err(|error| error.to_string())? else { return Ok(None) };
     if length > MAX_HEAD {
         return Err(TOO_LARGE.into());
     }
@@ -108,7 +112,7 @@ pub(super) fn parse(unread: &mut BytesMut, is_head: bool) -> Result<Option<Respo
     let is_old = parsed.version == Some(0);
     // The values are parts of what came, not copies.
     let head = unread.split_to(length).freeze();
-    let mut headers = HeaderMap::with_capacity(names.len());
+    let mut headers = HeaderMap::with_capacity(names.len() + SPARE);
     for (name, at) in names {
         let value = HeaderValue::from_maybe_shared(head.slice(at)).map_err(|error| error.to_string())?;
         headers.append(name, value);

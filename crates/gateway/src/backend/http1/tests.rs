@@ -17,19 +17,24 @@ use super::*;
 pub(crate) struct Kept(Rc<RefCell<Vec<Connection>>>);
 
 impl GiveBack for Kept {
-    fn give_back(&self, connection: Connection) {
-        self.0.borrow_mut().push(connection);
+    fn give_back(&self, connection: Box<Connection>) {
+        self.0.borrow_mut().push(*connection);
     }
 }
 
-async fn pair() -> (Connection, TcpStream) {
+async fn pair() -> (Box<Connection>, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let ours = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     (Connection::new(Io::Plain(ours)), listener.accept().await.unwrap().0)
 }
 
+/// A deadline that no test waits for.
+pub(crate) fn far() -> Instant {
+    Instant::now() + std::time::Duration::from_secs(3_600)
+}
+
 fn post(body: impl Into<Bytes>) -> Request {
-    let host = (header::HOST, &HeaderValue::from_static("gpu"));
+    let host = (&header::HOST, &HeaderValue::from_static("gpu"));
     request(&Method::POST, ["", "/api/chat"], [host], &HeaderMap::new(), body.into()).unwrap()
 }
 
@@ -44,7 +49,7 @@ async fn told(text: &str, closes: bool) -> Result<(u16, Result<String, String>, 
     } else {
         Some(theirs)
     };
-    let mut response = ours.exchange(post("{}")).await?;
+    let mut response = ours.exchange(&post("{}"), far()).await?;
     let kept = Kept::default();
     let body = ResponseBody::new(ours, &mut response, kept.clone()).collect().await;
     let body =
@@ -133,11 +138,37 @@ async fn what_ends_early_or_wrongly_is_told_from_what_never_began() {
 }
 
 #[tokio::test]
+async fn an_idle_connection_keeps_room_for_a_small_read_and_what_it_gave_out_stays_as_it_was() {
+    let (ours, mut theirs) = pair().await;
+    let (mut idle, mut bodies) = (Some(ours), Vec::new());
+    let sizes = [10, 3_000, 10, 1_000_000, 10, 4_000];
+    for (letter, size) in ('a'..).zip(sizes) {
+        let text = format!("HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n{}", letter.to_string().repeat(size));
+        let kept = Kept::default();
+        let mut ours = idle.take().unwrap();
+        let read = async {
+            let mut response = ours.exchange(&post("{}"), far()).await.unwrap();
+            ResponseBody::new(ours, &mut response, kept.clone()).collect().await.unwrap()
+        };
+        let (body, written) = tokio::join!(read, theirs.write_all(text.as_bytes()));
+        written.unwrap();
+        bodies.push(body.to_bytes());
+        let given_back = kept.0.borrow_mut().pop().unwrap();
+        let room = given_back.unread.capacity();
+        assert!(room <= SMALLEST_READ, "{room} bytes after {size}");
+        idle = Some(Box::new(given_back));
+    }
+    for ((letter, size), body) in ('a'..).zip(sizes).zip(bodies) {
+        assert_eq!(body, letter.to_string().repeat(size));
+    }
+}
+
+#[tokio::test]
 async fn an_answer_before_the_request_is_read_is_passed_on_while_the_rest_is_written() {
     let (mut ours, mut theirs) = pair().await;
     let size = 16 << 20;
     theirs.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n").await.unwrap();
-    let mut response = ours.exchange(post(vec![b'x'; size])).await.unwrap();
+    let mut response = ours.exchange(&post(vec![b'x'; size]), far()).await.unwrap();
     let kept = Kept::default();
     let mut body = ResponseBody::new(ours, &mut response, kept.clone());
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "ab");
@@ -170,7 +201,7 @@ async fn an_answer_before_the_request_is_read_is_passed_on_while_the_rest_is_wri
 async fn a_refusal_of_a_request_that_is_not_taken_is_heard() {
     let (mut ours, mut theirs) = pair().await;
     theirs.write_all(b"HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno").await.unwrap();
-    let mut response = ours.exchange(post(vec![b'x'; 16 << 20])).await.unwrap();
+    let mut response = ours.exchange(&post(vec![b'x'; 16 << 20]), far()).await.unwrap();
     let kept = Kept::default();
     let body = ResponseBody::new(ours, &mut response, kept.clone()).collect().await.unwrap();
     assert_eq!((response.status.as_u16(), body.to_bytes()), (413, "no".into()));

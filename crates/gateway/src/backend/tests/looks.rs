@@ -50,6 +50,25 @@ async fn a_hung_backend_delays_nobody() {
 }
 
 #[tokio::test]
+async fn a_start_waits_for_one_answer_and_not_for_what_hangs() {
+    let (hour, none) = (Duration::from_secs(3600), Duration::ZERO);
+    let hung = FakeOllama::builder().script(|script| script.fault = Some(Fault::HangBeforeHeaders)).start().await;
+    let well = FakeOllama::builder().models(["a"]).start().await;
+    let fleet = Fleet::new();
+    fleet.publish(snapshot([entry(0, hung.url())]));
+    fleet.first_looks(hour, none).await;
+    assert_eq!(fleet.live().backends[0].state, BackendState::Unknown);
+
+    fleet.publish(snapshot([entry(0, hung.url()), entry(1, well.url())]));
+    fleet.first_looks(none, hour).await;
+    let states = fleet.live().backends.into_iter().map(|backend| backend.state).collect::<Vec<_>>();
+    assert_eq!(states, [BackendState::Unknown, BackendState::Up]);
+
+    fleet.publish(snapshot([entry(1, well.url())]));
+    fleet.first_looks(hour, hour).await;
+}
+
+#[tokio::test]
 async fn the_last_good_list_outlives_a_dead_backend() {
     let fake = FakeOllama::builder().models(["a"]).version("0.9.2").start().await;
     let fleet = fleet(&[&fake]).await;

@@ -86,9 +86,9 @@ async fn a_trusted_backend_is_spoken_to() {
     let address = server().await;
     let mut connection =
         connect_with(&url("localhost", address), LIMIT, &Networks::default(), &trusting).await.unwrap();
-    let host = (http::header::HOST, &"localhost".parse().unwrap());
+    let host = (&http::header::HOST, &"localhost".parse().unwrap());
     let request = http1::request(&Method::GET, ["", "/"], [host], &HeaderMap::new(), Bytes::new()).unwrap();
-    let mut response = connection.exchange(request).await.unwrap();
+    let mut response = connection.exchange(&request, http1::tests::far()).await.unwrap();
     let body = ResponseBody::new(connection, &mut response, http1::tests::Kept::default()).collect().await.unwrap();
     assert_eq!(body.to_bytes(), "hello");
 }
