@@ -123,6 +123,16 @@ fn SettingsForm(
                         hint="Origins these pages may be used from, separated by commas. Empty: whatever address the browser uses."
                     />
                 </Section>
+                <Section title="Usage">
+                    <NumberSetting
+                        save label="Days that requests are kept" name="usage_days" value=settings.usage_days
+                        hint="Single requests that are older are deleted, at most an hour later. Their sums stay."
+                    />
+                    <NumberSetting
+                        save label="Days that sums are kept" name="rollup_days" value=settings.rollup_days
+                        hint="Older sums of requests, tokens and times are deleted. At least 30: budgets of a month are filled from them."
+                    />
+                </Section>
                 {may(Role::Owner).then(|| view! { <div><SubmitButton label="Save settings" pending=save.pending() /></div> })}
             </div></Locked>
         </ActionForm>

@@ -12,10 +12,13 @@ use domain::audit::{AuditChange, AuditEntry, AuditOutcome};
 use domain::error::AdminError;
 use store::row::Op;
 
-pub(crate) use self::refusals::Pending;
 pub use self::{
     actions::of_function,
     export::{CSV_HEAD, csv_line, json_line},
+};
+pub(crate) use self::{
+    export::{cell, time},
+    refusals::Pending,
 };
 use crate::{by::By, clock::Now, secrets::random, state::State};
 

@@ -70,6 +70,7 @@ pub use secrets::{
     rotate::{Rotation, RotationReport},
 };
 pub use tls::check_pair;
+pub use usage::{ExportFormat, LogExport, export_report};
 
 /// What `server` read from environment and files; already validated.
 pub struct ControlConfig {
@@ -103,6 +104,9 @@ pub struct EnvironmentSettings {
     pub balance: Option<domain::balance::Balance>,
     pub queue_max: Option<u32>,
     pub queue_seconds: Option<u32>,
+    /// `USAGE_DAYS` and `ROLLUP_DAYS`.
+    pub usage_days: Option<u32>,
+    pub rollup_days: Option<u32>,
     pub max_body_mb: Option<u32>,
     pub body_memory_mb: Option<u32>,
     pub public_url: Option<String>,
@@ -121,6 +125,8 @@ impl std::fmt::Debug for EnvironmentSettings {
             .field("balance", &self.balance)
             .field("queue_max", &self.queue_max)
             .field("queue_seconds", &self.queue_seconds)
+            .field("usage_days", &self.usage_days)
+            .field("rollup_days", &self.rollup_days)
             .field("max_body_mb", &self.max_body_mb)
             .field("body_memory_mb", &self.body_memory_mb)
             .field("public_url", &self.public_url)

@@ -10,8 +10,9 @@ use domain::{
     limit::RateLimit,
     network::NONE,
     settings::{
-        BODY_MEMORY_MB, MAX_BODY_MB, MAX_BODY_MEMORY_MB, MAX_QUEUE, MAX_QUEUE_SECONDS, MAX_REPLICAS,
-        MIN_BODY_MEMORY_MB, QUEUE, QUEUE_SECONDS, SaveSettings, SettingsView, Source, Sourced, least_body_memory_mb,
+        BODY_MEMORY_MB, MAX_BODY_MB, MAX_BODY_MEMORY_MB, MAX_QUEUE, MAX_QUEUE_SECONDS, MAX_REPLICAS, MAX_ROLLUP_DAYS,
+        MAX_USAGE_DAYS, MIN_BODY_MEMORY_MB, MIN_ROLLUP_DAYS, QUEUE, QUEUE_SECONDS, ROLLUP_DAYS, SaveSettings,
+        SettingsView, Source, Sourced, USAGE_DAYS, least_body_memory_mb,
     },
 };
 use sha2::{Digest, Sha256};
@@ -48,6 +49,9 @@ const STALL: Number = Number { name: "stall_timeout_s", min: 1, max: 86_400, def
 const REPLICAS: Number = Number { name: "replicas", min: 1, max: MAX_REPLICAS, default: 1 };
 const WAITING: Number = Number { name: "queue_max", min: 0, max: MAX_QUEUE, default: QUEUE };
 const PATIENCE: Number = Number { name: "queue_seconds", min: 1, max: MAX_QUEUE_SECONDS, default: QUEUE_SECONDS };
+const RECORDS: Number = Number { name: "usage_days", min: 1, max: MAX_USAGE_DAYS, default: USAGE_DAYS };
+const ROLLUPS: Number =
+    Number { name: "rollup_days", min: MIN_ROLLUP_DAYS, max: MAX_ROLLUP_DAYS, default: ROLLUP_DAYS };
 const MAX_BODY: Number = Number { name: "max_body_mb", min: 1, max: MAX_BODY_MB, default: 64 };
 const BODY_MEMORY: Number =
     Number { name: "body_memory_mb", min: MIN_BODY_MEMORY_MB, max: MAX_BODY_MEMORY_MB, default: BODY_MEMORY_MB };
@@ -134,6 +138,8 @@ pub(crate) fn view(state: &State, environment: &EnvironmentSettings) -> Settings
         ),
         queue_max: WAITING.view(state, environment.queue_max),
         queue_seconds: PATIENCE.view(state, environment.queue_seconds),
+        usage_days: RECORDS.view(state, environment.usage_days),
+        rollup_days: ROLLUPS.view(state, environment.rollup_days),
         max_body_mb,
         body_memory_mb,
         public_url: sourced(state.setting(PUBLIC_URL).map(str::to_owned), environment_origins, String::new()),
@@ -219,6 +225,8 @@ fn plan(
     plan.balance(&input.balance, environment.balance.unwrap_or_default());
     plan.number(&WAITING, &input.queue_max, now.queue_max.value);
     plan.number(&PATIENCE, &input.queue_seconds, now.queue_seconds.value);
+    plan.number(&RECORDS, &input.usage_days, now.usage_days.value);
+    plan.number(&ROLLUPS, &input.rollup_days, now.rollup_days.value);
     plan.number(&MAX_BODY, &input.max_body_mb, now.max_body_mb.value);
     plan.number(&BODY_MEMORY, &input.body_memory_mb, now.body_memory_mb.value);
     plan.body_memory(environment);

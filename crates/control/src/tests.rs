@@ -15,6 +15,7 @@ mod restart;
 mod rotation;
 mod setup;
 mod upgrade;
+mod usage;
 
 use std::{net::IpAddr, time::Duration};
 

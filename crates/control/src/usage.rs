@@ -1,9 +1,17 @@
-//! Usage on its way to the store: a writer that appends once a second, and what the pages need of it in memory: totals
-//! of keys and the last hour by minutes.
+//! Usage on its way to the store: a writer that appends once a second and tidies up every hour, and what the pages need of
+//! it in memory: totals of keys and the last hour by minutes. Reading it back: reports, the log of requests, and both as
+//! files.
 
+mod export;
+mod figures;
+mod log;
 mod minutes;
+mod names;
+mod report;
 mod slow;
+mod tidy;
 mod writer;
+mod zone;
 
 use std::{
     collections::HashMap,
@@ -21,7 +29,8 @@ use store::{KeyTotals, Store, StoreError};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Control, lock::lock, policy::Spending};
+use crate::{Control, lock::lock, policy::Spending, settings};
+pub use export::{ExportFormat, LogExport, export_report};
 use minutes::Minutes;
 use slow::Slow;
 
@@ -91,7 +100,21 @@ impl Control {
             self.measure(records);
             self.tell_slow(records);
         };
-        writer::run(&self.0.store, &self.0.usage, &tell, records, stop).await;
+        let hands = writer::Hands { tell: &tell, kept: &|| self.usage_kept() };
+        writer::run(&self.0.store, &self.0.usage, hands, records, stop).await;
+    }
+
+    /// How long usage stays.
+    fn usage_kept(&self) -> tidy::Kept {
+        let settings = settings::view(&self.state(), &self.0.environment);
+        tidy::Kept { usage_days: settings.usage_days.value, rollup_days: settings.rollup_days.value }
+    }
+
+    /// Tidies up until nothing is left to do.
+    #[cfg(test)]
+    pub(crate) async fn tidy_usage(&self, now: u64) -> Result<(), StoreError> {
+        while tidy::piece(&self.0.store, now, self.usage_kept()).await? {}
+        Ok(())
     }
 
     /// Keeps why requests were kept waiting, and says it in the log for whoever reads it at debug.

@@ -22,6 +22,13 @@ pub const QUEUE: u32 = 1_000;
 /// Largest and default value of [`SettingsView::queue_seconds`].
 pub const MAX_QUEUE_SECONDS: u32 = 3_600;
 pub const QUEUE_SECONDS: u32 = 60;
+/// Largest and default value of [`SettingsView::usage_days`].
+pub const MAX_USAGE_DAYS: u32 = 3_650;
+pub const USAGE_DAYS: u32 = 30;
+/// Bounds and default of [`SettingsView::rollup_days`].
+pub const MIN_ROLLUP_DAYS: u32 = 30;
+pub const MAX_ROLLUP_DAYS: u32 = 36_500;
+pub const ROLLUP_DAYS: u32 = 730;
 
 /// Where a value comes from; later ones win.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +69,10 @@ pub struct SettingsView {
     pub queue_max: Sourced<u32>,
     /// Longest that one waits.
     pub queue_seconds: Sourced<u32>,
+    /// Days that single requests stay in the log.
+    pub usage_days: Sourced<u32>,
+    /// Days that sums of usage stay.
+    pub rollup_days: Sourced<u32>,
     /// Largest request body in MB (1,000,000 bytes).
     pub max_body_mb: Sourced<u32>,
     /// MB that all request bodies may take together.
@@ -110,6 +121,8 @@ pub struct SaveSettings {
     pub balance: String,
     pub queue_max: String,
     pub queue_seconds: String,
+    pub usage_days: String,
+    pub rollup_days: String,
     pub max_body_mb: String,
     pub body_memory_mb: String,
     pub public_url: String,
@@ -124,7 +137,7 @@ pub struct SaveSettings {
 
 impl SaveSettings {
     /// Every field that people fill in, in the page's order.
-    pub const FIELDS: [&str; 25] = [
+    pub const FIELDS: [&str; 27] = [
         "requests",
         "minutes",
         "balance",
@@ -149,6 +162,8 @@ impl SaveSettings {
         "class_management",
         "max_body_mb",
         "body_memory_mb",
+        "usage_days",
+        "rollup_days",
         "public_url",
     ];
     /// Those that never go back to a page as they were typed.

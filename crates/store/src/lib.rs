@@ -43,7 +43,7 @@ pub use lock::FileLock;
 use address::{Engine, Place};
 use engine::Handle;
 use lock::FolderLock;
-use row::{MinuteRow, Op, RollupRow, SessionRow, SpentRow, State};
+use row::{MinuteRow, Op, RollupRow, SessionRow, SpentRow, State, SumsQuery, UsageFound, UsageSearch, UsageSum};
 
 /// Totals of a key over all its usage.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -268,7 +268,60 @@ impl Store {
         usage::records(&*self.handle().await?, from, to, limit).await
     }
 
-    /// Roll-up rows whose 15-minute slot starts in `from..to`.
+    /// A page of the log of requests, newest first.
+    pub async fn search_usage(&self, search: &UsageSearch) -> Result<UsageFound, StoreError> {
+        usage::search(&*self.handle().await?, search).await
+    }
+
+    /// Hands every roll-up that the query means to `take`, each once, in no order. Fails with [`StoreError::Stale`] where
+    /// roll-ups were moved meanwhile: forget then what was taken, and ask again.
+    pub async fn usage_sums(
+        &self,
+        query: &SumsQuery,
+        take: &mut (dyn FnMut(&UsageSum<'_>) + Send),
+    ) -> Result<(), StoreError> {
+        usage::sums(&*self.handle().await?, query, take).await
+    }
+
+    /// Brings the roll-ups of one day or month that was over at `now` (Unix milliseconds) together, so that they are read
+    /// faster. Worth doing every hour, and safe to leave out. Returns whether there may be more to do.
+    pub async fn fold_usage(&self, now: u64) -> Result<bool, StoreError> {
+        let handle = self.handle().await?;
+        self.writable()?;
+        self.carry_out(&handle, usage::fold::plan(&handle, now).await).await
+    }
+
+    /// Deletes a piece of the segments that end before `records` and of the roll-ups of days that ended before `sums` (Unix
+    /// milliseconds). What is not rolled up yet stays. Returns whether there may be more to do.
+    pub async fn forget_usage(&self, records: u64, sums: u64) -> Result<bool, StoreError> {
+        let handle = self.handle().await?;
+        self.writable()?;
+        self.carry_out(&handle, usage::retention::plan(&handle, records, sums).await).await
+    }
+
+    /// Appends wait only for the transaction, not for the computing of what it moves.
+    async fn carry_out(
+        &self,
+        handle: &Handle,
+        plan: Result<Option<usage::fold::Plan>, StoreError>,
+    ) -> Result<bool, StoreError> {
+        let done = match plan {
+            Ok(None) => return Ok(false),
+            Ok(Some(plan)) => {
+                let _turn = self.0.writes.lock().await;
+                self.writable()?;
+                self.noting_full(plan.carry_out(handle).await)
+            }
+            Err(error) => Err(error),
+        };
+        match done {
+            // Something else was moved first: the next piece is computed anew.
+            Ok(()) | Err(StoreError::Stale) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Roll-ups whose stretch starts in `from..to`: slots of 15 minutes, hours of the days that are folded.
     pub async fn rollups(&self, from: u64, to: u64) -> Result<Vec<RollupRow>, StoreError> {
         usage::rollups(&*self.handle().await?, from, to).await
     }
@@ -279,7 +332,7 @@ impl Store {
         usage::minutes(&*self.handle().await?, from, to).await
     }
 
-    /// What keys used in the 15-minute slots that start in `from..to`; keys that used nothing are left out.
+    /// What keys used in the stretches that start in `from..to`; keys that used nothing are left out.
     pub async fn spent(&self, from: u64, to: u64) -> Result<Vec<SpentRow>, StoreError> {
         usage::spent(&*self.handle().await?, from, to).await
     }

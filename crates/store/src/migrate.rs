@@ -23,6 +23,7 @@ const STEPS: &[Step] = &[
     Step { text: step!("migrations/0002_policies.surql") },
     Step { text: step!("migrations/0003_doors.surql") },
     Step { text: step!("migrations/0004_balance.surql") },
+    Step { text: step!("migrations/0005_blocks.surql") },
 ];
 
 /// The schema this program works with.

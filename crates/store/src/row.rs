@@ -8,7 +8,7 @@ use domain::{
     key::KeyStatus,
     limit::RateLimit,
     policy::Policy,
-    usage::{MinutePoint, Outcome},
+    usage::{MinutePoint, Outcome, UsageRecord},
 };
 
 /// An administrator. No Debug: it holds a password hash.
@@ -138,10 +138,10 @@ pub struct SpentRow {
     pub gpu_us: u64,
 }
 
-/// One 15-minute slot of one observed combination.
+/// What one observed combination did in a stretch of time: a slot of 15 minutes, an hour or a day.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RollupRow {
-    /// Start of the slot.
+    /// Start of the stretch.
     pub at: u64,
     pub user: UserId,
     pub key: KeyId,
@@ -149,6 +149,8 @@ pub struct RollupRow {
     pub backend: Option<BackendId>,
     pub endpoint: Endpoint,
     pub outcome: Outcome,
+    /// All of them were answered with a status of 400 or more; what was rolled up before schema 5 is not told apart.
+    pub failed: bool,
     pub requests: u64,
     /// Of these, with a status of 400 or more.
     pub errors: u64,
@@ -158,8 +160,121 @@ pub struct RollupRow {
     pub completion_tokens: u64,
     pub load_us: u64,
     pub gpu_us: u64,
+    /// Waiting for slots. Not known, and 0, of what was rolled up before schema 5, like the two fields below.
+    pub queue_us: u64,
+    /// Requests whose model had to be loaded first.
+    pub cold: u64,
     pub last_at: u64,
     /// Counts by power of two of milliseconds: bucket i holds durations in `[2^(i-1), 2^i)` ms, bucket 0 under 1 ms.
     pub total_histogram: Vec<u32>,
+    /// Of all, also where nobody knows whether the model was loaded.
     pub ttft_histogram: Vec<u32>,
+    pub warm_ttft_histogram: Vec<u32>,
+    pub cold_ttft_histogram: Vec<u32>,
+}
+
+/// The same for whoever goes over many of them: everything is borrowed from the block it was read from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct UsageSum<'a> {
+    pub at: u64,
+    pub user: &'a str,
+    pub key: &'a str,
+    pub model: Option<&'a str>,
+    pub backend: Option<&'a str>,
+    pub endpoint: Endpoint,
+    pub outcome: Outcome,
+    pub failed: bool,
+    pub requests: u64,
+    pub errors: u64,
+    pub bytes_in: u64,
+    pub bytes_out: u64,
+    pub prompt_tokens: u64,
+    pub completion_tokens: u64,
+    pub load_us: u64,
+    pub gpu_us: u64,
+    pub queue_us: u64,
+    pub cold: u64,
+    pub last_at: u64,
+    pub total: Counts<'a>,
+    /// Times to the first byte of warm and of cold answers, and of those of which that is not known.
+    pub warm_ttft: Counts<'a>,
+    pub cold_ttft: Counts<'a>,
+    pub other_ttft: Counts<'a>,
+}
+
+/// The buckets of a histogram that are not empty.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Counts<'a> {
+    pub(crate) buckets: &'a [u8],
+    pub(crate) counts: &'a [u32],
+}
+
+impl<'a> Counts<'a> {
+    /// Numbers of buckets, as in [`RollupRow::total_histogram`], and how many fell into each.
+    pub fn iter(self) -> impl Iterator<Item = (usize, u32)> + 'a {
+        self.buckets.iter().map(|&bucket| usize::from(bucket)).zip(self.counts.iter().copied())
+    }
+}
+
+/// Which requests are meant; what is not given does not matter.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UsageFilter {
+    pub user: Option<UserId>,
+    pub key: Option<KeyId>,
+    /// `Some(None)` is requests without a model that some backend has.
+    pub model: Option<Option<String>>,
+    pub backend: Option<BackendId>,
+    pub endpoint: Option<Endpoint>,
+    pub outcome: Option<Outcome>,
+    /// Only those that were answered with a status of 400 or more, or broken off by a backend.
+    pub failed: bool,
+}
+
+/// What to add up.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SumsQuery {
+    /// Unix milliseconds, included. Stretches count by their start.
+    pub from: u64,
+    /// Not included.
+    pub to: u64,
+    pub filter: UsageFilter,
+    /// Days of UTC are fine enough: whole months are then read at once.
+    pub days: bool,
+}
+
+/// A place in the log: everything that is older than it is still to come. `at` and `request_id` of a record.
+pub type LogPlace = (u64, u64);
+
+/// What to look for in the log of requests, newest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UsageSearch {
+    /// Unix milliseconds, included.
+    pub from: u64,
+    /// Not included.
+    pub to: u64,
+    pub filter: UsageFilter,
+    /// Keys of which the filter's user can have only these.
+    pub keys: Option<Vec<KeyId>>,
+    /// First and last HTTP status.
+    pub statuses: Option<(u16, u16)>,
+    pub request_id: Option<u64>,
+    /// Stretches of time outside of which nothing is, where that is known: each from its start to its end, which is not
+    /// included; in the order of time, and apart.
+    pub within: Option<Vec<(u64, u64)>>,
+    /// Where the page before ended.
+    pub after: Option<LogPlace>,
+    /// Records returned at most.
+    pub limit: usize,
+    /// Segments looked at, and records read out of them, at most: about, since a page ends where a piece of it does.
+    pub look: usize,
+    pub read: usize,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UsageFound {
+    /// Newest first.
+    pub records: Vec<UsageRecord>,
+    /// Where to go on; `None` where the range was searched to its end. There may be one although nothing was found.
+    pub next: Option<LogPlace>,
 }

@@ -1,23 +1,40 @@
 //! Usage in the database. An append is one transaction that writes segments and marks them as pending. Now and then the
-//! pending ones are added to the roll-ups and the totals of the keys, in one transaction that takes the marks away: rows
-//! that every append would write anew are so written once for many. Reads go over the segments, newest first, or over the
-//! roll-ups and what is still pending.
+//! pending ones are added to the roll-ups and the totals of the keys, in one transaction that takes the marks away: what
+//! every append would write anew is so written once for many. Roll-ups are blocks: one for each 15 minutes, folded into the
+//! hours of a day and the days of a month when those are over (`fold`, `months`);
+//! small segments are brought together (`merge`). Reads go over the segments, newest first
+//! (`read`, `search`), or over the roll-ups and what is still pending (`sums`).
 
+mod block;
+pub(crate) mod fold;
+mod merge;
+mod months;
 mod read;
+pub(crate) mod retention;
 mod rollup;
+mod search;
 mod segment;
+mod sums;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use domain::usage::UsageRecord;
 use surrealdb::types::{Array, Bytes, RecordId, RecordIdKey, SurrealValue, Value, Variables};
 
-use crate::{KeyTotals, StoreError, engine::Handle};
+use crate::{KeyTotals, StoreError, engine::Handle, row::RollupRow};
 
 pub(crate) use read::{key_totals, minutes, records, rollups, spent};
+pub(crate) use search::search;
+pub(crate) use sums::visit as sums;
 
 /// Records in one segment at most; a second of traffic has about a thousand.
 const SEGMENT_RECORDS: usize = 4096;
+/// Milliseconds that one segment reaches over: whoever looks for a time need not look at segments that end much later.
+const REACH: u64 = 60_000;
 /// Writes that lost against another gateway on a shared database begin anew.
 const ATTEMPTS: u32 = 8;
 /// Segments added to the roll-ups in one transaction at most.
@@ -31,7 +48,6 @@ FOR $segment IN $segments {
         CREATE $segment.pending;
     }
 };
-IF $reach > (SELECT VALUE reach FROM ONLY usage_state:one) { UPDATE usage_state:one SET reach = $reach };
 COMMIT TRANSACTION;";
 
 const PENDING: &str = "RETURN {
@@ -41,13 +57,13 @@ const PENDING: &str = "RETURN {
 
 /// What is there of the rows to be added to.
 const BEFORE: &str = "RETURN {
-    rollups: (SELECT id, $this AS row FROM $rollups),
+    slots: (SELECT VALUE block FROM $slots),
     keys: (SELECT id, requests, last_used_at FROM $keys)
 }";
 
 const ROLL_UP: &str = "BEGIN TRANSACTION;
 IF (SELECT VALUE appends FROM ONLY usage_state:one) != $appends { THROW 'fortress:stale' };
-FOR $rollup IN $rollups { UPSERT $rollup.id CONTENT $rollup.row };
+FOR $slot IN $slots { UPSERT $slot.id CONTENT { rows: $slot.rows, block: $slot.block } };
 FOR $key IN $keys { UPSERT $key.id CONTENT { requests: $key.requests, last_used_at: $key.last_used_at } };
 FOR $segment IN $pending { DELETE $segment };
 UPDATE usage_state:one SET appends = $appends + 1;
@@ -69,7 +85,7 @@ struct PendingSegment {
 
 #[derive(SurrealValue)]
 struct Before {
-    rollups: Vec<Identified<rollup::RollupRecord>>,
+    slots: Vec<Bytes>,
     keys: Vec<KeyRecord>,
 }
 
@@ -84,6 +100,20 @@ struct KeyRecord {
     id: RecordId,
     requests: u64,
     last_used_at: Option<u64>,
+}
+
+/// A block of roll-ups to be written.
+#[derive(SurrealValue)]
+struct NewBlock {
+    id: RecordId,
+    rows: u64,
+    block: Bytes,
+}
+
+impl NewBlock {
+    fn new(id: RecordId, rows: &[&RollupRow]) -> Result<Self, StoreError> {
+        Ok(Self { id, rows: rows.len() as u64, block: Bytes::from(block::encode(rows)?) })
+    }
 }
 
 /// A segment to be written, and its mark.
@@ -109,11 +139,13 @@ pub(crate) async fn append(handle: &Handle, records: &[UsageRecord]) -> Result<(
     if records.is_empty() {
         return Ok(());
     }
-    let segments = records.chunks(SEGMENT_RECORDS).map(segment_row).collect::<Result<Vec<_>, _>>()?;
-    let reach = segments.iter().map(|segment| segment.row.until - segment.row.start).max().unwrap_or_default();
+    let segments = apart(records, REACH)
+        .iter()
+        .flat_map(|near| near.chunks(SEGMENT_RECORDS))
+        .map(segment_row)
+        .collect::<Result<Vec<_>, _>>()?;
     let mut parameters = Variables::new();
     parameters.insert("segments", segments);
-    parameters.insert("reach", reach);
     let salt = records.first().map(|record| record.request_id).unwrap_or_default();
     for attempt in 0..ATTEMPTS {
         match handle.run(APPEND, parameters.clone()).await {
@@ -156,21 +188,18 @@ async fn roll_up_once(handle: &Handle) -> Result<bool, StoreError> {
         return Ok(false);
     }
     let records = decoded(&pending.segments)?;
-    let mut rollups = rollup::of(&records);
+    let mut rows = rollup::of(&records);
     let mut keys = key_additions(&records);
 
-    let rollup_ids = rollups.keys().map(rollup::Dimensions::record_id).collect::<Vec<_>>();
+    let slots: BTreeSet<u64> = rows.values().map(|row| row.at).collect();
     let key_ids = keys.keys().map(|key| RecordId::new("usage_key", key.clone())).collect::<Vec<_>>();
     let mut parameters = Variables::new();
-    parameters.insert("rollups", rollup_ids);
+    parameters.insert("slots", slots.iter().map(|at| slot_id(*at)).collect::<Vec<_>>());
     parameters.insert("keys", key_ids);
     let before: Option<Before> = handle.one(BEFORE, parameters).await?;
     let before = before.ok_or_else(|| StoreError::corrupt("it holds no usage state"))?;
-    for Identified { id, row } in before.rollups {
-        let stored = row.into_row(&id)?;
-        if let Some(added) = rollups.get_mut(&rollup::Dimensions::of_row(&stored)) {
-            rollup::merge(added, &stored);
-        }
+    for block in &before.slots {
+        rollup::add_block(&mut rows, block, rollup::SLOT)?;
     }
     for KeyRecord { id, requests, last_used_at } in before.keys {
         if let RecordIdKey::String(key) = &id.key
@@ -181,10 +210,10 @@ async fn roll_up_once(handle: &Handle) -> Result<bool, StoreError> {
         }
     }
 
-    let rollups = rollups
-        .into_iter()
-        .map(|(dimensions, row)| Identified { id: dimensions.record_id(), row: rollup::RollupRecord::from(row) })
-        .collect::<Vec<_>>();
+    let rows: Vec<&RollupRow> = rows.values().collect();
+    let of_slots = rows.chunk_by(|one, other| one.at == other.at);
+    let slots = of_slots.map(|rows| NewBlock::new(slot_id(rows.first().map_or(0, |row| row.at)), rows));
+    let slots = slots.collect::<Result<Vec<_>, _>>()?;
     let keys = keys
         .into_iter()
         .map(|(key, KeyTotals { requests, last_used_at })| KeyRecord {
@@ -196,7 +225,7 @@ async fn roll_up_once(handle: &Handle) -> Result<bool, StoreError> {
     let more = pending.segments.len() == AT_ONCE;
     let mut parameters = Variables::new();
     parameters.insert("appends", pending.appends);
-    parameters.insert("rollups", rollups);
+    parameters.insert("slots", slots);
     parameters.insert("keys", keys);
     parameters.insert("pending", pending.segments.into_iter().map(|segment| segment.id).collect::<Vec<_>>());
     handle.run(ROLL_UP, parameters).await?;
@@ -211,6 +240,28 @@ fn decoded(segments: &[PendingSegment]) -> Result<Vec<UsageRecord>, StoreError> 
         records.extend(segment::decode(block)?);
     }
     Ok(records)
+}
+
+/// Records that belong into one segment each: none reaches over more than `reach`. What was answered slowly is among the
+/// records of much later requests, and whoever reads the log in order would have to look far ahead for it.
+fn apart(records: &[UsageRecord], reach: u64) -> Vec<Cow<'_, [UsageRecord]>> {
+    let times = || records.iter().map(|record| record.at);
+    if times().max().unwrap_or_default() - times().min().unwrap_or_default() <= reach {
+        return vec![Cow::Borrowed(records)];
+    }
+    let mut sorted = records.to_vec();
+    sorted.sort_by_key(|record| std::cmp::Reverse(record.at));
+    let mut groups: Vec<Cow<'_, [UsageRecord]>> = Vec::new();
+    while let Some(latest) = sorted.first().map(|record| record.at) {
+        let near = sorted.iter().take_while(|record| latest - record.at <= reach).count();
+        groups.push(Cow::Owned(sorted.drain(..near).collect()));
+    }
+    groups
+}
+
+/// The record of the slot that begins at `at`.
+fn slot_id(at: u64) -> RecordId {
+    RecordId::new("usage_slot", array([at.into_value()]))
 }
 
 /// First part of a segment's record key: later segments come first, the order they are read in.

@@ -11,8 +11,8 @@ use domain::{
     balance::Balance,
     limit::{MAX_REQUESTS, MAX_WINDOW_MINUTES, RateLimit},
     settings::{
-        MAX_BODY_MB, MAX_BODY_MEMORY_MB, MAX_QUEUE, MAX_QUEUE_SECONDS, MAX_REPLICAS, MIN_BODY_MEMORY_MB,
-        least_body_memory_mb,
+        MAX_BODY_MB, MAX_BODY_MEMORY_MB, MAX_QUEUE, MAX_QUEUE_SECONDS, MAX_REPLICAS, MAX_ROLLUP_DAYS, MAX_USAGE_DAYS,
+        MIN_BODY_MEMORY_MB, MIN_ROLLUP_DAYS, least_body_memory_mb,
     },
 };
 use ipnet::IpNet;
@@ -215,6 +215,8 @@ fn environment(raw: &RawConfig, faults: &mut Collector) -> EnvironmentSettings {
         balance: balance(raw, faults),
         queue_max: optional("QUEUE_MAX", 0, MAX_QUEUE, faults),
         queue_seconds: optional("QUEUE_SECONDS", 1, MAX_QUEUE_SECONDS, faults),
+        usage_days: optional("USAGE_DAYS", 1, MAX_USAGE_DAYS, faults),
+        rollup_days: optional("ROLLUP_DAYS", MIN_ROLLUP_DAYS, MAX_ROLLUP_DAYS, faults),
         max_body_mb,
         body_memory_mb,
         public_url: public_url(raw, faults),

@@ -43,13 +43,13 @@ fn told(change: &AuditChange) -> String {
     format!("{kind} {name}{id}: {}", fields.join(", "))
 }
 
-fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     let steers = if text.starts_with(STEERING) { "'" } else { "" };
     format!("\"{steers}{}\"", text.replace('"', "\"\""))
 }
 
 /// `2026-11-22T10:30:00.123Z`
-fn time(at: u64) -> String {
+pub(crate) fn time(at: u64) -> String {
     let (minutes, rest) = (at / 60_000 * 60_000, at % 60_000);
     format!("{}:{:02}.{:03}Z", domain::policy::format_utc(minutes), rest / 1_000, rest % 1_000)
 }

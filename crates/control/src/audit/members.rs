@@ -189,6 +189,8 @@ const SETTINGS: &[(&str, &str, Kind)] = &[
     ("balance", "choosing a backend", Kind::Text),
     ("queue_max", "requests that may wait", Kind::Text),
     ("queue_seconds", "longest wait for a slot in seconds", Kind::Text),
+    ("usage_days", "days that requests stay in the log", Kind::Text),
+    ("rollup_days", "days that sums of usage stay", Kind::Text),
     ("max_body_mb", "largest request body in MB", Kind::Text),
     ("body_memory_mb", "memory for request bodies in MB", Kind::Text),
     ("network.hsts_days", "days that browsers keep to https", Kind::Text),

@@ -136,6 +136,8 @@ fn sending_back_what_is_shown_saves_nothing() {
         balance: "warm-first".into(),
         queue_max: "1000".into(),
         queue_seconds: "60".into(),
+        usage_days: "30".into(),
+        rollup_days: "730".into(),
         max_body_mb: "64".into(),
         public_url: shown.public_url.value,
         version: shown.version,

@@ -1,4 +1,5 @@
 //! The writer's loop. It goes on receiving while a write runs, so that a slow store does not fill the channel at once.
+//! Tidying up runs beside both, a piece at a time.
 
 use std::{collections::VecDeque, sync::atomic::Ordering, time::Duration};
 
@@ -11,7 +12,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::Usage;
+use super::{
+    Usage,
+    tidy::{Kept, Tidy},
+};
 use crate::clock::Now;
 
 /// Records of one segment.
@@ -30,18 +34,25 @@ const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 type Batch = Vec<UsageRecord>;
 type Write = BoxFuture<'static, Written>;
 
+/// Whom the writer tells and asks.
+pub(super) struct Hands<'a> {
+    /// Hears of every record once.
+    pub tell: &'a (dyn Fn(&[UsageRecord]) + Send + Sync),
+    /// How long what is written stays, now.
+    pub kept: &'a (dyn Fn() -> Kept + Send + Sync),
+}
+
 /// What a write did.
 enum Written {
     Appended(Batch, Result<(), StoreError>),
     RolledUp(Result<bool, StoreError>),
 }
 
-/// Runs until the channel is closed, by its senders or on `stop`, and everything is written, or a last try failed. `tell`
-/// hears of every record once.
+/// Runs until the channel is closed, by its senders or on `stop`, and everything is written, or a last try failed.
 pub(super) async fn run(
     store: &Store,
     usage: &Usage,
-    tell: &(dyn Fn(&[UsageRecord]) + Send + Sync),
+    hands: Hands<'_>,
     mut records: mpsc::Receiver<UsageRecord>,
     stop: CancellationToken,
 ) {
@@ -49,6 +60,8 @@ pub(super) async fn run(
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut pending = Pending::default();
     let mut sums = Sums { due: Instant::now() + ROLL_UP_EVERY, behind: true };
+    let mut tidy = Tidy::new(Instant::now());
+    let mut tidying: Option<BoxFuture<'static, Result<bool, StoreError>>> = None;
     let mut incoming = Vec::with_capacity(SEGMENT);
     let mut writing: Option<Write> = None;
     let mut open = true;
@@ -73,7 +86,7 @@ pub(super) async fn run(
                     rest.as_mut().reset(Instant::now() + REST);
                 }
                 usage.absorb(&incoming, Now::read().wall);
-                tell(&incoming);
+                (hands.tell)(&incoming);
                 pending.records.extend(incoming.drain(..));
                 if writing.is_none() && pending.records.len() >= SEGMENT && pending.doubtful.is_none() {
                     writing = pending.next_write(store);
@@ -96,8 +109,15 @@ pub(super) async fn run(
                     writing = pending.next_write(store);
                 }
             }
+            result = ended(&mut tidying) => {
+                tidying = None;
+                tidy.settle(result, Instant::now());
+            }
             now = tick.tick(), if open && writing.is_none() => {
                 writing = sums.next_write(store, now).or_else(|| pending.next_write(store));
+                if tidying.is_none() {
+                    tidying = tidy.next(store, now, Now::read().wall, hands.kept);
+                }
             }
         }
         pending.bound(usage);
@@ -105,6 +125,8 @@ pub(super) async fn run(
             break;
         }
     }
+    // A piece that is cut off was done or was not: the next start goes on.
+    drop(tidying);
     pending.drain(store, usage).await;
     // The next start reads it faster so; what fails here is done then.
     while matches!(store.roll_up_usage().await, Ok(true)) {}
@@ -138,6 +160,14 @@ impl Sums {
             // Nothing is lost: readers add what is not rolled up. Appends tell of a store that cannot be written.
             Err(error) => tracing::debug!(%error, "usage is not rolled up yet"),
         }
+    }
+}
+
+/// The end of the piece that is being tidied up; never, where none is.
+async fn ended(tidying: &mut Option<BoxFuture<'static, Result<bool, StoreError>>>) -> Result<bool, StoreError> {
+    match tidying {
+        Some(piece) => piece.await,
+        None => std::future::pending().await,
     }
 }
 

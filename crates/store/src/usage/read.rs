@@ -6,38 +6,22 @@ use domain::{
     id::{KeyId, UserId},
     usage::{MinutePoint, UsageRecord},
 };
-use surrealdb::types::{Bytes, RecordId, SurrealValue, Variables};
+use surrealdb::types::{Bytes, SurrealValue, Variables};
 
-use super::{
-    Identified, PendingSegment, decoded, key_additions,
-    rollup::{self, Dimensions, RollupRecord},
-    segment, segment_order,
-};
+use super::{PendingSegment, decoded, key_additions, merge::MERGED_REACH, rollup, segment, segment_order};
 use crate::{
     KeyTotals, StoreError,
     engine::Handle,
-    row::{MinuteRow, RollupRow, SpentRow},
+    row::{MinuteRow, RollupRow, SpentRow, SumsQuery, UsageSum},
 };
 
 /// Segments read at a time.
 const PAGE: u64 = 32;
-/// Milliseconds of roll-ups read at a time: a day.
-const STRETCH: u64 = 86_400_000;
-
-const REACH: &str = "RETURN (SELECT VALUE reach FROM ONLY usage_state:one)";
+/// How far a segment that holds a time may reach beyond it: those that end before `merged` were brought together, `long_reach` is of those from before there was a bound.
+const STATE: &str = "RETURN (SELECT reach, merged, long_reach, long_before FROM ONLY usage_state:one)";
 /// The keys run from the latest to the oldest, so the limit ends the scan; an ORDER BY would read the whole range first.
 const SEGMENTS: &str = "SELECT until, record::id(id)[1] AS tail, block
     FROM usage_segment:[$begin, $tail]>..[$end] LIMIT $page";
-/// Rows and what is not in them yet, in one consistent view.
-const ROLLUPS: &str = "RETURN {
-    rows: (SELECT id, $this AS row FROM usage_rollup:[$from]..[$to]),
-    pending: (SELECT id, type::record('usage_segment', record::id(id)).block AS block FROM usage_pending)
-}";
-/// Without the histograms, because these are read for a whole month at once.
-const SPENT: &str = "RETURN {
-    rows: (SELECT id, prompt_tokens, completion_tokens, gpu_us FROM usage_rollup:[$from]..[$to]),
-    pending: (SELECT id, type::record('usage_segment', record::id(id)).block AS block FROM usage_pending)
-}";
 const TOTALS: &str = "RETURN {
     rows: (SELECT record::id(id) AS key, requests, last_used_at FROM usage_key),
     pending: (SELECT id, type::record('usage_segment', record::id(id)).block AS block FROM usage_pending)
@@ -69,11 +53,20 @@ struct SegmentRecord {
 }
 
 #[derive(SurrealValue)]
-struct SpentRecord {
-    id: RecordId,
-    prompt_tokens: u64,
-    completion_tokens: u64,
-    gpu_us: Option<u64>,
+struct Reaches {
+    reach: u64,
+    merged: u64,
+    long_reach: u64,
+    long_before: u64,
+}
+
+/// Milliseconds by which a segment with a record of `at` or earlier may end after `at`.
+pub(super) async fn reach(handle: &Handle, at: u64) -> Result<u64, StoreError> {
+    let reaches: Option<Reaches> = handle.one(STATE, Variables::new()).await?;
+    let Reaches { reach, merged, long_reach, long_before } =
+        reaches.ok_or_else(|| StoreError::corrupt("it holds no usage state"))?;
+    let reach = if at < merged { reach.max(MERGED_REACH) } else { reach };
+    Ok(if at <= long_before { reach.max(long_reach) } else { reach })
 }
 
 #[derive(SurrealValue)]
@@ -126,9 +119,8 @@ async fn each_page(
     to: u64,
     mut take: impl FnMut(Vec<UsageRecord>, u64) -> ControlFlow<()>,
 ) -> Result<(), StoreError> {
-    let reach: Option<u64> = handle.one(REACH, Variables::new()).await?;
     // A segment that begins before `to` ends before this.
-    let mut until = to.saturating_add(reach.unwrap_or_default());
+    let mut until = to.saturating_add(reach(handle, to).await?);
     let mut tail = String::new();
     loop {
         let mut parameters = Variables::new();
@@ -151,50 +143,54 @@ async fn each_page(
     }
 }
 
+/// Tries anew where roll-ups were moved while they were read.
+const ATTEMPTS: usize = 8;
+
+/// Every row whose stretch begins in `from..to`, added up by what it is.
 pub(crate) async fn rollups(handle: &Handle, from: u64, to: u64) -> Result<Vec<RollupRow>, StoreError> {
-    let mut parameters = Variables::new();
-    parameters.insert("from", from.min(i64::MAX as u64));
-    parameters.insert("to", to.min(i64::MAX as u64));
-    let (rows, pending) = with_pending::<Identified<RollupRecord>>(handle, ROLLUPS, parameters).await?;
-    let rows = rows.into_iter().map(|Identified { id, row }| row.into_row(&id));
-    let rows = rows.map(|row| row.map(|row| (Dimensions::of_row(&row), row)));
-    let mut rows = rows.collect::<Result<BTreeMap<Dimensions, RollupRow>, _>>()?;
-    for (dimensions, addition) in rollup::of(&pending).into_iter().filter(|(_, row)| (from..to).contains(&row.at)) {
-        match rows.get_mut(&dimensions) {
-            Some(row) => rollup::merge(row, &addition),
-            None => drop(rows.insert(dimensions, addition)),
+    let query = SumsQuery { from, to, ..SumsQuery::default() };
+    for _ in 0..ATTEMPTS {
+        let mut rows = rollup::Rows::new();
+        let mut take = |sum: &UsageSum<'_>| {
+            if let Some(row) = rollup::of_sum(sum) {
+                rollup::add(&mut rows, row, rollup::SLOT);
+            }
+        };
+        match super::sums(handle, &query, &mut take).await {
+            Err(StoreError::Stale) => {}
+            done => return done.map(|()| rows.into_values().collect()),
         }
     }
-    Ok(rows.into_values().collect())
+    Err(moving())
 }
 
-/// Sums over the slots that begin in `from..to`, by key.
+/// Sums over the stretches that begin in `from..to`, by key.
 pub(crate) async fn spent(handle: &Handle, from: u64, to: u64) -> Result<Vec<SpentRow>, StoreError> {
-    let mut sums = BTreeMap::<KeyId, SpentRow>::new();
-    let mut at = from;
-    while at < to {
-        let until = at.saturating_add(STRETCH).min(to);
-        let mut parameters = Variables::new();
-        parameters.insert("from", at.min(i64::MAX as u64));
-        parameters.insert("to", until.min(i64::MAX as u64));
-        let (rows, pending) = with_pending::<SpentRecord>(handle, SPENT, parameters).await?;
-        let mut add = |key: &KeyId, user: &UserId, tokens: u64, gpu_us: u64| {
-            let empty = || SpentRow { key: key.clone(), user: user.clone(), tokens: 0, gpu_us: 0 };
-            let sum = sums.entry(key.clone()).or_insert_with(empty);
-            sum.tokens = sum.tokens.saturating_add(tokens);
-            sum.gpu_us = sum.gpu_us.saturating_add(gpu_us);
+    let query = SumsQuery { from, to, ..SumsQuery::default() };
+    for _ in 0..ATTEMPTS {
+        let mut sums = BTreeMap::<KeyId, SpentRow>::new();
+        let mut take = |sum: &UsageSum<'_>| {
+            let spent = match sums.get_mut(sum.key) {
+                Some(spent) => spent,
+                None => {
+                    let (Ok(key), Ok(user)) = (KeyId::new(sum.key), UserId::new(sum.user)) else { return };
+                    sums.entry(key.clone()).or_insert(SpentRow { key, user, tokens: 0, gpu_us: 0 })
+                }
+            };
+            let tokens = sum.prompt_tokens.saturating_add(sum.completion_tokens);
+            spent.tokens = spent.tokens.saturating_add(tokens);
+            spent.gpu_us = spent.gpu_us.saturating_add(sum.gpu_us);
         };
-        for SpentRecord { id, prompt_tokens, completion_tokens, gpu_us } in rows {
-            let of =
-                Dimensions::from_record_id(&id).ok_or_else(|| StoreError::corrupt("a usage roll-up makes no sense"))?;
-            add(&of.key, &of.user, prompt_tokens.saturating_add(completion_tokens), gpu_us.unwrap_or_default());
+        match super::sums(handle, &query, &mut take).await {
+            Err(StoreError::Stale) => {}
+            done => return done.map(|()| sums.into_values().collect()),
         }
-        for row in rollup::of(&pending).into_values().filter(|row| (at..until).contains(&row.at)) {
-            add(&row.key, &row.user, row.prompt_tokens.saturating_add(row.completion_tokens), row.gpu_us);
-        }
-        at = until;
     }
-    Ok(sums.into_values().collect())
+    Err(moving())
+}
+
+fn moving() -> StoreError {
+    StoreError::other("the roll-ups of usage are being moved: try again")
 }
 
 pub(crate) async fn key_totals(handle: &Handle) -> Result<Vec<(KeyId, KeyTotals)>, StoreError> {

@@ -1,7 +1,10 @@
 //! Policies in the database, and a database from before there were any.
 
 use domain::policy::{Policy, PolicyInput};
-use store::{Store, row::Op};
+use store::{
+    Store,
+    row::{Op, RollupRow},
+};
 use surrealdb::engine::any;
 
 use crate::support::{folder_config, fresh, id, key, until_closed, user};
@@ -66,6 +69,11 @@ async fn a_database_of_the_first_schema_keeps_all_rows_and_takes_policies() {
     assert_eq!((rollups[0].requests, rollups[0].gpu_us), (2, 0));
     let spent = store.spent(0, 1_000_000).await.unwrap();
     assert_eq!((spent[0].key.as_str(), spent[0].tokens, spent[0].gpu_us), (id(7).as_str(), 42, 0));
+    // Folded like what was rolled up since, into the hour it is in.
+    let folded = RollupRow { at: 0, ..rollups[0].clone() };
+    assert!(store.fold_usage(1_000_000).await.unwrap() && !store.fold_usage(1_000_000).await.unwrap());
+    assert_eq!(store.rollups(0, 1_000_000).await.unwrap(), [folded]);
+    assert_eq!(store.spent(0, 1_000_000).await.unwrap(), spent);
 
     let limited = store::row::KeyRow { policy: policy(), ..old };
     store.commit(3, vec![Op::PutKey(limited.clone())]).await.unwrap();

@@ -107,7 +107,7 @@ async fn rollups_minutes_and_totals_add_up_to_the_records() {
                     r.model.clone(),
                     backend,
                     r.endpoint as u8,
-                    r.outcome as u8,
+                    (r.outcome as u8, r.status >= 400),
                 ),
                 (),
             )
