@@ -54,8 +54,8 @@ export const test = base.extend<Test, Worker>({
         await login.open();
         await login.signIn(ADMIN.name, ADMIN.password);
         const session = await context.storageState();
+        await problems.check();
         await context.close();
-        problems.check();
         return session;
       };
       let session = await signIn();
@@ -75,12 +75,15 @@ export const test = base.extend<Test, Worker>({
   baseURL: ({ fortress }, use) => use(fortress.url),
   storageState: async ({ session }, use) => use(await session()),
 
+  // What a test started is named here so that it ends after the check and after the pages are closed: a page that is open while
+  // its gateway stops complains of its event stream.
   problems: [
-    async ({ context }, use) => {
+    async ({ start, startFake, context }, use) => {
+      void [start, startFake];
       const problems = new Problems();
       await problems.watch(context);
       await use(problems);
-      problems.check();
+      await problems.check();
     },
     { auto: true },
   ],
@@ -111,6 +114,9 @@ export const test = base.extend<Test, Worker>({
     await use(key);
   },
 });
+
+/** Nobody listens there. The port of a server that has gone may be another test's by now. */
+export const NOWHERE = "http://127.0.0.1:1";
 
 /** Without a session. */
 export const NOBODY: Storage = { cookies: [], origins: [] };

@@ -5,6 +5,7 @@ import { type Browser, type BrowserContext, type BrowserContextOptions, expect }
 
 export class Problems {
   private seen: string[] = [];
+  private contexts: BrowserContext[] = [];
   private allowed: RegExp[] = [];
 
   /** Provoked on purpose by this test, for example the network message of a refused form. */
@@ -20,6 +21,7 @@ export class Problems {
   }
 
   async watch(context: BrowserContext) {
+    this.contexts.push(context);
     await context.addInitScript(() => {
       document.addEventListener("securitypolicyviolation", (event) => {
         console.error(`CSP violation: ${event.violatedDirective} blocks ${event.blockedURI} at ${event.sourceFile}:${event.lineNumber}`);
@@ -40,7 +42,10 @@ export class Problems {
     });
   }
 
-  check() {
+  async check() {
+    // What a page said until now is heard before its answer.
+    const pages = this.contexts.flatMap((context) => context.pages());
+    await Promise.all(pages.map((page) => page.evaluate(() => {}).catch(() => {})));
     const unexpected = this.seen.filter((problem) => !this.allowed.some((pattern) => pattern.test(problem)));
     expect(unexpected, "console errors, page errors and CSP violations").toEqual([]);
   }

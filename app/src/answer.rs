@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_router::hooks::use_location;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 
-use crate::error::AppError;
+use crate::{components::action::Answered, error::AppError};
 
 /// The answer to one plain form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,22 +60,18 @@ fn here() -> Option<Answer> {
     (answer.page == use_location().pathname.get_untracked()).then_some(answer)
 }
 
-/// The answer to the form of `S` whose fields held `own`: on a page with one such form a row the row's id.
-fn to<S: ServerFn>(own: &[(&str, &str)]) -> Option<Answer> {
+/// The answer to the form of `function` whose fields held `own`: on a page with one such form a row the row's id.
+fn to(function: &str, own: &[(&str, &str)]) -> Option<Answer> {
     here().filter(|answer| {
         let held = |(field, value): &(&str, &str)| answer.typed.get(*field).is_some_and(|typed| typed == value);
-        answer.function == S::PATH && own.iter().all(held)
+        answer.function == function && own.iter().all(held)
     })
 }
 
-/// The value an action of `S` begins with.
-pub fn first<S>(own: &[(&str, &str)]) -> Option<Result<S::Output, AppError>>
-where
-    S: ServerFn<Error = AppError>,
-    S::Output: DeserializeOwned,
-{
-    match to::<S>(own)?.outcome {
-        Ok(value) => serde_json::from_str(&value).ok().map(Ok),
+/// What an action of `function` begins with, the form's fields having held `own`.
+pub fn first(function: &str, own: &[(&str, &str)]) -> Answered {
+    match to(function, own)?.outcome {
+        Ok(value) => Some(Ok(value.into())),
         // What the page showed is not so any more: the page says it, not a row that may be gone.
         Err(error) if error.is_stale() => None,
         Err(error) => Some(Err(error)),
@@ -94,20 +90,20 @@ pub fn typed<S: ServerFn>(field: &str) -> String {
 
 /// The same of the form whose fields held `own`, with `default` on every other page.
 pub fn typed_in<S: ServerFn>(own: &[(&str, &str)], field: &str, default: &str) -> String {
-    let refused = to::<S>(own).filter(|answer| answer.outcome.is_err());
+    let refused = to(S::PATH, own).filter(|answer| answer.outcome.is_err());
     refused.and_then(|mut answer| answer.typed.remove(field)).unwrap_or_else(|| default.to_owned())
 }
 
 /// Whether a checkbox of a refused plain form of `S` was ticked, with `default` on every other page: one that is not ticked is
 /// not sent.
 pub fn ticked<S: ServerFn>(field: &str, default: bool) -> bool {
-    let refused = to::<S>(&[]).filter(|answer| answer.outcome.is_err());
+    let refused = to(S::PATH, &[]).filter(|answer| answer.outcome.is_err());
     refused.map_or(default, |answer| answer.typed.contains_key(field))
 }
 
 /// What comes back of a form that `S` refused, or that was sent to `T`, which only looks: then whatever that found.
 fn sent<S: ServerFn, T: ServerFn>() -> Option<Answer> {
-    to::<T>(&[]).or_else(|| to::<S>(&[]).filter(|answer| answer.outcome.is_err()))
+    to(T::PATH, &[]).or_else(|| to(S::PATH, &[]).filter(|answer| answer.outcome.is_err()))
 }
 
 /// What such a form held in `field`, with `default` on every other page.

@@ -17,7 +17,44 @@ pub mod users;
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use bytes::Bytes;
+use leptos::server_fn::{
+    ContentType, Decodes, Encodes, Format, FormatType,
+    codec::{JsonEncoding, Post},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+/// JSON that the browser decodes as text. Leptos' own decodes bytes, and pages decode text anyway (what came with the
+/// document), so that every view would have two decoders in the browser's half.
+pub struct JsonText;
+
+/// For `output` of the server functions that pages read from.
+pub type Text = Post<JsonText>;
+
+impl ContentType for JsonText {
+    const CONTENT_TYPE: &'static str = JsonEncoding::CONTENT_TYPE;
+}
+
+impl FormatType for JsonText {
+    const FORMAT_TYPE: Format = Format::Text;
+}
+
+impl<T: Serialize> Encodes<T> for JsonText {
+    type Error = serde_json::Error;
+
+    fn encode(output: &T) -> Result<Bytes, Self::Error> {
+        JsonEncoding::encode(output)
+    }
+}
+
+impl<T: DeserializeOwned> Decodes<T> for JsonText {
+    type Error = serde_json::Error;
+
+    fn decode(bytes: Bytes) -> Result<T, Self::Error> {
+        // Whatever is no UTF-8 is no JSON either.
+        serde_json::from_str(std::str::from_utf8(&bytes).unwrap_or_default())
+    }
+}
 
 /// An input that holds a secret. The generated argument structs must implement `Debug`; this one prints nothing.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

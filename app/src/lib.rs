@@ -4,6 +4,11 @@
 // Views are types nested as deep as their elements.
 #![recursion_limit = "256"]
 
+#[cfg(not(erase_components))]
+compile_error!(
+    "build with the flags of .cargo/config.toml: RUSTFLAGS in the environment hides them, and hydration would fail"
+);
+
 pub mod answer;
 pub mod api;
 pub mod components;
@@ -29,22 +34,12 @@ use leptos_router::{
 use crate::{
     answer::ForgetAnswer,
     pages::{
-        account::AccountPage,
-        administrators::AdministratorsPage,
-        audit::AuditPage,
-        backends::BackendsPage,
-        confirm::ConfirmPage,
-        dashboard::DashboardPage,
-        help::HelpPage,
         layout::Layout,
-        login::{CodePage, LoginPage},
-        network::NetworkPage,
+        lazy::{
+            account, administrators, audit, backends, code, confirm, dashboard, help, login, network, settings, setup,
+            upgrade, user, users,
+        },
         not_found::NotFoundPage,
-        settings::SettingsPage,
-        setup::SetupPage,
-        upgrade::UpgradePage,
-        user::UserPage,
-        users::UsersPage,
     },
     session::SessionWatch,
 };
@@ -53,6 +48,8 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assets {
     pub js: String,
+    /// Fetches the parts of pages; `js` imports it.
+    pub loader: String,
     pub wasm: String,
     pub css: String,
     pub chart_js: String,
@@ -73,22 +70,22 @@ pub fn App() -> impl IntoView {
             <SessionWatch/>
             <ForgetAnswer/>
             <Routes fallback=NotFoundPage>
-                <Route path=path!("/admin/login") view=LoginPage ssr=SsrMode::Async/>
-                <Route path=path!("/admin/login/code") view=CodePage ssr=SsrMode::Async/>
-                <Route path=path!("/admin/setup") view=SetupPage ssr=SsrMode::Async/>
+                <Route path=path!("/admin/login") view=login::route() ssr=SsrMode::Async/>
+                <Route path=path!("/admin/login/code") view=code::route() ssr=SsrMode::Async/>
+                <Route path=path!("/admin/setup") view=setup::route() ssr=SsrMode::Async/>
                 <ParentRoute path=path!("/admin") view=Layout ssr=SsrMode::Async>
-                    <Route path=path!("") view=DashboardPage ssr=SsrMode::Async/>
-                    <Route path=path!("backends") view=BackendsPage ssr=SsrMode::Async/>
-                    <Route path=path!("backends/upgrade") view=UpgradePage ssr=SsrMode::Async/>
-                    <Route path=path!("users") view=UsersPage ssr=SsrMode::Async/>
-                    <Route path=path!("users/:id") view=UserPage ssr=SsrMode::Async/>
-                    <Route path=path!("audit") view=AuditPage ssr=SsrMode::Async/>
-                    <Route path=path!("administrators") view=AdministratorsPage ssr=SsrMode::Async/>
-                    <Route path=path!("account") view=AccountPage ssr=SsrMode::Async/>
-                    <Route path=path!("confirm") view=ConfirmPage ssr=SsrMode::Async/>
-                    <Route path=path!("network") view=NetworkPage ssr=SsrMode::Async/>
-                    <Route path=path!("settings") view=SettingsPage ssr=SsrMode::Async/>
-                    <Route path=path!("help") view=HelpPage ssr=SsrMode::Async/>
+                    <Route path=path!("") view=dashboard::route() ssr=SsrMode::Async/>
+                    <Route path=path!("backends") view=backends::route() ssr=SsrMode::Async/>
+                    <Route path=path!("backends/upgrade") view=upgrade::route() ssr=SsrMode::Async/>
+                    <Route path=path!("users") view=users::route() ssr=SsrMode::Async/>
+                    <Route path=path!("users/:id") view=user::route() ssr=SsrMode::Async/>
+                    <Route path=path!("audit") view=audit::route() ssr=SsrMode::Async/>
+                    <Route path=path!("administrators") view=administrators::route() ssr=SsrMode::Async/>
+                    <Route path=path!("account") view=account::route() ssr=SsrMode::Async/>
+                    <Route path=path!("confirm") view=confirm::route() ssr=SsrMode::Async/>
+                    <Route path=path!("network") view=network::route() ssr=SsrMode::Async/>
+                    <Route path=path!("settings") view=settings::route() ssr=SsrMode::Async/>
+                    <Route path=path!("help") view=help::route() ssr=SsrMode::Async/>
                 </ParentRoute>
             </Routes>
         </Router>

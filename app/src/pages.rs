@@ -8,6 +8,7 @@ pub mod confirm;
 pub mod dashboard;
 pub mod help;
 pub mod layout;
+pub mod lazy;
 pub mod login;
 pub mod network;
 pub mod not_found;

@@ -1,5 +1,6 @@
 import { createHmac } from "node:crypto";
 import { expect, type Page } from "@playwright/test";
+import { answered } from "./answered.ts";
 
 /** The list of administrators. */
 export class AdministratorsPage {
@@ -13,12 +14,12 @@ export class AdministratorsPage {
     return this.page.getByRole("listitem", { name, exact: true });
   }
 
-  /** Fills the form in and sends it; does not wait for what follows. */
+  /** Fills the form in and sends it; what came of it is the test's to see. */
   async send(name: string, password: string, role: string) {
     await this.form.getByLabel("Name", { exact: true }).fill(name);
     await this.form.getByLabel("Password", { exact: true }).fill(password);
     await this.form.getByLabel("Role", { exact: true }).selectOption(role);
-    await this.form.getByRole("button", { name: "Add administrator" }).click();
+    await answered(this.page, () => this.form.getByRole("button", { name: "Add administrator" }).click());
   }
 
   async add(name: string, password: string, role: string) {

@@ -1,9 +1,23 @@
-import { expect, type Page } from "@playwright/test";
+import { expect, type Locator, type Page } from "@playwright/test";
 
-/** Waits until the page is alive: its event handlers are attached, so that clicks do not send plain forms. */
+/**
+ * Waits until the page is alive: its event handlers are attached, so that clicks do not send plain forms. Where scripts do not
+ * run it is as alive as it gets.
+ */
 export async function alive(page: Page) {
+  if (await page.evaluate(() => matchMedia("(scripting: none)").matches)) return;
   // The switch of light and dark shows once its script runs.
   await expect(page.getByRole("button", { name: "Light / dark", includeHidden: true }).first()).not.toHaveClass(/\bhidden\b/);
+}
+
+/** Presses a copy button and waits until it has copied. It says so for two seconds, which a busy machine may miss: what it said stays. */
+export async function copy(button: Locator) {
+  await button.evaluate((button) => {
+    const told = () => button.setAttribute("data-told", button.getAttribute("data-told") ?? button.textContent ?? "");
+    new MutationObserver(told).observe(button, { subtree: true, childList: true, characterData: true });
+  });
+  await button.click();
+  await expect(button.page().locator("button[data-told]")).toHaveAttribute("data-told", "Copied");
 }
 
 /** The frame of all pages behind the sign-in. */

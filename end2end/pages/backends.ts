@@ -1,4 +1,5 @@
 import { expect, type Locator, type Page } from "@playwright/test";
+import { answered } from "./answered.ts";
 
 /** The list of backends. */
 export class BackendsPage {
@@ -13,12 +14,12 @@ export class BackendsPage {
     return this.page.getByRole("listitem", { name, exact: true });
   }
 
-  /** Fills the form in and sends it; does not wait for what follows. */
+  /** Fills the form in and sends it; what came of it is the test's to see. */
   async send(name: string, url: string, token = "") {
     await this.form.getByLabel("Name", { exact: true }).fill(name);
     await this.form.getByLabel("URL", { exact: true }).fill(url);
     await this.form.getByLabel("Token", { exact: true }).fill(token);
-    await this.form.getByRole("button", { name: "Add backend" }).click();
+    await answered(this.page, () => this.form.getByRole("button", { name: "Add backend" }).click());
   }
 
   async add(name: string, url: string, token = "") {
@@ -29,7 +30,7 @@ export class BackendsPage {
 
   /** Tests a backend now; what it found, as a sentence. */
   async test(name: string, finding: string | RegExp) {
-    await this.row(name).getByRole("button", { name: "Test now" }).click();
+    await this.press(name, "Test now");
     await expect(this.row(name).getByRole("status")).toContainText(finding);
   }
 
@@ -38,7 +39,7 @@ export class BackendsPage {
     const row = this.row(name);
     await row.getByText("Edit", { exact: true }).click();
     for (const [label, value] of Object.entries(changes)) await row.getByLabel(label, { exact: true }).fill(value);
-    await row.getByRole("button", { name: "Save backend" }).click();
+    await this.press(name, "Save backend");
   }
 
   /** Opens the part of a form, the one that adds or one in a row, that says how much of the work a backend gets. */
@@ -47,21 +48,22 @@ export class BackendsPage {
     await expect(form.getByLabel("Requests at once", { exact: true })).toBeVisible();
   }
 
+  /** Presses a button that sends a form of a backend; what came of it is the test's to see. */
   async press(name: string, button: string) {
-    await this.row(name).getByRole("button", { name: button, exact: true }).click();
+    await answered(this.page, () => this.row(name).getByRole("button", { name: button, exact: true }).click());
   }
 
   async forgetToken(name: string) {
     const row = this.row(name);
     await row.getByText("Edit", { exact: true }).click();
     await row.getByLabel("Forget the stored token").check();
-    await row.getByRole("button", { name: "Save backend" }).click();
+    await this.press(name, "Save backend");
     await expect(row).toContainText("No token");
   }
 
   async remove(name: string) {
     await this.row(name).getByText("Remove", { exact: true }).click();
-    await this.row(name).getByRole("button", { name: "Remove backend" }).click();
+    await this.press(name, "Remove backend");
     await expect(this.row(name)).toHaveCount(0);
   }
 }

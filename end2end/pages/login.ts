@@ -1,4 +1,6 @@
 import { expect, type Page } from "@playwright/test";
+import { answered } from "./answered.ts";
+import { alive } from "./app.ts";
 
 /** The sign-in page. */
 export class LoginPage {
@@ -13,11 +15,13 @@ export class LoginPage {
     await expect(this.page.getByRole("heading", { name: "Sign in" })).toBeVisible();
   }
 
-  /** Fills in and sends; does not wait for what follows. */
+  /** Fills in and sends; the answer. */
   async send(name: string, password: string) {
+    await this.expectShown();
+    await alive(this.page);
     await this.page.getByLabel("Name").fill(name);
     await this.page.getByLabel("Password", { exact: true }).fill(password);
-    await this.page.getByRole("button", { name: "Sign in" }).click();
+    return answered(this.page, () => this.page.getByRole("button", { name: "Sign in" }).click());
   }
 
   async signIn(name: string, password: string) {

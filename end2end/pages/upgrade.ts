@@ -1,4 +1,5 @@
 import { expect, type Locator, type Page } from "@playwright/test";
+import { answered } from "./answered.ts";
 
 /** Rolling upgrades. */
 export class UpgradePage {
@@ -22,15 +23,17 @@ export class UpgradePage {
 
   /** Leaves only these ticked, and begins. */
   async begin(names: string[], options: { version?: string; force?: boolean } = {}) {
+    // Those that are there are counted once, so they have to be there.
+    await expect(this.box(names[0])).toBeVisible();
     for (const box of await this.form.getByRole("group", { name: "Backends" }).getByRole("checkbox").all()) await box.uncheck();
     for (const name of names) await this.box(name).check();
     if (options.version !== undefined) await this.form.getByLabel("Version", { exact: true }).fill(options.version);
     if (options.force) await this.box("Go on although").check();
-    await this.form.getByRole("button", { name: "Begin the upgrade" }).click();
+    await answered(this.page, () => this.form.getByRole("button", { name: "Begin the upgrade" }).click());
   }
 
   async press(name: string | RegExp) {
-    await this.run.getByRole("button", { name }).click();
+    await answered(this.page, () => this.run.getByRole("button", { name }).click());
   }
 
   async expectState(state: string) {

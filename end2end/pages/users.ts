@@ -1,4 +1,5 @@
 import { expect, type Locator, type Page } from "@playwright/test";
+import { answered } from "./answered.ts";
 
 /** The list of users. */
 export class UsersPage {
@@ -12,10 +13,20 @@ export class UsersPage {
     return this.page.getByRole("table", { name: "Users" }).getByRole("row").filter({ has: this.page.getByRole("link", { name, exact: true }) });
   }
 
-  async add(name: string) {
+  /** Fills the form in and sends it; what came of it is the test's to see. */
+  async send(name: string) {
     await this.form.getByLabel("Name", { exact: true }).fill(name);
-    await this.form.getByRole("button", { name: "Add user" }).click();
+    await answered(this.page, () => this.form.getByRole("button", { name: "Add user" }).click());
+  }
+
+  async add(name: string) {
+    await this.send(name);
     await expect(this.row(name)).toBeVisible();
+  }
+
+  /** Presses a button that sends a form of a user; what came of it is the test's to see. */
+  async press(name: string, button: string) {
+    await answered(this.page, () => this.row(name).getByRole("button", { name: button, exact: true }).click());
   }
 
   async openUser(name: string) {
@@ -25,7 +36,7 @@ export class UsersPage {
 
   async remove(name: string) {
     await this.row(name).getByText("Remove", { exact: true }).click();
-    await this.row(name).getByRole("button", { name: "Remove user" }).click();
+    await this.press(name, "Remove user");
     await expect(this.row(name)).toHaveCount(0);
   }
 }
@@ -38,12 +49,12 @@ export class UserPage {
     this.form = page.getByRole("region", { name: "Create a key" });
   }
 
-  /** Fills the form in and sends it; does not wait for what follows. */
+  /** Fills the form in and sends it; what came of it is the test's to see. */
   async send(name: string, requests = "", minutes = "") {
     await this.form.getByLabel("Name", { exact: true }).fill(name);
     await this.form.getByLabel("Requests", { exact: true }).fill(requests);
     await this.form.getByLabel("Window (Minutes)", { exact: true }).fill(minutes);
-    await this.form.getByRole("button", { name: "Create key" }).click();
+    await answered(this.page, () => this.form.getByRole("button", { name: "Create key" }).click());
   }
 
   /** The new key as shown, once. */
@@ -60,13 +71,18 @@ export class UserPage {
     return this.page.getByRole("listitem", { name, exact: true });
   }
 
+  /** Presses a button that sends a form of a key; what came of it is the test's to see. */
+  async press(name: string, button: string) {
+    await answered(this.page, () => this.key(name).getByRole("button", { name: button, exact: true }).click());
+  }
+
   async disable(name: string) {
-    await this.key(name).getByRole("button", { name: "Disable", exact: true }).click();
+    await this.press(name, "Disable");
     await expect(this.key(name)).toContainText("Disabled");
   }
 
   async enable(name: string) {
-    await this.key(name).getByRole("button", { name: "Enable", exact: true }).click();
+    await this.press(name, "Enable");
     await expect(this.key(name)).toContainText("Active");
   }
 
@@ -75,7 +91,7 @@ export class UserPage {
     await key.getByText("Change limit", { exact: true }).click();
     await key.getByLabel("Requests", { exact: true }).fill(requests);
     await key.getByLabel("Window (Minutes)", { exact: true }).fill(minutes);
-    await key.getByRole("button", { name: "Save limit" }).click();
+    await this.press(name, "Save limit");
   }
 
   /** The form of limits and permissions that comes first within `part`, opened. */
@@ -87,17 +103,17 @@ export class UserPage {
     };
   }
 
-  /** Fills in the limits and permissions of a key and sends them; does not wait for what follows. */
+  /** Fills in the limits and permissions of a key and sends them; what came of it is the test's to see. */
   async setPolicy(name: string, values: Record<string, string>) {
     const key = this.key(name);
     await key.getByText("Limits and permissions", { exact: true }).click();
     for (const [label, value] of Object.entries(values)) await key.getByLabel(label, { exact: true }).fill(value);
-    await key.getByRole("button", { name: "Save limits and permissions" }).click();
+    await this.press(name, "Save limits and permissions");
   }
 
   async revoke(name: string) {
     await this.key(name).getByText("Revoke", { exact: true }).click();
-    await this.key(name).getByRole("button", { name: "Revoke key" }).click();
+    await this.press(name, "Revoke key");
     await expect(this.key(name)).toContainText("Revoked");
   }
 }

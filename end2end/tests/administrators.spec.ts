@@ -82,20 +82,22 @@ test("what a role may not do is not offered, also after signing in without anoth
   await signIn(page, fortress.url);
   await alive(page);
   await admins.add("grace", PHRASE, "operator");
+  const app = new App(page);
+  await app.mark();
   await page.getByRole("button", { name: "Sign out" }).click();
   const login = new LoginPage(page);
   await login.expectShown();
   await login.signIn("grace", PHRASE);
-  const app = new App(page);
   await app.go("Users");
   await expect(page.getByRole("region", { name: "Add a user" })).toBeVisible();
   await app.go("Settings");
   await expect(page.getByRole("note")).toContainText("only an owner may change settings");
-  await expect(page.getByRole("button", { name: "Save settings" })).toHaveCount(0);
   await expect(page.getByLabel("Public URL")).toBeDisabled();
+  await expect(page.getByRole("button", { name: "Save settings" })).toHaveCount(0);
   await app.go("Administrators");
-  await expect(admins.form).toHaveCount(0);
   await expect(admins.card(ADMIN.name)).toBeVisible();
+  await expect(admins.form).toHaveCount(0);
+  await app.expectSameDocument();
 });
 
 test.describe("the password is asked for again", () => {

@@ -43,7 +43,7 @@ test.describe("a gateway of its own", () => {
     await audit.show();
     await expect(audit.rows).toHaveCount(1);
     await expect(audit.rows).toContainText("a value was not accepted: name");
-    expect(new URL(page.url()).searchParams.get("outcome")).toBe("refused");
+    await expect(page).toHaveURL((url) => url.searchParams.get("outcome") === "refused");
     await audit.fill("Containing", "nothing like that");
     await audit.show();
     await expect(page.getByText("Nothing in the log fits.")).toBeVisible();

@@ -1,6 +1,6 @@
 // Backends: added, tested, changed, switched and removed, and what a wrong address says.
 
-import { expect, generate, test } from "../fixtures.ts";
+import { NOWHERE, expect, generate, test } from "../fixtures.ts";
 import { App } from "../pages/app.ts";
 import { BackendsPage } from "../pages/backends.ts";
 
@@ -21,9 +21,9 @@ test("a backend is added, tested, changed, disabled, enabled and removed", async
   await expect(backends.row("box 1")).toContainText(fake.url);
   await expect(backends.row("box one")).toHaveCount(0);
 
-  await backends.row("box 1").getByRole("button", { name: "Disable", exact: true }).click();
+  await backends.press("box 1", "Disable");
   await expect(backends.row("box 1")).toContainText("Disabled");
-  await backends.row("box 1").getByRole("button", { name: "Enable", exact: true }).click();
+  await backends.press("box 1", "Enable");
   await expect(backends.row("box 1").getByRole("button", { name: "Disable", exact: true })).toBeVisible();
   await expect(backends.row("box 1")).toContainText("Up");
   expect(await fortress.run("backend", "list")).toContain("box 1");
@@ -50,15 +50,13 @@ test("a token is sent, kept and never shown", async ({ page, startFake }) => {
 });
 
 test("a wrong address says what is wrong with it", async ({ page, startFake }) => {
-  const gone = await startFake();
-  await gone.stop();
   const other = await startFake();
   await other.script({ fault: { status_body: [200, "<html>a printer</html>"] } });
   const silent = await startFake();
   await silent.script({ fault: "hang_before_headers" });
   const backends = new BackendsPage(page);
   for (const [name, url, finding] of [
-    ["refused", gone.url, "Connection refused: nothing listens at this port"],
+    ["refused", NOWHERE, "Connection refused: nothing listens at this port"],
     ["printer", other.url, "Something answers, but it is not an Ollama"],
     ["silent", silent.url, "Timed out"],
     // A label of more than 63 characters is refused by the resolver itself, so no query leaves this machine.
@@ -100,7 +98,7 @@ test("how much of the work a backend gets is set when it is added, and changed",
   await expect(row).toContainText("Weight 3");
   await row.getByLabel("Weight", { exact: true }).fill("");
   await row.getByLabel("Requests at once", { exact: true }).fill("");
-  await row.getByRole("button", { name: "Save backend" }).click();
+  await backends.press("shared", "Save backend");
   await expect(row).toContainText("Priority 7");
   await expect(row).not.toContainText("Weight 3");
   await expect(row).not.toContainText("At most 4");
@@ -151,11 +149,12 @@ test.describe("without JavaScript", () => {
     await row.getByText("Edit", { exact: true }).click();
     await backends.openShare(row);
     await row.getByLabel("Weight", { exact: true }).fill("many");
-    await row.getByRole("button", { name: "Save backend" }).click();
+    await backends.press("plain", "Save backend");
     await expect(row.getByLabel("Weight", { exact: true }), "opened because something in it is wrong").toBeVisible();
+    await expect(row.getByLabel("Weight", { exact: true })).toHaveAttribute("aria-invalid", "true");
     await expect(row.getByLabel("Weight", { exact: true })).toHaveValue("many");
     await row.getByLabel("Weight", { exact: true }).fill("2");
-    await row.getByRole("button", { name: "Save backend" }).click();
+    await backends.press("plain", "Save backend");
     await expect(row).toContainText("Weight 2");
     await fortress.run("backend", "remove", "plain");
   });

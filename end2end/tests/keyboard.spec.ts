@@ -69,6 +69,7 @@ test.describe("on phones", () => {
     const app = new App(page);
     await app.open("/admin/help");
     const block = page.locator("#calls div.relative").first();
+    await expect(block.getByRole("button")).toBeVisible();
     const [code, copy] = [(await block.locator("pre").boundingBox())!, (await block.getByRole("button").boundingBox())!];
     expect(copy.y + copy.height, "the button ends above the code").toBeLessThanOrEqual(code.y);
     await app.open("/admin/users");

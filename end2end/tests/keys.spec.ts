@@ -75,10 +75,10 @@ test("disabling a user refuses its keys, removing it ends them", async ({ page, 
   const key = await user.create("any");
   const app = new App(page);
   await app.go("Users");
-  await users.row("whole user").getByRole("button", { name: "Disable", exact: true }).click();
+  await users.press("whole user", "Disable");
   await expect(users.row("whole user")).toContainText("Disabled");
   expect(await generate(fortress.url, key)).toBe(401);
-  await users.row("whole user").getByRole("button", { name: "Enable", exact: true }).click();
+  await users.press("whole user", "Enable");
   await expect(users.row("whole user")).toContainText("Enabled");
   expect(await generate(fortress.url, key)).toBe(200);
   await users.remove("whole user");

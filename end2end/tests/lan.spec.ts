@@ -3,6 +3,7 @@
 
 import { madeUpHost } from "../chromium.ts";
 import { NOBODY, expect, test } from "../fixtures.ts";
+import { copy } from "../pages/app.ts";
 import { SetupPage } from "../pages/setup.ts";
 
 const HOST = "gateway.lan";
@@ -28,8 +29,7 @@ test("the whole first run and its copy button work without a secure context", as
     const key = await setup.createKey();
     expect(await setup.example("curl"), "the examples name the address the visitor came by").toContain(address);
 
-    await page.getByRole("button", { name: "Copy", exact: true }).first().click();
-    await expect(page.getByRole("button", { name: "Copied" })).toBeVisible();
+    await copy(page.getByRole("button", { name: "Copy", exact: true }).first());
     expect(await paste(page)).toBe(key);
 
     const [cookie] = (await context.cookies()).filter(({ name }) => name === "op_session");

@@ -3,18 +3,20 @@
 
 import type { Page } from "@playwright/test";
 import { ADMIN, MODELS, NOBODY, expect, generate, test } from "../fixtures.ts";
+import { answered, madeAnew } from "../pages/answered.ts";
 import { alive, App } from "../pages/app.ts";
 import { LoginPage } from "../pages/login.ts";
+import { SettingsPage } from "../pages/settings.ts";
 
 test.use({ storageState: NOBODY });
 
 const ENVIRONMENT = { ADMIN_USER: ADMIN.name, ADMIN_PASSWORD: ADMIN.password };
 
-async function open(page: Page, url: string, name: string, path: string, scripts: boolean) {
+async function open(page: Page, url: string, name: string, path: string) {
   await page.goto(`${url}${path}`);
   if (page.url().includes("/admin/login")) await new LoginPage(page).signIn(ADMIN.name, ADMIN.password);
   await new App(page).expectPage(name);
-  if (scripts) await alive(page);
+  await alive(page);
 }
 
 const list = (url: string, key: string) => fetch(`${url}/api/tags`, { headers: { authorization: `Bearer ${key}` } });
@@ -27,13 +29,12 @@ for (const javaScriptEnabled of [true, false]) {
       problems.allow(/Failed to load resource/);
       const fortress = await start(ENVIRONMENT);
       const key = await fortress.key();
-      await open(page, fortress.url, "Network", "/admin/network", javaScriptEnabled);
+      await open(page, fortress.url, "Network", "/admin/network");
       const field = (label: string) => page.getByLabel(label, { exact: true });
       const denied = field("Denied for the API");
-      const save = () => page.getByRole("button", { name: "Save network settings" }).click();
       await field("Allowed for the API").fill("198.51.100.0/24");
       await denied.fill("192.0.2.7\n10.0.0.300");
-      await save();
+      await answered(page, () => page.getByRole("button", { name: "Save network settings" }).click());
       await expect(denied).toHaveAttribute("aria-invalid", "true");
       await expect(denied).toHaveAccessibleDescription(/Line 2: "10\.0\.0\.300" is no address or network/);
       await expect(denied, "what was typed stays").toHaveValue("192.0.2.7\n10.0.0.300");
@@ -47,12 +48,13 @@ for (const javaScriptEnabled of [true, false]) {
     test("who is denied meets it at once, and is let in again at once", async ({ page, start }) => {
       const fortress = await start(ENVIRONMENT);
       const key = await fortress.key();
-      await open(page, fortress.url, "Network", "/admin/network", javaScriptEnabled);
+      await open(page, fortress.url, "Network", "/admin/network");
       const denied = page.getByLabel("Denied for the API", { exact: true });
       const saved = page.getByRole("status").filter({ hasText: "Network settings saved" });
+      const button = page.getByRole("button", { name: "Save network settings" });
       const save = async (text: string) => {
         await denied.fill(text);
-        await page.getByRole("button", { name: "Save network settings" }).click();
+        await madeAnew(page, page.locator("form").filter({ has: button }), () => button.click());
         await expect(denied).toHaveAccessibleDescription(text ? /Saved here/ : /^((?!Saved here).)*$/);
         await expect(saved).toBeVisible();
       };
@@ -70,12 +72,12 @@ for (const javaScriptEnabled of [true, false]) {
       const fortress = await start({ ...ENVIRONMENT, OLLAMA_SERVERS: fake.url });
       const key = await fortress.key();
       await fortress.waitForModel(MODELS[0], key);
-      await open(page, fortress.url, "Settings", "/admin/settings", javaScriptEnabled);
+      await open(page, fortress.url, "Settings", "/admin/settings");
+      const settings = new SettingsPage(page);
       const save = async (label: string, choice: string) => {
-        await page.getByLabel(label, { exact: true }).selectOption(choice);
-        await page.getByRole("button", { name: "Save settings" }).click();
-        await expect(page.getByRole("status").filter({ hasText: "Settings saved" })).toBeVisible();
-        await expect(page.getByLabel(label, { exact: true }).locator("option:checked")).toHaveText(choice);
+        await settings.field(label).selectOption(choice);
+        await settings.save();
+        await expect(settings.field(label).locator("option:checked")).toHaveText(choice);
       };
       const reached = async () => [await generate(fortress.url, key), (await list(fortress.url, key)).status];
       expect(await reached()).toEqual([200, 200]);

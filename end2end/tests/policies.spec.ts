@@ -34,7 +34,7 @@ for (const javaScriptEnabled of [true, false]) {
       await card.getByLabel("Requests at once", { exact: true }).fill("4");
       await card.getByLabel("Allowed networks", { exact: true }).fill("127.0.0.0/8");
       await card.getByLabel("See which backend answers", { exact: true }).selectOption("Allowed");
-      await card.getByRole("button", { name: "Save limits and permissions" }).click();
+      await user.press("laptop", "Save limits and permissions");
       await expect(card).toContainText("At most 4 requests at once");
       await expect(card).toContainText("Only from 127.0.0.0/8");
       await expect(card).toContainText("May see which backend answers");

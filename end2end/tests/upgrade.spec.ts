@@ -1,12 +1,22 @@
 // Rolling upgrades: begun, followed without a reload, answered and stopped in the page, with and without JavaScript.
 
-import { ADMIN, expect, test } from "../fixtures.ts";
+import { ADMIN, type Fake, type Fortress, expect, test } from "../fixtures.ts";
 import { App } from "../pages/app.ts";
 import { LoginPage } from "../pages/login.ts";
 import { UpgradePage } from "../pages/upgrade.ts";
 
 // A gateway of its own: the worker's backends are other tests' too.
 const fleet = { ADMIN_USER: ADMIN.name, ADMIN_PASSWORD: ADMIN.password };
+
+/** Adds a backend and waits until the gateway knows its models: the page says at once what would be missing without it. */
+async function add(fortress: Fortress, name: string, fake: Fake) {
+  await fortress.run("backend", "add", "--name", name, "--url", fake.url);
+  const state = async () => {
+    const rows = JSON.parse(await fortress.run("backend", "list", "--json")) as { name: string; state: string }[];
+    return rows.find((row) => row.name === name)?.state;
+  };
+  await expect.poll(state).toBe("up");
+}
 
 async function signIn(page: import("@playwright/test").Page, url: string) {
   await page.goto(`${url}/admin/backends/upgrade`);
@@ -16,8 +26,8 @@ async function signIn(page: import("@playwright/test").Page, url: string) {
 test("two backends are upgraded one after another, and a missing model is answered", async ({ page, start, startFake }) => {
   const [one, two] = [await startFake("--models", "a:1b,b:1b"), await startFake("--models", "a:1b,b:1b")];
   const fortress = await start(fleet);
-  await fortress.run("backend", "add", "--name", "gpu-1", "--url", one.url);
-  await fortress.run("backend", "add", "--name", "gpu-2", "--url", two.url);
+  await add(fortress, "gpu-1", one);
+  await add(fortress, "gpu-2", two);
   await signIn(page, fortress.url);
   const app = new App(page);
   await app.open("/admin/backends", fortress.url);
@@ -50,7 +60,7 @@ test("a model that is on one backend only is asked about, and the command line's
   problems.allow(/Failed to load resource/);
   const one = await startFake("--models", "only:1b");
   const fortress = await start(fleet);
-  await fortress.run("backend", "add", "--name", "gpu-1", "--url", one.url);
+  await add(fortress, "gpu-1", one);
   await signIn(page, fortress.url);
   await new App(page).open("/admin/backends/upgrade", fortress.url);
   const upgrade = new UpgradePage(page);
@@ -70,8 +80,8 @@ test.describe("without JavaScript", () => {
   test("an upgrade is begun, answered and stopped by plain forms", async ({ page, start, startFake }) => {
     const [one, two] = [await startFake("--models", "a:1b"), await startFake("--models", "b:1b")];
     const fortress = await start(fleet);
-    await fortress.run("backend", "add", "--name", "gpu-1", "--url", one.url);
-    await fortress.run("backend", "add", "--name", "gpu-2", "--url", two.url);
+    await add(fortress, "gpu-1", one);
+    await add(fortress, "gpu-2", two);
     await signIn(page, fortress.url);
     await page.goto(`${fortress.url}/admin/backends/upgrade`);
     const upgrade = new UpgradePage(page);
@@ -84,7 +94,7 @@ test.describe("without JavaScript", () => {
     await upgrade.begin(["gpu-1"], { version: "", force: true });
     await expect(async () => {
       await page.reload();
-      await expect(upgrade.step("gpu-1")).toContainText("Handed over", { timeout: 100 });
+      await expect(upgrade.step("gpu-1")).toContainText("Handed over", { timeout: 1_000 });
     }).toPass();
     await upgrade.press("Stop and take gpu-1 back");
     await upgrade.expectState("Stopped");

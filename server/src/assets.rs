@@ -41,16 +41,17 @@ pub fn find(path: &str) -> Option<File> {
 /// The names of the hashed files, or `None` in a binary that was built without its assets.
 pub fn manifest() -> Option<app::Assets> {
     let file = Site::get(MANIFEST)?;
-    let Manifest { js, wasm, css, chart_js, reload_js } = serde_json::from_slice(&file.data)
+    let Manifest { js, loader, wasm, css, chart_js, reload_js } = serde_json::from_slice(&file.data)
         .inspect_err(|error| tracing::error!(%error, "the list of the admin pages' files is broken"))
         .ok()?;
-    Some(app::Assets { js, wasm, css, chart_js, reload_js })
+    Some(app::Assets { js, loader, wasm, css, chart_js, reload_js })
 }
 
 /// URL paths, as the build wrote them.
 #[derive(serde::Deserialize)]
 struct Manifest {
     js: String,
+    loader: String,
     wasm: String,
     css: String,
     chart_js: String,

@@ -3,10 +3,10 @@
 use domain::admin::{AccountView, ChangePassword, FactorSetup, GiveCode, RecoveryCodes, SessionRef};
 use leptos::{prelude::*, server_fn::codec::GetUrl};
 
-use super::Private;
+use super::{Private, Text};
 use crate::error::AppError;
 
-#[server(name = ReadAccount, prefix = "/admin/fn", endpoint = "account/get", input = GetUrl)]
+#[server(name = ReadAccount, prefix = "/admin/fn", endpoint = "account/get", input = GetUrl, output = Text)]
 pub async fn get_account() -> Result<AccountView, AppError> {
     let (control, actor) = crate::ssr::signed_in()?;
     Ok(control.account(&actor)?)

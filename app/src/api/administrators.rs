@@ -3,10 +3,10 @@
 use domain::admin::{AddAdmin, AdminRef, AdminView, SessionRef, SetAdminEnabled, SetAdminPassword, SetAdminRole};
 use leptos::{prelude::*, server_fn::codec::GetUrl};
 
-use super::Private;
+use super::{Private, Text};
 use crate::error::AppError;
 
-#[server(prefix = "/admin/fn", endpoint = "administrators/list", input = GetUrl)]
+#[server(prefix = "/admin/fn", endpoint = "administrators/list", input = GetUrl, output = Text)]
 pub async fn list_administrators() -> Result<Vec<AdminView>, AppError> {
     let (control, actor) = crate::ssr::signed_in()?;
     Ok(control.administrators(&actor))

@@ -5,10 +5,10 @@ use domain::backend::{
 };
 use leptos::{prelude::*, server_fn::codec::GetUrl};
 
-use super::Private;
+use super::{Private, Text};
 use crate::error::AppError;
 
-#[server(prefix = "/admin/fn", endpoint = "backends/list", input = GetUrl)]
+#[server(prefix = "/admin/fn", endpoint = "backends/list", input = GetUrl, output = Text)]
 pub async fn list_backends() -> Result<Vec<BackendView>, AppError> {
     let (control, actor) = crate::ssr::signed_in()?;
     Ok(control.backends(&actor))

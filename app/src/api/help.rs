@@ -3,9 +3,10 @@
 use domain::dashboard::HelpFacts;
 use leptos::{prelude::*, server_fn::codec::GetUrl};
 
+use super::Text;
 use crate::error::AppError;
 
-#[server(name = ReadHelpFacts, prefix = "/admin/fn", endpoint = "help/facts", input = GetUrl)]
+#[server(name = ReadHelpFacts, prefix = "/admin/fn", endpoint = "help/facts", input = GetUrl, output = Text)]
 pub async fn help_facts() -> Result<HelpFacts, AppError> {
     let request = crate::ssr::Request::current()?;
     let actor = request.actor()?;

@@ -6,10 +6,10 @@ use domain::{
 };
 use leptos::{prelude::*, server_fn::codec::GetUrl};
 
-use super::Private;
+use super::{Private, Text};
 use crate::error::AppError;
 
-#[server(name = ReadNetwork, prefix = "/admin/fn", endpoint = "network/get", input = GetUrl)]
+#[server(name = ReadNetwork, prefix = "/admin/fn", endpoint = "network/get", input = GetUrl, output = Text)]
 pub async fn get_network() -> Result<NetworkView, AppError> {
     let client = crate::ssr::Request::current()?.client();
     let (control, actor) = crate::ssr::signed_in()?;
@@ -23,7 +23,7 @@ pub async fn save_network(input: SaveNetwork) -> Result<NetworkView, AppError> {
     Ok(control.save_network(&actor, &client, input).await?)
 }
 
-#[server(name = ReadTls, prefix = "/admin/fn", endpoint = "network/tls", input = GetUrl)]
+#[server(name = ReadTls, prefix = "/admin/fn", endpoint = "network/tls", input = GetUrl, output = Text)]
 pub async fn get_tls() -> Result<TlsView, AppError> {
     let host = crate::ssr::Request::current()?.host();
     let (control, actor) = crate::ssr::signed_in()?;

@@ -6,11 +6,11 @@ use domain::{
 };
 use leptos::{prelude::*, server_fn::codec::GetUrl};
 
-use super::Private;
+use super::{Private, Text};
 use crate::error::AppError;
 
 /// Who is signed in.
-#[server(prefix = "/admin/fn", endpoint = "session/current", input = GetUrl)]
+#[server(prefix = "/admin/fn", endpoint = "session/current", input = GetUrl, output = Text)]
 pub async fn current_session() -> Result<ActorView, AppError> {
     let (_, actor) = crate::ssr::signed_in()?;
     Ok(actor.view().clone())

@@ -3,10 +3,10 @@
 use domain::settings::{RedisState, RedisStatus, SaveSettings, SettingsView};
 use leptos::{prelude::*, server_fn::codec::GetUrl};
 
-use super::Private;
+use super::{Private, Text};
 use crate::error::AppError;
 
-#[server(prefix = "/admin/fn", endpoint = "settings/get", input = GetUrl)]
+#[server(prefix = "/admin/fn", endpoint = "settings/get", input = GetUrl, output = Text)]
 pub async fn get_settings() -> Result<SettingsView, AppError> {
     let (control, actor) = crate::ssr::signed_in()?;
     Ok(control.settings(&actor))
@@ -27,7 +27,7 @@ pub async fn test_redis(input: Private<SaveSettings>) -> Result<RedisState, AppE
 }
 
 /// How it is with Redis now, for the frame of all pages.
-#[server(name = ReadRedisStatus, prefix = "/admin/fn", endpoint = "settings/redis-status", input = GetUrl)]
+#[server(name = ReadRedisStatus, prefix = "/admin/fn", endpoint = "settings/redis-status", input = GetUrl, output = Text)]
 pub async fn redis_status() -> Result<RedisStatus, AppError> {
     let (control, actor) = crate::ssr::signed_in()?;
     Ok(control.redis_status(&actor))

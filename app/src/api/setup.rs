@@ -8,7 +8,7 @@ use domain::{
 };
 use leptos::{prelude::*, server_fn::codec::GetUrl};
 
-use super::Private;
+use super::{Private, Text};
 use crate::error::AppError;
 
 /// The step that was sent is not due any more.
@@ -19,7 +19,7 @@ fn went_on() -> AppError {
 }
 
 /// The step that is due for this visitor. Needs no session.
-#[server(prefix = "/admin/fn", endpoint = "setup/state", input = GetUrl)]
+#[server(prefix = "/admin/fn", endpoint = "setup/state", input = GetUrl, output = Text)]
 pub async fn setup_state() -> Result<SetupStep, AppError> {
     let request = crate::ssr::Request::current()?;
     Ok(request.control().setup_step(request.setup_session().as_ref(), request.actor().ok().as_ref()))
@@ -48,7 +48,7 @@ pub async fn create_first_admin(input: Private<CreateFirstAdmin>) -> Result<(), 
 }
 
 /// What answers on this machine and at the configured addresses.
-#[server(prefix = "/admin/fn", endpoint = "setup/found", input = GetUrl)]
+#[server(prefix = "/admin/fn", endpoint = "setup/found", input = GetUrl, output = Text)]
 pub async fn find_backends() -> Result<FoundBackends, AppError> {
     let (control, actor) = crate::ssr::signed_in()?;
     Ok(control.find_backends(&actor).await?)

@@ -3,9 +3,10 @@
 use domain::upgrade::{AnswerUpgrade, StartUpgrade, UpgradeOverview, UpgradeView};
 use leptos::{prelude::*, server_fn::codec::GetUrl};
 
+use super::Text;
 use crate::error::AppError;
 
-#[server(prefix = "/admin/fn", endpoint = "upgrade/get", input = GetUrl)]
+#[server(prefix = "/admin/fn", endpoint = "upgrade/get", input = GetUrl, output = Text)]
 pub async fn get_upgrade() -> Result<UpgradeOverview, AppError> {
     let (control, actor) = crate::ssr::signed_in()?;
     Ok(control.upgrade_overview(&actor))

@@ -6,16 +6,17 @@ use domain::{
 };
 use leptos::{prelude::*, server_fn::codec::GetUrl};
 
+use super::Text;
 use crate::error::AppError;
 
-#[server(prefix = "/admin/fn", endpoint = "users/list", input = GetUrl)]
+#[server(prefix = "/admin/fn", endpoint = "users/list", input = GetUrl, output = Text)]
 pub async fn list_users() -> Result<Vec<UserView>, AppError> {
     let (control, actor) = crate::ssr::signed_in()?;
     Ok(control.users(&actor))
 }
 
 /// One user with its keys.
-#[server(prefix = "/admin/fn", endpoint = "users/get", input = GetUrl)]
+#[server(prefix = "/admin/fn", endpoint = "users/get", input = GetUrl, output = Text)]
 pub async fn get_user(input: UserRef) -> Result<UserDetail, AppError> {
     let (control, actor) = crate::ssr::signed_in()?;
     Ok(control.user(&actor, input)?)

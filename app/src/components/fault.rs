@@ -1,36 +1,29 @@
 //! Faults: beside a field, above a form, or in place of what could not be read.
 
 use domain::error::AdminError;
-use leptos::{ev::SubmitEvent, prelude::*, server_fn::ServerFn};
+use leptos::{ev::SubmitEvent, prelude::*};
 use leptos_router::hooks::use_location;
 
-use crate::{error::AppError, format::sentence, session::confirm_path};
+use super::action::AnyAction;
+use crate::{format::sentence, session::confirm_path};
 
 /// The fault of the last answer that belongs beside `field`.
-pub fn field_fault<S>(action: ServerAction<S>, field: &'static str) -> Signal<Option<String>>
-where
-    S: ServerFn<Error = AppError> + Clone + Send + Sync + 'static,
-    S::Output: Clone + Send + Sync + 'static,
-{
-    let value = action.value();
+pub fn field_fault(action: impl Into<AnyAction>, field: &'static str) -> Signal<Option<String>> {
+    let value = action.into().value();
     Signal::derive(move || value.with(|value| value.as_ref()?.as_ref().err()?.field(field).map(str::to_owned)))
 }
 
 /// The fault of the last answer that belongs beside none of `fields`. Where the same may work in a moment it has a button
 /// that sends the form again as it stands; so it belongs inside the form, or names it by its id as `form`.
 #[component]
-pub fn FormFault<S>(
-    action: ServerAction<S>,
+pub fn FormFault(
+    #[prop(into)] action: AnyAction,
     #[prop(default = &[])] fields: &'static [&'static str],
     #[prop(optional, into)] form: Option<&'static str>,
     /// Without the button, where sending the form would do something else.
     #[prop(optional)]
     only_told: bool,
-) -> impl IntoView
-where
-    S: ServerFn<Error = AppError> + Clone + Send + Sync + 'static,
-    S::Output: Clone + Send + Sync + 'static,
-{
+) -> impl IntoView {
     let value = action.value();
     let shown = move || {
         value.with(|value| {

@@ -1,23 +1,19 @@
 //! Shapes of forms that several pages have.
 
-use leptos::{html, prelude::*, server_fn::ServerFn};
+use leptos::{html, prelude::*};
 
 use super::{
-    action::{SubmitButton, on_success, refresh_after},
+    action::{AnyAction, SubmitButton, on_success, refresh_after},
     disclosure::{Disclosure, close},
     fault::FormFault,
     field::Hidden,
     refresh::Refresh,
 };
-use crate::error::AppError;
 
 /// The form of `action`, to be bound as its `node_ref`: emptied, and the data of the page asked for again, after every
 /// success.
-pub fn emptied_after<S>(action: ServerAction<S>, refresh: Refresh) -> NodeRef<html::Form>
-where
-    S: ServerFn<Error = AppError> + Clone + Send + Sync + 'static,
-    S::Output: Send + Sync + 'static,
-{
+pub fn emptied_after(action: impl Into<AnyAction>, refresh: Refresh) -> NodeRef<html::Form> {
+    let action = action.into();
     let form = NodeRef::<html::Form>::new();
     refresh_after(action, refresh);
     on_success(action, move || {
@@ -59,16 +55,12 @@ pub fn Section(title: &'static str, #[prop(optional, into)] note: Option<String>
 /// A part that opens in place, with the form of `action` in `children`: open from the start where that was refused. After
 /// every success it closes, and the data of the page is asked for again.
 #[component]
-pub fn FormDisclosure<S>(
-    action: ServerAction<S>,
+pub fn FormDisclosure(
+    #[prop(into)] action: AnyAction,
     label: &'static str,
     refresh: Refresh,
     children: Children,
-) -> impl IntoView
-where
-    S: ServerFn<Error = AppError> + Clone + Send + Sync + 'static,
-    S::Output: Send + Sync + 'static,
-{
+) -> impl IntoView {
     let refused = action.value().with_untracked(Option::is_some);
     let details = NodeRef::<html::Details>::new();
     refresh_after(action, refresh);
@@ -78,16 +70,12 @@ where
 
 /// What the form of `switch` holds: enables what is disabled and disables what is enabled.
 #[component]
-pub fn SwitchFields<S>(
-    switch: ServerAction<S>,
+pub fn SwitchFields(
+    #[prop(into)] switch: AnyAction,
     id: Signal<String>,
     #[prop(into)] enabled: Signal<bool>,
     refresh: Refresh,
-) -> impl IntoView
-where
-    S: ServerFn<Error = AppError> + Clone + Send + Sync + 'static,
-    S::Output: Clone + Send + Sync + 'static,
-{
+) -> impl IntoView {
     refresh_after(switch, refresh);
     view! {
         <Hidden name="id" value=id />

@@ -1,8 +1,8 @@
 //! Data that comes from the server: a placeholder while it comes, its fault, a text in place of nothing, or itself.
 
-use leptos::{either::EitherOf3, prelude::*, server_fn::ServerFn};
+use leptos::{either::EitherOf3, prelude::*};
 
-use super::{fault::LoadFault, page::Empty, refresh::Refresh};
+use super::{action::AnyAction, fault::LoadFault, page::Empty, refresh::Refresh};
 use crate::error::AppError;
 
 /// A list. While it is read again the old one stays.
@@ -62,13 +62,8 @@ where
 
 /// Says that the last save took place, until something is wrong with the next.
 #[component]
-pub fn Saved<S>(save: ServerAction<S>, text: &'static str) -> impl IntoView
-where
-    S: ServerFn<Error = AppError> + Clone + Send + Sync + 'static,
-    S::Output: Clone + Send + Sync + 'static,
-{
-    let saved = move || save.value().with(|value| matches!(value, Some(Ok(_))));
-    view! { <p role="status" class="mt-3 text-sm">{move || saved().then_some(text)}</p> }
+pub fn Saved(#[prop(into)] save: AnyAction, text: &'static str) -> impl IntoView {
+    view! { <p role="status" class="mt-3 text-sm">{move || save.worked().then_some(text)}</p> }
 }
 
 /// Holds the place of what is being read.

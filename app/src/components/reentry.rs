@@ -7,8 +7,9 @@ use std::sync::{
 };
 
 use domain::error::AdminError;
-use leptos::{prelude::*, server_fn::ServerFn};
+use leptos::prelude::*;
 
+use super::action::AnyAction;
 use crate::error::AppError;
 
 type Again = Arc<dyn Fn() + Send + Sync>;
@@ -48,21 +49,11 @@ impl Reentry {
 }
 
 /// Asks for the password when `action` is answered so, and sends the same again afterwards.
-pub(super) fn watch<S>(action: ServerAction<S>)
-where
-    S: ServerFn<Error = AppError> + Clone + Send + Sync + 'static,
-    S::Output: Send + Sync + 'static,
-{
+pub(super) fn watch(action: AnyAction) {
     let Some(reentry) = use_context::<Reentry>() else { return };
-    let (input, version, value) = (action.input(), action.version(), action.value());
-    let sent = StoredValue::new(None::<S>);
+    let (version, value) = (action.version(), action.value());
     let asks = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&asks);
-    Effect::new(move |_| {
-        if let Some(input) = input.get() {
-            sent.set_value(Some(input));
-        }
-    });
     Effect::new(move |_| {
         if version.get() == 0 {
             return;
@@ -70,13 +61,13 @@ where
         let needs = value.with_untracked(|value| matches!(value, Some(Err(AppError(AdminError::NeedsPassword)))));
         if !needs {
             // It may hold a secret.
-            sent.set_value(None);
+            action.take_sent();
             asked.store(false, Ordering::Relaxed);
             return;
         }
         let again: Again = Arc::new(move || {
-            if let Some(input) = sent.try_update_value(Option::take).flatten() {
-                action.dispatch(input);
+            if let Some(fields) = action.take_sent() {
+                action.send_text(fields);
             }
         });
         asked.store(true, Ordering::Relaxed);

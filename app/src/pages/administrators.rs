@@ -13,7 +13,7 @@ use crate::{
         session::current_session,
     },
     components::{
-        action::{SubmitButton, action},
+        action::{ActionForm, SubmitButton, action},
         allowed::{NeedsRole, may},
         area::Choice,
         fault::{FormFault, field_fault},

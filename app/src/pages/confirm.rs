@@ -10,7 +10,7 @@ use leptos_router::{
 use crate::{
     api::session::GivePassword,
     components::{
-        action::{SubmitButton, action, on_success},
+        action::{ActionForm, FormAction, SubmitButton, action, on_success},
         fault::{FormFault, field_fault},
         field::Field,
         form::FormCard,
@@ -48,7 +48,7 @@ pub fn ConfirmPage() -> impl IntoView {
 }
 
 #[component]
-fn Password(action: ServerAction<GivePassword>, id: &'static str) -> impl IntoView {
+fn Password(action: FormAction<GivePassword>, id: &'static str) -> impl IntoView {
     view! {
         <FormFault action=action fields=&["password"] />
         <Field

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     api::session::{SignOut, current_session},
     components::{
-        action::action,
+        action::{ActionForm, action},
         banner::PlainTextBanner,
         fault::{FormFault, LoadFault},
         focus::focus_soon,

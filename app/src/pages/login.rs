@@ -9,7 +9,7 @@ pub use self::code::CodePage;
 use crate::{
     api::{session::SignIn, setup::setup_state},
     components::{
-        action::action,
+        action::{ActionForm, action},
         fault::{FormFault, field_fault},
         field::Field,
         page::PlainFrame,

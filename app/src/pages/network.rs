@@ -14,7 +14,7 @@ use crate::{
     answer::typed_in,
     api::network::{StoreNetwork, get_network},
     components::{
-        action::{SubmitButton, action, on_success},
+        action::{ActionForm, FormAction, SubmitButton, action, on_success},
         allowed::{Locked, NeedsRole, may},
         fault::{FormFault, field_fault},
         field::{Hidden, input_name},
@@ -44,7 +44,7 @@ pub fn NetworkPage() -> impl IntoView {
 
 /// Made anew from what is in force after every save; a save with faults leaves it, and what was typed, as it is.
 #[component]
-fn NetworkForm(network: NetworkView, save: ServerAction<StoreNetwork>) -> impl IntoView {
+fn NetworkForm(network: NetworkView, save: FormAction<StoreNetwork>) -> impl IntoView {
     let here = format!(
         "You are at {}. Saving lists that keep this address out asks you first; on the gateway\u{2019}s machine \
          \u{201c}ollama-fortress settings reset\u{201d} undoes what was saved here.",
@@ -95,7 +95,7 @@ fn NetworkForm(network: NetworkView, save: ServerAction<StoreNetwork>) -> impl I
 
 /// Asks before lists are saved that keep out whoever saves them.
 #[component]
-fn LockOut(save: ServerAction<StoreNetwork>) -> impl IntoView {
+fn LockOut(save: FormAction<StoreNetwork>) -> impl IntoView {
     let fault = field_fault(save, "confirm");
     move || {
         fault.get().map(|fault| {

@@ -21,7 +21,7 @@ use crate::{
     answer,
     api::settings::{StoreSettings, TestRedis, get_settings},
     components::{
-        action::{SubmitButton, action, on_success},
+        action::{ActionForm, FormAction, SubmitButton, action, on_success},
         allowed::{Locked, NeedsRole, may},
         fault::FormFault,
         field::Hidden,
@@ -55,11 +55,7 @@ pub fn SettingsPage() -> impl IntoView {
 
 /// Made anew from what is in force after every save; a save with faults leaves it, and what was typed, as it is.
 #[component]
-fn SettingsForm(
-    settings: SettingsView,
-    save: ServerAction<StoreSettings>,
-    test: ServerAction<TestRedis>,
-) -> impl IntoView {
+fn SettingsForm(settings: SettingsView, save: FormAction<StoreSettings>, test: FormAction<TestRedis>) -> impl IntoView {
     view! {
         <ActionForm action=save>
             <Locked role=Role::Owner><div class="flex flex-col gap-6">

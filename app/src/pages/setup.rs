@@ -7,13 +7,13 @@ mod key;
 mod result;
 
 use domain::setup::SetupStep;
-use leptos::{prelude::*, server_fn::ServerFn};
+use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use crate::{
     api::setup::{CreateAdmin, CreateSetupKey, UseBackend, setup_state},
     components::{
-        action::{action, stale_after},
+        action::{FormAction, action, stale_after},
         fault::LoadFault,
         page::PlainFrame,
         refresh::{Behind, Refresh},
@@ -27,9 +27,9 @@ use crate::{
 /// set-up is done.
 #[derive(Clone, Copy)]
 struct Steps {
-    admin: ServerAction<CreateAdmin>,
-    backend: ServerAction<UseBackend>,
-    key: ServerAction<CreateSetupKey>,
+    admin: FormAction<CreateAdmin>,
+    backend: FormAction<UseBackend>,
+    key: FormAction<CreateSetupKey>,
 }
 
 #[component]
@@ -41,7 +41,7 @@ pub fn SetupPage() -> impl IntoView {
     stale_after(steps.key, refresh);
     // Asked again after a step that worked only: a refused one keeps what was typed.
     let state = Resource::new(
-        move || (worked(steps.admin), worked(steps.backend), worked(steps.key), refresh.count()),
+        move || (steps.admin.worked(), steps.backend.worked(), steps.key.worked(), refresh.count()),
         |_| setup_state(),
     );
     view! {
@@ -59,8 +59,7 @@ pub fn SetupPage() -> impl IntoView {
 fn DueStep(state: Resource<Result<SetupStep, AppError>>, steps: Steps, refresh: Refresh) -> impl IntoView {
     let shown = key_to_show().map(|key| key.token);
     let created = Memo::new(move |_| {
-        let created =
-            steps.key.value().with(|value| value.as_ref()?.as_ref().ok().map(|result| result.key.token.clone()));
+        let created = steps.key.output().map(|result| result.key.token);
         created.or_else(|| shown.clone())
     });
     let step = Memo::new(move |_| state.get());
@@ -76,15 +75,6 @@ fn DueStep(state: Resource<Result<SetupStep, AppError>>, steps: Steps, refresh: 
             view! { <LoadFault fault=error.to_string() retry=move || refresh.again()/> }.into_any()
         }
     }
-}
-
-fn worked<S>(action: ServerAction<S>) -> bool
-where
-    S: ServerFn + Clone + Send + Sync + 'static,
-    S::Output: Send + Sync + 'static,
-    S::Error: Send + Sync + 'static,
-{
-    action.value().with(|value| matches!(value, Some(Ok(_))))
 }
 
 /// Which of the three steps this is.

@@ -17,7 +17,7 @@ use super::dashboard::feed;
 use crate::{
     api::upgrade::{BeginUpgrade, TellUpgrade, get_upgrade},
     components::{
-        action::{action, refresh_after},
+        action::{FormAction, action, refresh_after},
         allowed::{NeedsRole, may},
         listing::FormAnew,
         page::PageHeader,
@@ -64,8 +64,8 @@ pub fn UpgradePage() -> impl IntoView {
 fn Overview(
     overview: UpgradeOverview,
     live: ReadSignal<LiveStatus>,
-    begin: ServerAction<BeginUpgrade>,
-    tell: ServerAction<TellUpgrade>,
+    begin: FormAction<BeginUpgrade>,
+    tell: FormAction<TellUpgrade>,
 ) -> impl IntoView {
     let UpgradeOverview { run: stored, places } = overview;
     let run = Memo::new(move |_| live.with(|live| newest(stored.as_ref(), live.upgrade.as_ref())));

@@ -12,7 +12,7 @@ use crate::{
     answer::typed,
     api::users::{CreateUser, list_users},
     components::{
-        action::{SubmitButton, action},
+        action::{ActionForm, SubmitButton, action},
         allowed::{NeedsRole, may},
         fault::{FormFault, field_fault},
         field::Field,

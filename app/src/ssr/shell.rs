@@ -9,7 +9,7 @@ use crate::{App, Assets, visit::Visit};
 pub(super) fn shell(assets: Assets) -> impl IntoView {
     let visit = use_context::<Visit>().unwrap_or_default();
     let answer = visit.answer.as_ref().and_then(|answer| serde_json::to_string(answer).ok());
-    let Assets { js, wasm, css, chart_js, reload_js } = assets;
+    let Assets { js, loader, wasm, css, chart_js, reload_js } = assets;
     let reload = reload_js.map(|src| view! { <script defer src=src nonce=use_nonce()></script> });
     let hydrate = (!visit.shows_secret()).then(|| {
         let start = format!(
@@ -17,6 +17,7 @@ pub(super) fn shell(assets: Assets) -> impl IntoView {
         );
         view! {
             <link rel="modulepreload" href=js nonce=use_nonce()/>
+            <link rel="modulepreload" href=loader nonce=use_nonce()/>
             <script defer src=chart_js nonce=use_nonce()></script>
             <script type="module" nonce=use_nonce()>{start}</script>
         }

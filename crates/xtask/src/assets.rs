@@ -2,14 +2,17 @@
 //! `target/site`, where the server embeds them from. Nothing is rewritten that did not change, so that the server is not
 //! rebuilt for nothing.
 
+mod bundle;
+
 use std::{
+    collections::BTreeMap,
     fs,
     io::Write,
     path::{Path, PathBuf},
     process::Command,
 };
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -49,18 +52,30 @@ fn assemble() -> Result<()> {
     let raw = target().join(tools::WASM_TARGET).join("wasm/frontend.wasm");
     let work = target().join("site-work");
     fs::create_dir_all(&work)?;
-    bind(&raw, &work)?;
+    let bundle = bundle::make(&raw, &work)?;
     let style = work.join("style.css");
     run(npm_bin("tailwindcss").args(["--input", "style/main.css", "--minify", "--output"]).arg(&style))?;
 
     let mut site = Site::open()?;
-    let js = site.hashed(OUTPUT_NAME, "js", fs::read(work.join("bound").join(format!("{OUTPUT_NAME}.js")))?)?;
-    let wasm = site.hashed(&format!("{OUTPUT_NAME}_bg"), "wasm", fs::read(work.join("optimised.wasm"))?)?;
-    let css = site.hashed(OUTPUT_NAME, "css", fs::read(style)?)?;
-    let chart = site.hashed("chart", "js", fs::read(root().join("node_modules/chart.js/dist/chart.umd.min.js"))?)?;
-    let mut manifest = json!({ "js": js, "wasm": wasm, "css": css, "chart_js": chart });
+    let mut files = BTreeMap::new();
+    for (part, wasm) in &bundle.parts {
+        files.insert(part.clone(), file_name(&site.hashed(part.trim_start_matches("split_"), "wasm", wasm)?));
+    }
+    // The two scripts import each other, so that one hash of both is in the names of both.
+    let both = hash(format!("{}{}", bundle.script(""), bundle.loader("", &files)).as_bytes());
+    let [script, loader] = [OUTPUT_NAME, "loader"].map(|stem| name(stem, &both, "js"));
+    let js = site.named(&script, bundle.script(&loader).as_bytes())?;
+    let loader = site.named(&loader, bundle.loader(&script, &files).as_bytes())?;
+    let wasm = site.hashed(&format!("{OUTPUT_NAME}_bg"), "wasm", &bundle.main)?;
+    let css = site.hashed(OUTPUT_NAME, "css", &fs::read(style)?)?;
+    let chart = site.hashed("chart", "js", &fs::read(root().join("node_modules/chart.js/dist/chart.umd.min.js"))?)?;
+    let path = |part: &String| files.get(part).map(|file| format!("/pkg/{file}"));
+    let pages: BTreeMap<_, Vec<_>> =
+        bundle.pages.iter().map(|(page, parts)| (page, parts.iter().filter_map(path).collect())).collect();
+    let mut manifest =
+        json!({ "js": js, "loader": loader, "wasm": wasm, "pages": pages, "css": css, "chart_js": chart });
     if std::env::var_os(crate::watch::WATCHING).is_some() {
-        manifest["reload_js"] = site.hashed("reload", "js", crate::watch::RELOAD_JS.into())?.into();
+        manifest["reload_js"] = site.hashed("reload", "js", crate::watch::RELOAD_JS.as_bytes())?.into();
     }
     site.plain("manifest.json", serde_json::to_vec_pretty(&manifest)?)?;
     for entry in fs::read_dir(root().join("public"))? {
@@ -72,32 +87,14 @@ fn assemble() -> Result<()> {
     site.sweep()
 }
 
-/// wasm-bindgen, then wasm-opt; skipped where the same WASM was bound before.
-fn bind(raw: &Path, work: &Path) -> Result<()> {
-    let optimised = work.join("optimised.wasm");
-    let stamp = work.join("bound-from");
-    let hash = hash(&fs::read(raw).with_context(|| raw.display().to_string())?);
-    if optimised.is_file() && fs::read_to_string(&stamp).is_ok_and(|from| from == hash) {
-        return Ok(());
-    }
-    let bound = work.join("bound");
-    wasm_bindgen_cli_support::Bindgen::new()
-        .input_path(raw)
-        .web(true)?
-        .typescript(false)
-        .remove_name_section(true)
-        .remove_producers_section(true)
-        .omit_default_module_path(false)
-        .out_name(OUTPUT_NAME)
-        .generate(&bound)?;
-    run(npm_bin("wasm-opt")
-        .args(["-Oz", "--enable-bulk-memory", "--enable-nontrapping-float-to-int", "--enable-reference-types"])
-        .args(["--enable-sign-ext", "--enable-mutable-globals", "--enable-multivalue"])
-        .arg("--output")
-        .arg(&optimised)
-        .arg(bound.join(format!("{OUTPUT_NAME}_bg.wasm"))))?;
-    fs::write(stamp, hash)?;
-    Ok(())
+/// The last part of a URL path.
+fn file_name(path: &str) -> String {
+    path.rsplit('/').next().unwrap_or(path).to_owned()
+}
+
+/// A file's name with a hash in it, by which the server knows that what is under it never changes.
+fn name(stem: &str, hash: &str, extension: &str) -> String {
+    format!("{stem}.{}.{extension}", &hash[..12])
 }
 
 fn npm_bin(name: &str) -> Command {
@@ -122,21 +119,25 @@ impl Site {
     }
 
     /// Puts a file under `/pkg` with its hash in the name and its compressed forms beside it; returns its URL path.
-    fn hashed(&mut self, stem: &str, extension: &str, bytes: Vec<u8>) -> Result<String> {
-        let name = format!("pkg/{stem}.{}.{extension}", &hash(&bytes)[..12]);
-        let path = self.folder.join(&name);
+    fn hashed(&mut self, stem: &str, extension: &str, bytes: &[u8]) -> Result<String> {
+        self.named(&name(stem, &hash(bytes), extension), bytes)
+    }
+
+    /// The same for a file that has a hash in its name already.
+    fn named(&mut self, name: &str, bytes: &[u8]) -> Result<String> {
+        let path = self.folder.join("pkg").join(name);
         if !path.is_file() {
             let mut brotli = Vec::new();
-            brotli::BrotliCompress(&mut bytes.as_slice(), &mut brotli, &brotli::enc::BrotliEncoderParams::default())?;
+            brotli::BrotliCompress(&mut &*bytes, &mut brotli, &brotli::enc::BrotliEncoderParams::default())?;
             let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-            gzip.write_all(&bytes)?;
+            gzip.write_all(bytes)?;
             fs::write(with_suffix(&path, "br"), brotli)?;
             fs::write(with_suffix(&path, "gz"), gzip.finish()?)?;
             // The plain file is written last: its presence says that the others are whole.
-            fs::write(&path, &bytes)?;
+            fs::write(&path, bytes)?;
         }
         self.kept.extend([with_suffix(&path, "br"), with_suffix(&path, "gz"), path]);
-        Ok(format!("/{name}"))
+        Ok(format!("/pkg/{name}"))
     }
 
     /// Puts a file under its own name.

@@ -26,6 +26,7 @@ mod live;
 mod logs;
 mod memory;
 mod metrics;
+mod page_weight;
 mod policies;
 mod redis;
 mod refusals;

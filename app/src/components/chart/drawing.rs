@@ -1,20 +1,21 @@
-//! From minutes to bars: chart-js-rs builds Chart.js' configuration, `binding` hands it over. chart-js-rs itself would
-//! evaluate a string on drawing, which the content security policy forbids, so its `render` is not used.
+//! From minutes to bars. Chart.js' configuration is built with chart-js-rs when the app is compiled (`build.rs`); here the
+//! theme's colours and the numbers are put in, and `binding` hands it over.
 
 mod binding;
 
-use std::collections::HashMap;
-
-use chart_js_rs::{
-    Animation, ChartExt, ChartInteraction, ChartOptions, ChartPlugins, ChartScale, Dataset, Grid, LegendLabel,
-    PluginLegend, ScaleTicks, SinglePointDataset, bar::Bar,
-};
 use domain::usage::MinutePoint;
+use js_sys::{Array, JSON, Reflect};
 use leptos::web_sys::HtmlCanvasElement;
+use wasm_bindgen::JsValue;
 
 use self::binding::Chart;
 use super::{Series, palette::Palette};
 use crate::components::timestamp::local_clock;
+
+/// The configuration without colours and sets of bars.
+const BARS: &str = include_str!(concat!(env!("OUT_DIR"), "/chart.json"));
+/// One set of bars without its colour, label and numbers.
+const SET: &str = include_str!(concat!(env!("OUT_DIR"), "/chart-set.json"));
 
 /// A chart on a canvas; destroyed when dropped.
 pub(super) struct Drawing {
@@ -30,14 +31,13 @@ impl Drawing {
         minutes: &[MinutePoint],
         palette: &Palette,
     ) -> Option<Self> {
-        let config = bars(series, minutes, palette).into_json();
-        let chart = Chart::new(canvas, &config).ok()?;
+        let chart = Chart::new(canvas, &bars(series, minutes, palette).ok()?).ok()?;
         Some(Self { chart, palette: palette.clone() })
     }
 
     /// Puts new numbers, and new colours if the theme changed, on the chart that is there.
     pub(super) fn update(&mut self, series: &[Series], minutes: &[MinutePoint], palette: &Palette) {
-        let config = bars(series, minutes, palette).into_json();
+        let Ok(config) = bars(series, minutes, palette) else { return };
         self.chart.take_over("data", &config);
         if self.palette != *palette {
             self.chart.take_over("options", &config);
@@ -53,44 +53,34 @@ impl Drop for Drawing {
     }
 }
 
-fn bars(series: &[Series], minutes: &[MinutePoint], palette: &Palette) -> Bar<Vec<SinglePointDataset>> {
-    let sets: Vec<_> = series
-        .iter()
-        .map(|series| {
-            let color = palette.tone(series.tone).to_owned();
-            SinglePointDataset::new()
-                .label(series.label)
-                .data(minutes.iter().map(|minute| (series.value)(minute)).collect::<Vec<u64>>())
-                .background_color(vec![color.clone()])
-                .hover_background_color(color)
-                .category_percentage(0.9)
-                .stack("minutes")
-        })
-        .collect();
-    let labels = minutes.iter().map(|minute| local_clock(minute.at));
-    Bar::default().data(Dataset::new().labels(labels).datasets(sets)).options(options(palette))
+fn bars(series: &[Series], minutes: &[MinutePoint], palette: &Palette) -> Result<JsValue, JsValue> {
+    let config = parse(BARS, &[("$text", &palette.text), ("$grid", &palette.grid)])?;
+    let data = Reflect::get(&config, &"data".into())?;
+    let labels: Array = minutes.iter().map(|minute| JsValue::from(local_clock(minute.at))).collect();
+    put(&data, "labels", &labels)?;
+    let sets = Array::new();
+    for series in series {
+        let set = parse(SET, &[("$tone", palette.tone(series.tone))])?;
+        // Counts of a minute are far below what a double holds exactly.
+        let numbers: Array = minutes.iter().map(|minute| JsValue::from((series.value)(minute) as f64)).collect();
+        put(&set, "label", &series.label.into())?;
+        put(&set, "data", &numbers)?;
+        sets.push(&set);
+    }
+    put(&data, "datasets", &sets)?;
+    Ok(config)
 }
 
-fn options(palette: &Palette) -> ChartOptions {
-    let axis = |ticks: ScaleTicks| {
-        ChartScale::new()
-            .stacked(true)
-            .ticks(ticks.color(palette.text.clone()))
-            .grid(Grid::new().color(palette.grid.clone()))
-    };
-    let legend =
-        PluginLegend::new().position("bottom").labels(LegendLabel::new().color(palette.text.clone()).box_width(12_u32));
-    ChartOptions::new()
-        .responsive(true)
-        .maintain_aspect_ratio(false)
-        .animation(Animation::new().duration(0))
-        .interaction(ChartInteraction::new().mode("index").intersect(false))
-        .plugins(ChartPlugins::new().legend(legend))
-        .scales(HashMap::from([
-            ("x".to_owned(), axis(ScaleTicks::new().max_ticks_limit(7))),
-            (
-                "y".to_owned(),
-                axis(ScaleTicks::new().precision(0).max_ticks_limit(6)).begin_at_zero(true).suggested_max(4),
-            ),
-        ]))
+/// JSON with texts put in for words.
+fn parse(template: &str, words: &[(&str, &str)]) -> Result<JsValue, JsValue> {
+    let mut text = template.to_owned();
+    for (word, value) in words {
+        let value = JSON::stringify(&JsValue::from_str(value))?;
+        text = text.replace(&format!("\"{word}\""), &String::from(value));
+    }
+    JSON::parse(&text)
+}
+
+fn put(object: &JsValue, member: &str, value: &JsValue) -> Result<(), JsValue> {
+    Reflect::set(object, &member.into(), value).map(drop)
 }

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use crate::{
     api::account::{CancelFactor, ConfirmFactor, StartFactor, StopFactor},
     components::{
-        action::{SubmitButton, action, on_success, refresh_after},
+        action::{ActionForm, FormAction, SubmitButton, action, on_success, refresh_after},
         copy_button::CopyButton,
         disclosure::Confirm,
         fault::{FormFault, field_fault},
@@ -26,14 +26,8 @@ pub(super) fn Factor(account: Memo<AccountView>, refresh: Refresh) -> impl IntoV
     on_success(cancel, move || start.value().set(None));
     on_success(confirm, move || start.value().set(None));
     let (kept, kept_codes) = (visit::factor_to_show(), visit::codes_to_show());
-    let setup = Memo::new(move |_| {
-        let answer = start.value().with(|value| value.as_ref()?.as_ref().ok().cloned());
-        answer.or_else(|| kept.clone())
-    });
-    let codes = Memo::new(move |_| {
-        let answer = confirm.value().with(|value| value.as_ref()?.as_ref().ok().cloned());
-        answer.or_else(|| kept_codes.clone())
-    });
+    let setup = Memo::new(move |_| start.output().or_else(|| kept.clone()));
+    let codes = Memo::new(move |_| confirm.output().or_else(|| kept_codes.clone()));
     let is_on = Memo::new(move |_| account.with(|account| account.second_factor));
     view! {
         <FormCard id="factor" title="Second factor">
@@ -49,7 +43,7 @@ pub(super) fn Factor(account: Memo<AccountView>, refresh: Refresh) -> impl IntoV
 }
 
 #[component]
-fn Off(start: ServerAction<StartFactor>) -> impl IntoView {
+fn Off(start: FormAction<StartFactor>) -> impl IntoView {
     view! {
         <p class="max-w-prose text-sm">
             "Off. With it, signing in asks for a code of an app on your phone as well, so that your password alone opens nothing."
@@ -62,11 +56,7 @@ fn Off(start: ServerAction<StartFactor>) -> impl IntoView {
 }
 
 #[component]
-fn SetUp(
-    setup: FactorSetup,
-    confirm: ServerAction<ConfirmFactor>,
-    cancel: ServerAction<CancelFactor>,
-) -> impl IntoView {
+fn SetUp(setup: FactorSetup, confirm: FormAction<ConfirmFactor>, cancel: FormAction<CancelFactor>) -> impl IntoView {
     let FactorSetup { secret, uri, picture } = setup;
     view! {
         <p class="max-w-prose text-sm">"Scan this with an authenticator app, or type the secret in there. Then give the code it shows: only with that the second factor counts."</p>
@@ -102,7 +92,7 @@ fn svg(document: &str) -> String {
 }
 
 #[component]
-fn On(account: Memo<AccountView>, refresh: Refresh, confirm: ServerAction<ConfirmFactor>) -> impl IntoView {
+fn On(account: Memo<AccountView>, refresh: Refresh, confirm: FormAction<ConfirmFactor>) -> impl IntoView {
     let stop = action::<StopFactor>();
     refresh_after(stop, refresh);
     on_success(stop, move || confirm.value().set(None));

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use crate::{
     api::account::ChangeOwnPassword,
     components::{
-        action::{SubmitButton, action},
+        action::{ActionForm, SubmitButton, action},
         fault::{FormFault, field_fault},
         field::Field,
         form::{FormCard, emptied_after},
@@ -17,7 +17,6 @@ use crate::{
 pub(super) fn PasswordForm(refresh: Refresh) -> impl IntoView {
     let action = action::<ChangeOwnPassword>();
     let form = emptied_after(action, refresh);
-    let changed = move || action.value().with(|value| matches!(value, Some(Ok(()))));
     view! {
         <FormCard id="password-card" title="Password">
             <ActionForm action node_ref=form>
@@ -34,7 +33,7 @@ pub(super) fn PasswordForm(refresh: Refresh) -> impl IntoView {
                     <div><SubmitButton label="Change password" pending=action.pending() /></div>
                 </div>
             </ActionForm>
-            <p role="status" class="text-sm">{move || changed().then_some("Password changed. Your other sessions have ended.")}</p>
+            <p role="status" class="text-sm">{move || action.worked().then_some("Password changed. Your other sessions have ended.")}</p>
         </FormCard>
     }
     .into_any()

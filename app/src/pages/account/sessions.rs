@@ -1,12 +1,12 @@
 //! Open sessions: the own ones with what ends them, and how a session looks in any list.
 
 use domain::admin::SessionView;
-use leptos::{prelude::*, server_fn::ServerFn};
+use leptos::prelude::*;
 
 use crate::{
     api::account::{EndOtherSessions, EndOwnSession},
     components::{
-        action::{SubmitButton, action, action_of, refresh_after},
+        action::{ActionForm, AnyAction, SubmitButton, action, action_of, refresh_after},
         fault::FormFault,
         field::Hidden,
         form::FormCard,
@@ -14,7 +14,6 @@ use crate::{
         rows::Rows,
         timestamp::Timestamp,
     },
-    error::AppError,
     format::{browser, visible},
 };
 
@@ -49,11 +48,7 @@ fn OwnSession(session: Signal<SessionView>, refresh: Refresh) -> impl IntoView {
 
 /// What the form of `end` holds, which ends the session of an id.
 #[component]
-pub(crate) fn EndFields<S>(end: ServerAction<S>, id: String, refresh: Refresh) -> impl IntoView
-where
-    S: ServerFn<Error = AppError> + Clone + Send + Sync + 'static,
-    S::Output: Clone + Send + Sync + 'static,
-{
+pub(crate) fn EndFields(#[prop(into)] end: AnyAction, id: String, refresh: Refresh) -> impl IntoView {
     refresh_after(end, refresh);
     view! {
         <Hidden name="id" value=id />

@@ -15,7 +15,7 @@ use crate::{
         SwitchAdministrator,
     },
     components::{
-        action::{SubmitButton, action_of, on_success, refresh_after},
+        action::{ActionForm, SubmitButton, action_of, on_success, refresh_after},
         allowed::may,
         area::Choice,
         badge::EnabledBadge,

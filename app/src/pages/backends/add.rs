@@ -8,7 +8,7 @@ use crate::{
     answer::typed,
     api::backends::CreateBackend,
     components::{
-        action::{SubmitButton, action},
+        action::{ActionForm, SubmitButton, action},
         fault::{FormFault, field_fault},
         field::Field,
         form::{FormCard, emptied_after},

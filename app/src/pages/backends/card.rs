@@ -10,7 +10,7 @@ use super::{edit::EditBackendForm, share};
 use crate::{
     api::backends::{DrainBackend, RemoveBackend, SwitchBackend, TestBackend},
     components::{
-        action::{SubmitButton, action_of, refresh_after},
+        action::{ActionForm, FormAction, SubmitButton, action_of, refresh_after},
         allowed::may,
         backend_facts::{LastFault, ModelNames},
         badge::BackendBadge,
@@ -76,7 +76,7 @@ fn Facts(backend: Signal<BackendView>) -> impl IntoView {
 }
 
 #[component]
-fn TestButton(backend: Signal<BackendView>, test: ServerAction<TestBackend>) -> impl IntoView {
+fn TestButton(backend: Signal<BackendView>, test: FormAction<TestBackend>) -> impl IntoView {
     let pending = test.pending();
     view! {
         <ActionForm action=test>
@@ -92,11 +92,8 @@ fn TestButton(backend: Signal<BackendView>, test: ServerAction<TestBackend>) -> 
 
 /// What the last test found, in one sentence.
 #[component]
-fn TestResult(test: ServerAction<TestBackend>) -> impl IntoView {
-    let found = move || {
-        test.value()
-            .with(|value| value.as_ref()?.as_ref().ok().map(|report| (report.result.is_ok(), report.result.message())))
-    };
+fn TestResult(test: FormAction<TestBackend>) -> impl IntoView {
+    let found = move || test.output().map(|report| (report.result.is_ok(), report.result.message()));
     view! {
         <div role="status">
             {move || {

@@ -8,7 +8,7 @@ use crate::{
     answer::typed_in,
     api::backends::ChangeBackend,
     components::{
-        action::{SubmitButton, action_of, on_success, refresh_after},
+        action::{ActionForm, FormAction, SubmitButton, action_of, on_success, refresh_after},
         disclosure::{Disclosure, close},
         fault::{FormFault, field_fault},
         field::{Field, Hidden, input_name},
@@ -33,7 +33,7 @@ pub(super) fn EditBackendForm(backend: Signal<BackendView>, refresh: Refresh) ->
     refresh_after(action, refresh);
     on_success(action, move || {
         close(details);
-        if let Some(Ok(answer)) = action.value().get_untracked() {
+        if let Some(answer) = untrack(|| action.output()) {
             let share = share_of(&answer);
             stored.update(|stored| *stored = (stored.0 + 1, answer, share));
         }
@@ -62,7 +62,7 @@ fn share_of(backend: &BackendView) -> [String; 3] {
 }
 
 #[component]
-fn Fields(action: ServerAction<ChangeBackend>, backend: BackendView, share: [String; 3]) -> impl IntoView {
+fn Fields(action: FormAction<ChangeBackend>, backend: BackendView, share: [String; 3]) -> impl IntoView {
     let open = !Share::from(&backend).is_default();
     let BackendView { id, name, url, has_token, .. } = backend;
     view! {

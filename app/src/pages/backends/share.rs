@@ -1,29 +1,22 @@
 //! How much of the work a backend gets, in the forms that add and change one: closed until it is asked for.
 
 use domain::backend::BackendView;
-use leptos::{prelude::*, server_fn::ServerFn};
+use leptos::prelude::*;
 
-use crate::{
-    components::{fault::field_fault, field::Field},
-    error::AppError,
-};
+use crate::components::{action::AnyAction, fault::field_fault, field::Field};
 
 const FIELDS: [&str; 3] = ["parallel", "weight", "priority"];
 
 /// Fields of the form of `action`, holding `values` (bound, weight, priority) at first. `id` makes theirs unique.
 #[component]
-pub(super) fn ShareFields<S>(
-    action: ServerAction<S>,
+pub(super) fn ShareFields(
+    #[prop(into)] action: AnyAction,
     #[prop(into)] id: String,
     values: [String; 3],
     /// Something in it is not as it is by default.
     #[prop(optional)]
     open: bool,
-) -> impl IntoView
-where
-    S: ServerFn<Error = AppError> + Clone + Send + Sync + 'static,
-    S::Output: Clone + Send + Sync + 'static,
-{
+) -> impl IntoView {
     let faults = FIELDS.map(|field| field_fault(action, field));
     let faulty = move || faults.iter().any(|fault| fault.with(Option::is_some));
     let [parallel, weight, priority] = values;

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use crate::{
     api::session::SignInCode,
     components::{
-        action::action,
+        action::{ActionForm, action},
         fault::{FormFault, field_fault},
         field::Field,
         page::PlainFrame,

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use crate::{
     answer::typed_in,
     api::network::StoreNetwork,
-    components::{area::Area, fault::field_fault, field::Field},
+    components::{action::FormAction, area::Area, fault::field_fault, field::Field},
 };
 
 /// Lines a list shows without scrolling.
@@ -23,7 +23,7 @@ fn origin(value: &Sourced<String>) -> &'static str {
 
 #[component]
 pub(super) fn ListSetting(
-    save: ServerAction<StoreNetwork>,
+    save: FormAction<StoreNetwork>,
     label: &'static str,
     name: &'static str,
     value: Sourced<String>,
@@ -37,7 +37,7 @@ pub(super) fn ListSetting(
 /// One line, a number.
 #[component]
 pub(super) fn NumberSetting(
-    save: ServerAction<StoreNetwork>,
+    save: FormAction<StoreNetwork>,
     label: &'static str,
     name: &'static str,
     value: Sourced<String>,

@@ -13,7 +13,7 @@ use crate::{
     answer::typed_in,
     api::network::{CreatePair, DropPair, StorePair, get_tls},
     components::{
-        action::{SubmitButton, action, on_success, refresh_after},
+        action::{ActionForm, FormAction, SubmitButton, action, on_success, refresh_after},
         allowed::may,
         disclosure::{Confirm, Disclosure},
         fault::{FormFault, LoadFault, field_fault},
@@ -54,9 +54,9 @@ pub(super) fn Tls() -> impl IntoView {
 #[component]
 fn State(
     tls: TlsView,
-    store: ServerAction<StorePair>,
-    make: ServerAction<CreatePair>,
-    remove: ServerAction<DropPair>,
+    store: FormAction<StorePair>,
+    make: FormAction<CreatePair>,
+    remove: FormAction<DropPair>,
 ) -> impl IntoView {
     let saved = matches!(tls.in_force, Some((PairSource::Saved, _)));
     let now = match tls.in_force {
@@ -117,7 +117,7 @@ fn InForce(source: PairSource, certificate: CertificateView) -> impl IntoView {
 }
 
 #[component]
-fn Upload(store: ServerAction<StorePair>) -> impl IntoView {
+fn Upload(store: FormAction<StorePair>) -> impl IntoView {
     view! {
         <Disclosure label="Upload a certificate">
             <ActionForm action=store>
@@ -134,7 +134,7 @@ fn Upload(store: ServerAction<StorePair>) -> impl IntoView {
 }
 
 #[component]
-fn Make(make: ServerAction<CreatePair>, names: String) -> impl IntoView {
+fn Make(make: FormAction<CreatePair>, names: String) -> impl IntoView {
     view! {
         <Disclosure label="Make one for a LAN">
             <ActionForm action=make>
@@ -153,7 +153,7 @@ fn Make(make: ServerAction<CreatePair>, names: String) -> impl IntoView {
 }
 
 #[component]
-fn Remove(remove: ServerAction<DropPair>) -> impl IntoView {
+fn Remove(remove: FormAction<DropPair>) -> impl IntoView {
     view! {
         <Confirm
             label="Remove the saved certificate"

@@ -9,7 +9,7 @@ use leptos::prelude::*;
 use super::typed;
 use crate::{
     api::settings::StoreSettings,
-    components::{area::Choice, fault::field_fault},
+    components::{action::FormAction, area::Choice, fault::field_fault},
 };
 
 const ALL_OR_NONE: &[(&str, &str)] = &[("yes", "All keys"), ("no", "No key")];
@@ -17,7 +17,7 @@ const BY_PERMISSION: &[(&str, &str)] = &[("no", "Keys with the permission"), ("y
 
 #[component]
 pub(super) fn EndpointProtection(
-    save: ServerAction<StoreSettings>,
+    save: FormAction<StoreSettings>,
     inference: Sourced<bool>,
     catalogue: Sourced<bool>,
     management: Sourced<bool>,

@@ -9,7 +9,7 @@ use leptos::prelude::*;
 use super::typed;
 use crate::{
     api::settings::StoreSettings,
-    components::{fault::field_fault, field::Field},
+    components::{action::FormAction, fault::field_fault, field::Field},
 };
 
 /// Where a value comes from, as a sentence.
@@ -24,7 +24,7 @@ pub(super) fn origin<T>(value: &Sourced<T>) -> &'static str {
 
 #[component]
 pub(super) fn NumberSetting(
-    save: ServerAction<StoreSettings>,
+    save: FormAction<StoreSettings>,
     label: &'static str,
     name: &'static str,
     value: Sourced<u32>,
@@ -36,7 +36,7 @@ pub(super) fn NumberSetting(
 
 #[component]
 pub(super) fn TextSetting(
-    save: ServerAction<StoreSettings>,
+    save: FormAction<StoreSettings>,
     label: &'static str,
     name: &'static str,
     value: Sourced<String>,
@@ -49,7 +49,7 @@ pub(super) fn TextSetting(
 
 /// Two fields that are filled both or neither; `0` requests is no limit, said explicitly.
 #[component]
-pub(super) fn DefaultLimit(save: ServerAction<StoreSettings>, limit: Sourced<Option<RateLimit>>) -> impl IntoView {
+pub(super) fn DefaultLimit(save: FormAction<StoreSettings>, limit: Sourced<Option<RateLimit>>) -> impl IntoView {
     let hint = format!("For keys without a limit of their own. 0: no limit. {}", origin(&limit));
     let (requests, minutes) = match (limit.value, limit.source) {
         (Some(limit), _) => (limit.requests.to_string(), limit.minutes.to_string()),

@@ -9,6 +9,7 @@ use crate::{
     answer::ticked_or_tried,
     api::settings::{StoreSettings, TestRedis},
     components::{
+        action::FormAction,
         area::Area,
         fault::{FormFault, field_fault},
         field::{Field, input_name},
@@ -20,8 +21,8 @@ use crate::{
 
 #[component]
 pub(super) fn RedisSetting(
-    save: ServerAction<StoreSettings>,
-    test: ServerAction<TestRedis>,
+    save: FormAction<StoreSettings>,
+    test: FormAction<TestRedis>,
     url: Sourced<String>,
     ca: Sourced<String>,
     has_password: bool,
@@ -128,16 +129,16 @@ fn LiveState() -> impl IntoView {
 
 /// Sends the form of the settings to the test instead: by script, or by `formaction` without.
 #[component]
-fn TestButton(test: ServerAction<TestRedis>) -> impl IntoView {
+fn TestButton(test: FormAction<TestRedis>) -> impl IntoView {
     let pending = test.pending();
     let send = move |event: MouseEvent| {
         event.prevent_default();
         let form = event_target::<HtmlButtonElement>(&event).form();
         let typed = form.and_then(|form| FormData::new_with_form(&form).ok());
-        if let Some(Ok(input)) = typed.map(|typed| TestRedis::from_form_data(&typed))
+        if let Some(typed) = typed
             && !pending.get_untracked()
         {
-            test.dispatch(input);
+            test.send(&typed);
         }
     };
     view! {
@@ -152,15 +153,15 @@ fn TestButton(test: ServerAction<TestRedis>) -> impl IntoView {
 }
 
 #[component]
-fn TestResult(test: ServerAction<TestRedis>) -> impl IntoView {
+fn TestResult(test: FormAction<TestRedis>) -> impl IntoView {
     let found = move || {
-        test.value().with(|value| match value.as_ref()?.as_ref().ok()? {
-            RedisState::NotConfigured => Some("No Redis is named here.".to_owned()),
+        test.output().map(|state| match state {
+            RedisState::NotConfigured => "No Redis is named here.".to_owned(),
             RedisState::Reachable { version } => {
-                let warning = redis_warning(version).map(|text| format!(" {}", sentence(text))).unwrap_or_default();
-                Some(format!("Redis {version} answers.{warning}"))
+                let warning = redis_warning(&version).map(|text| format!(" {}", sentence(text))).unwrap_or_default();
+                format!("Redis {version} answers.{warning}")
             }
-            RedisState::Unreachable { detail } => Some(sentence(detail)),
+            RedisState::Unreachable { detail } => sentence(&detail),
         })
     };
     view! {

@@ -9,7 +9,7 @@ use leptos::prelude::*;
 use super::typed;
 use crate::{
     api::settings::StoreSettings,
-    components::{area::Choice, fault::field_fault},
+    components::{action::FormAction, area::Choice, fault::field_fault},
 };
 
 /// The last one gives a saved choice up.
@@ -23,7 +23,7 @@ const OPTIONS: &[(&str, &str)] = &[
 ];
 
 #[component]
-pub(super) fn Strategy(save: ServerAction<StoreSettings>, balance: Sourced<Balance>) -> impl IntoView {
+pub(super) fn Strategy(save: FormAction<StoreSettings>, balance: Sourced<Balance>) -> impl IntoView {
     let (origin, options) = match (balance.source, balance.overrides_environment) {
         (Source::Default, _) => ("This is the default.", &OPTIONS[..Balance::ALL.len()]),
         (Source::Environment, _) => ("Set by the environment.", &OPTIONS[..Balance::ALL.len()]),

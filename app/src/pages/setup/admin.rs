@@ -7,13 +7,14 @@ use crate::{
     answer::typed_in,
     api::setup::CreateAdmin,
     components::{
+        action::{ActionForm, FormAction},
         fault::{FormFault, field_fault},
         field::Field,
     },
 };
 
 #[component]
-pub fn AdminStep(action: ServerAction<CreateAdmin>) -> impl IntoView {
+pub fn AdminStep(action: FormAction<CreateAdmin>) -> impl IntoView {
     view! {
         <Progress step=1/>
         <h2 class="text-lg font-medium">"Your administrator account"</h2>

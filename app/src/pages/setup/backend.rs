@@ -11,6 +11,7 @@ use crate::{
     answer::typed,
     api::setup::{UseBackend, find_backends},
     components::{
+        action::{ActionForm, FormAction},
         fault::{FormFault, LoadFault, field_fault},
         field::{Field, Hidden},
     },
@@ -18,7 +19,7 @@ use crate::{
 };
 
 #[component]
-pub fn BackendStep(action: ServerAction<UseBackend>) -> impl IntoView {
+pub fn BackendStep(action: FormAction<UseBackend>) -> impl IntoView {
     let found = Resource::new(|| (), |()| find_backends());
     view! {
         <Progress step=2/>
@@ -37,14 +38,14 @@ pub fn BackendStep(action: ServerAction<UseBackend>) -> impl IntoView {
 }
 
 #[component]
-fn Found(reports: Vec<ProbeReport>, action: ServerAction<UseBackend>) -> impl IntoView {
+fn Found(reports: Vec<ProbeReport>, action: FormAction<UseBackend>) -> impl IntoView {
     let reports = reports.into_iter().map(|report| view! { <li><FoundBackend report action/></li> }).collect_view();
     view! { <ul class="flex flex-col gap-3" aria-label="Found backends">{reports}</ul> }
 }
 
 /// One address that was looked at: with its models and a button, or with what is wrong.
 #[component]
-fn FoundBackend(report: ProbeReport, action: ServerAction<UseBackend>) -> impl IntoView {
+fn FoundBackend(report: ProbeReport, action: FormAction<UseBackend>) -> impl IntoView {
     let ProbeReport { url, result } = report;
     let message = sentence(&result.message());
     let offer = match result {
@@ -74,7 +75,7 @@ fn FoundBackend(report: ProbeReport, action: ServerAction<UseBackend>) -> impl I
 }
 
 #[component]
-fn OtherAddress(action: ServerAction<UseBackend>) -> impl IntoView {
+fn OtherAddress(action: FormAction<UseBackend>) -> impl IntoView {
     view! {
         <ActionForm action>
             <div class="flex flex-col gap-3">

@@ -7,13 +7,14 @@ use crate::{
     answer::typed_in,
     api::setup::CreateSetupKey,
     components::{
+        action::{ActionForm, FormAction},
         fault::{FormFault, field_fault},
         field::Field,
     },
 };
 
 #[component]
-pub fn KeyStep(action: ServerAction<CreateSetupKey>) -> impl IntoView {
+pub fn KeyStep(action: FormAction<CreateSetupKey>) -> impl IntoView {
     view! {
         <Progress step=3/>
         <h2 class="text-lg font-medium">"Your first user and its key"</h2>

@@ -8,7 +8,12 @@ use leptos::prelude::*;
 
 use crate::{
     api::upgrade::TellUpgrade,
-    components::{action::SubmitButton, allowed::may, fault::FormFault, field::Hidden},
+    components::{
+        action::{ActionForm, FormAction, SubmitButton},
+        allowed::may,
+        fault::FormFault,
+        field::Hidden,
+    },
     format::visible,
 };
 
@@ -25,7 +30,7 @@ struct Offer {
 pub(super) fn Answers(
     run: Memo<Option<UpgradeView>>,
     open: Memo<bool>,
-    tell: ServerAction<TellUpgrade>,
+    tell: FormAction<TellUpgrade>,
 ) -> impl IntoView {
     let offers = Memo::new(move |_| run.with(|run| run.as_ref().map(offers).unwrap_or_default()));
     let asked = Memo::new(move |_| run.with(|run| run.as_ref().and_then(asked)));
@@ -50,7 +55,7 @@ pub(super) fn Answers(
 }
 
 #[component]
-fn OfferForm(offer: Offer, tell: ServerAction<TellUpgrade>) -> impl IntoView {
+fn OfferForm(offer: Offer, tell: FormAction<TellUpgrade>) -> impl IntoView {
     let Offer { answer, label, run, backend } = offer;
     let class = match answer {
         UpgradeAnswer::Continue | UpgradeAnswer::Retry => "btn btn-sm btn-primary",

@@ -7,7 +7,7 @@ use crate::{
     answer::{ticked, typed},
     api::upgrade::BeginUpgrade,
     components::{
-        action::SubmitButton,
+        action::{ActionForm, FormAction, SubmitButton},
         fault::{FormFault, field_fault},
         field::{Field, input_name},
         form::FormCard,
@@ -17,7 +17,7 @@ use crate::{
 };
 
 #[component]
-pub(super) fn BeginForm(places: Vec<UpgradePlace>, begin: ServerAction<BeginUpgrade>) -> impl IntoView {
+pub(super) fn BeginForm(places: Vec<UpgradePlace>, begin: FormAction<BeginUpgrade>) -> impl IntoView {
     if places.is_empty() {
         return view! { <Empty text="No enabled backend yet." /> }.into_any();
     }

@@ -7,7 +7,7 @@ use crate::{
     answer::typed,
     api::keys::CreateUserKey,
     components::{
-        action::{SubmitButton, action},
+        action::{ActionForm, FormAction, SubmitButton, action},
         fault::{FormFault, field_fault},
         field::{Field, Hidden},
         form::{FormCard, emptied_after},
@@ -44,7 +44,7 @@ pub(super) fn CreateKeyForm(user_id: UserId, refresh: Refresh) -> impl IntoView 
 }
 
 #[component]
-fn LimitFields(action: ServerAction<CreateUserKey>, id: &'static str) -> impl IntoView {
+fn LimitFields(action: FormAction<CreateUserKey>, id: &'static str) -> impl IntoView {
     view! {
         <Field
             label="Requests" name="requests" id=format!("{id}-requests") inputmode="numeric" value={typed::<CreateUserKey>("requests")}
@@ -59,12 +59,9 @@ fn LimitFields(action: ServerAction<CreateUserKey>, id: &'static str) -> impl In
 
 /// The key that was just created: from the answer of the action or, after a plain form, from the visit.
 #[component]
-fn NewKey(action: ServerAction<CreateUserKey>) -> impl IntoView {
+fn NewKey(action: FormAction<CreateUserKey>) -> impl IntoView {
     let kept = visit::key_to_show();
-    let created = move || {
-        let answer = action.value().with(|value| value.as_ref()?.as_ref().ok().cloned());
-        answer.or_else(|| kept.clone())
-    };
+    let created = move || action.output().or_else(|| kept.clone());
     view! {
         <div role="status">
             {move || {

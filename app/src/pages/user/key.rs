@@ -15,7 +15,7 @@ use crate::{
     answer::typed_in,
     api::keys::{ChangeKeyLimit, ChangeKeyStatus},
     components::{
-        action::{SubmitButton, action_of, refresh_after},
+        action::{ActionForm, SubmitButton, action_of, refresh_after},
         allowed::may,
         badge::KeyBadge,
         disclosure::Confirm,

@@ -13,14 +13,13 @@ use crate::{
     answer::typed_in,
     api::{keys::ChangeKeyPolicy, users::ChangeUserPolicy},
     components::{
-        action::{SubmitButton, action_of},
+        action::{ActionForm, FormAction, SubmitButton, action_of},
         area::{Area, Choice},
         fault::{FormFault, field_fault},
         field::{Field, Hidden},
         form::FormDisclosure,
         refresh::Refresh,
     },
-    error::AppError,
     format::sentence,
 };
 
@@ -72,17 +71,13 @@ pub(super) fn UserPolicyForm(user_id: UserId, user: Memo<UserView>, refresh: Ref
 
 /// Made anew from what is in force after every change of it; a save with faults leaves what was typed as it is.
 #[component]
-fn PolicyFields<S>(
-    action: ServerAction<S>,
+fn PolicyFields<S: ServerFn + 'static>(
+    action: FormAction<S>,
     /// Of the key or user.
     id: String,
     policy: Memo<Policy>,
     what: &'static str,
-) -> impl IntoView
-where
-    S: ServerFn<Error = AppError> + Clone + Send + Sync + 'static,
-    S::Output: Clone + Send + Sync + 'static,
-{
+) -> impl IntoView {
     let fields = {
         let id = id.clone();
         move || policy.with(|policy| fields(action, &id, policy))
@@ -101,11 +96,7 @@ where
     .into_any()
 }
 
-fn fields<S>(action: ServerAction<S>, id: &str, policy: &Policy) -> AnyView
-where
-    S: ServerFn<Error = AppError> + Clone + Send + Sync + 'static,
-    S::Output: Clone + Send + Sync + 'static,
-{
+fn fields<S: ServerFn>(action: FormAction<S>, id: &str, policy: &Policy) -> AnyView {
     let stored = PolicyInput::from(policy);
     let typed = |name: &'static str, stored: &str| typed_in::<S>(&[("id", id)], name, stored);
     let text = |label: &'static str, name: &'static str, stored: &str, hint: &'static str| {

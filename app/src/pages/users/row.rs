@@ -7,7 +7,7 @@ use leptos_router::components::A;
 use crate::{
     api::users::{RemoveUser, SwitchUser},
     components::{
-        action::{SubmitButton, action_of, refresh_after},
+        action::{ActionForm, SubmitButton, action_of, refresh_after},
         allowed::may,
         badge::EnabledBadge,
         disclosure::Confirm,

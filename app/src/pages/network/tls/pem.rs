@@ -7,7 +7,7 @@ use wasm_bindgen_futures::JsFuture;
 
 use crate::{
     api::network::StorePair,
-    components::{fault::field_fault, field::input_name},
+    components::{action::FormAction, fault::field_fault, field::input_name},
     format::sentence,
 };
 
@@ -17,7 +17,7 @@ const MAX_FILE: f64 = 1_000_000.0;
 /// `file` is the name of the chooser.
 #[component]
 pub(super) fn Pem(
-    store: ServerAction<StorePair>,
+    store: FormAction<StorePair>,
     label: &'static str,
     name: &'static str,
     file: &'static str,
