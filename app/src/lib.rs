@@ -33,7 +33,14 @@ use leptos_router::{
 
 use crate::{
     answer::ForgetAnswer,
-    pages::{layout::Layout, lazy, not_found::NotFoundPage},
+    pages::{
+        layout::Layout,
+        lazy::{
+            account, administrators, audit, backends, code, confirm, dashboard, help, login, network, settings, setup,
+            upgrade, user, users,
+        },
+        not_found::NotFoundPage,
+    },
     session::SessionWatch,
 };
 
@@ -63,22 +70,22 @@ pub fn App() -> impl IntoView {
             <SessionWatch/>
             <ForgetAnswer/>
             <Routes fallback=NotFoundPage>
-                <Route path=path!("/admin/login") view=lazy::login() ssr=SsrMode::Async/>
-                <Route path=path!("/admin/login/code") view=lazy::code() ssr=SsrMode::Async/>
-                <Route path=path!("/admin/setup") view=lazy::setup() ssr=SsrMode::Async/>
+                <Route path=path!("/admin/login") view=login::route() ssr=SsrMode::Async/>
+                <Route path=path!("/admin/login/code") view=code::route() ssr=SsrMode::Async/>
+                <Route path=path!("/admin/setup") view=setup::route() ssr=SsrMode::Async/>
                 <ParentRoute path=path!("/admin") view=Layout ssr=SsrMode::Async>
-                    <Route path=path!("") view=lazy::dashboard() ssr=SsrMode::Async/>
-                    <Route path=path!("backends") view=lazy::backends() ssr=SsrMode::Async/>
-                    <Route path=path!("backends/upgrade") view=lazy::upgrade() ssr=SsrMode::Async/>
-                    <Route path=path!("users") view=lazy::users() ssr=SsrMode::Async/>
-                    <Route path=path!("users/:id") view=lazy::user() ssr=SsrMode::Async/>
-                    <Route path=path!("audit") view=lazy::audit() ssr=SsrMode::Async/>
-                    <Route path=path!("administrators") view=lazy::administrators() ssr=SsrMode::Async/>
-                    <Route path=path!("account") view=lazy::account() ssr=SsrMode::Async/>
-                    <Route path=path!("confirm") view=lazy::confirm() ssr=SsrMode::Async/>
-                    <Route path=path!("network") view=lazy::network() ssr=SsrMode::Async/>
-                    <Route path=path!("settings") view=lazy::settings() ssr=SsrMode::Async/>
-                    <Route path=path!("help") view=lazy::help() ssr=SsrMode::Async/>
+                    <Route path=path!("") view=dashboard::route() ssr=SsrMode::Async/>
+                    <Route path=path!("backends") view=backends::route() ssr=SsrMode::Async/>
+                    <Route path=path!("backends/upgrade") view=upgrade::route() ssr=SsrMode::Async/>
+                    <Route path=path!("users") view=users::route() ssr=SsrMode::Async/>
+                    <Route path=path!("users/:id") view=user::route() ssr=SsrMode::Async/>
+                    <Route path=path!("audit") view=audit::route() ssr=SsrMode::Async/>
+                    <Route path=path!("administrators") view=administrators::route() ssr=SsrMode::Async/>
+                    <Route path=path!("account") view=account::route() ssr=SsrMode::Async/>
+                    <Route path=path!("confirm") view=confirm::route() ssr=SsrMode::Async/>
+                    <Route path=path!("network") view=network::route() ssr=SsrMode::Async/>
+                    <Route path=path!("settings") view=settings::route() ssr=SsrMode::Async/>
+                    <Route path=path!("help") view=help::route() ssr=SsrMode::Async/>
                 </ParentRoute>
             </Routes>
         </Router>

@@ -9,7 +9,7 @@ use leptos::{
     wasm_split::{SplitLoaderError, wasm_split},
 };
 use leptos_meta::Meta;
-use leptos_router::{ChooseView, hooks::use_location};
+use leptos_router::{Lazy, LazyRoute, hooks::use_location};
 
 use super::{
     account::AccountPage,
@@ -29,64 +29,44 @@ use super::{
 };
 use crate::{api::session::current_session, components::fault::LoadFault, error::AppError};
 
-/// What a route shows: a page whose code may have to come first.
-#[derive(Clone, Copy)]
-pub struct LazyPage {
-    load: fn() -> Coming<()>,
-    view: fn() -> Coming<AnyView>,
-}
-
-type Coming<T> = Pin<Box<dyn Future<Output = Result<T, SplitLoaderError>>>>;
-
-impl ChooseView for LazyPage {
-    async fn choose(self) -> AnyView {
-        match (self.view)().await {
-            Ok(view) => view,
-            Err(_) => self.again(without_code().await),
-        }
-    }
-
-    async fn preload(&self) {
-        // What goes wrong is seen once it is to be shown. The server has all code.
-        if cfg!(target_family = "wasm") {
-            let _ = (self.load)().await;
-        }
-    }
-}
-
-impl LazyPage {
-    /// In place of a page whose code did not come: why, and a way to try again.
-    fn again(self, fault: AppError) -> AnyView {
-        let tries = RwSignal::new(0_u32);
-        let shown = move || {
-            let (first, fault) = (tries.get() == 0, fault.clone());
-            Suspend::new(SendWrapper::new(async move {
-                let fault = match first {
-                    true => fault,
-                    false => match (self.view)().await {
-                        Ok(page) => return page,
-                        Err(_) => without_code().await,
-                    },
-                };
-                view! { <LoadFault fault=fault.to_string() retry=move || tries.update(|tries| *tries += 1) /> }
-                    .into_any()
-            }))
-        };
-        shown.into_any()
-    }
-}
-
-/// Makes a function for each page that gives its route, of the name of the page's WASM file.
+/// Makes a module for each page with its route. The module's name is the name of the page's WASM file, too.
 macro_rules! lazy_pages {
     ($($name:ident: $page:ident),* $(,)?) => {
-        $(pub fn $name() -> LazyPage {
+        $(pub mod $name {
+            use super::*;
+
             #[wasm_split($name, wasm_split_path = leptos::wasm_split, fallible, preload(load))]
-            fn view() -> Result<AnyView, SplitLoaderError> {
+            fn $name() -> Result<AnyView, SplitLoaderError> {
                 // By this the loader begins to fetch it before the main part asks.
                 Ok(view! { <Meta name="part" content=stringify!($name)/><$page/> }.into_any())
             }
 
-            LazyPage { load: || Box::pin(load()), view: || Box::pin(view()) }
+            pub struct Page;
+
+            /// What the route shows.
+            pub fn route() -> Lazy<Page> {
+                Lazy::new()
+            }
+
+            impl LazyRoute for Page {
+                fn data() -> Self {
+                    Self
+                }
+
+                async fn view(_: Self) -> AnyView {
+                    match $name().await {
+                        Ok(view) => view,
+                        Err(_) => again(|| Box::pin($name()), without_code().await),
+                    }
+                }
+
+                async fn preload() {
+                    // What goes wrong is seen once it is to be shown. The server has all code.
+                    if cfg!(target_family = "wasm") {
+                        let _ = load().await;
+                    }
+                }
+            }
         })*
     };
 }
@@ -107,6 +87,27 @@ lazy_pages! {
     upgrade: UpgradePage,
     user: UserPage,
     users: UsersPage,
+}
+
+type Coming = Pin<Box<dyn Future<Output = Result<AnyView, SplitLoaderError>>>>;
+
+/// In place of a page whose code did not come: why, and a way to try again.
+fn again(page: fn() -> Coming, fault: AppError) -> AnyView {
+    let tries = RwSignal::new(0_u32);
+    let shown = move || {
+        let (first, fault) = (tries.get() == 0, fault.clone());
+        Suspend::new(SendWrapper::new(async move {
+            let fault = match first {
+                true => fault,
+                false => match page().await {
+                    Ok(page) => return page,
+                    Err(_) => without_code().await,
+                },
+            };
+            view! { <LoadFault fault=fault.to_string() retry=move || tries.update(|tries| *tries += 1) /> }.into_any()
+        }))
+    };
+    shown.into_any()
 }
 
 /// Why the code of a page did not come. Where the gateway answers, it is another version than the one that this tab is of,

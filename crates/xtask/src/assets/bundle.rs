@@ -23,7 +23,7 @@ const MAIN: &str = "__wasm_split";
 /// How wasm-split's files of pages begin.
 const PAGE: &str = "split_";
 /// From this size on, in bytes before compression, something that few pages share is a file of its own.
-const WORTH_A_REQUEST: u64 = 8 * 1024;
+const WORTH_A_REQUEST: u64 = 16 * 1024;
 /// From so many pages on, what they share is in the main part.
 const MANY: usize = 8;
 /// Passes of wasm-opt. Those of `-Oz` make the file smaller and what is sent larger: functions that were alike, as generic
@@ -78,12 +78,12 @@ impl Bundle {
     }
 }
 
-/// Makes the bundle in `work`; skipped where it was made from the same WASM, and by the same rules, before.
+/// Makes the bundle in `work`; skipped where it was made from the same WASM before.
 pub fn make(raw: &Path, work: &Path) -> Result<Bundle> {
     let folders = Folders { split: work.join("split"), bound: work.join("bound"), small: work.join("small") };
     let stamp = work.join("bundled-from");
     let wasm = read(raw)?;
-    let hash = format!("{}{}", hash(&wasm), hash(include_bytes!("bundle.rs")));
+    let hash = hash(&wasm);
     if !fs::read_to_string(&stamp).is_ok_and(|from| from == hash) {
         let _ = fs::remove_file(&stamp);
         folders.fill(&wasm)?;
