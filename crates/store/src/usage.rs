@@ -6,6 +6,7 @@
 //! (`read`, `search`), or over the roll-ups and what is still pending (`sums`).
 
 mod block;
+mod dictionary;
 pub(crate) mod fold;
 mod merge;
 mod months;

@@ -2,8 +2,6 @@
 //! behind one byte that says which form it is. Old forms stay readable for ever: add the next one. What a row is comes
 //! first, what it counts behind it, so that a reader who wants none of the rows decodes half.
 
-use std::collections::HashMap;
-
 use domain::{
     endpoint::Endpoint,
     id::{BackendId, KeyId, UserId},
@@ -11,7 +9,7 @@ use domain::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::rollup::SLOT;
+use super::{dictionary::Dictionary, rollup::SLOT};
 use crate::{
     StoreError,
     row::{Counts, RollupRow, UsageFilter, UsageSum},
@@ -59,22 +57,6 @@ struct Body {
     used: Vec<u8>,
     buckets: Vec<u8>,
     counts: Vec<u32>,
-}
-
-#[derive(Default)]
-struct Dictionary<'a> {
-    numbers: HashMap<&'a str, u32>,
-    names: Vec<String>,
-}
-
-impl<'a> Dictionary<'a> {
-    /// Counted from 1.
-    fn number(&mut self, name: &'a str) -> u32 {
-        *self.numbers.entry(name).or_insert_with(|| {
-            self.names.push(name.to_owned());
-            u32::try_from(self.names.len()).unwrap_or(u32::MAX)
-        })
-    }
 }
 
 /// The block of `rows`, whose times are starts of slots.

@@ -1,7 +1,7 @@
 //! A segment's block: the records as columns, names as numbers of a dictionary, behind one byte that says which form it
 //! is. Old forms stay readable for ever, so a form is never changed: add the next one.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use domain::{
     endpoint::Endpoint,
@@ -10,6 +10,7 @@ use domain::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::dictionary::Dictionary;
 use crate::StoreError;
 
 /// First byte of a block in the form of [`Columns`].
@@ -113,22 +114,6 @@ struct Placed {
     retries: Vec<(u32, u8)>,
     /// Numbers of the dictionary of keys.
     evicted_by: Vec<(u32, u32)>,
-}
-
-#[derive(Default)]
-struct Dictionary<'a> {
-    numbers: HashMap<&'a str, u32>,
-    names: Vec<String>,
-}
-
-impl<'a> Dictionary<'a> {
-    /// Counted from 1.
-    fn number(&mut self, name: &'a str) -> u32 {
-        *self.numbers.entry(name).or_insert_with(|| {
-            self.names.push(name.to_owned());
-            u32::try_from(self.names.len()).unwrap_or(u32::MAX)
-        })
-    }
 }
 
 /// The block of `records`.
