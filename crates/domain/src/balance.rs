@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// The setting `BALANCE`. Whatever it says, a backend that is full, drained or ejected is left out, and a higher
 /// priority goes first.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Balance {
     /// Where the model is loaded, then where loading it disturbs nobody, then the fewest requests by weight.
@@ -24,7 +24,7 @@ pub enum Balance {
 }
 
 impl Balance {
-    /// In the order they are offered.
+    /// In the order they are offered. What is stored has places in it, so further ones come last.
     pub const ALL: [Self; 5] = [Self::WarmFirst, Self::LeastInFlight, Self::RoundRobin, Self::Weighted, Self::Affinity];
 
     /// As it is written in configuration.

@@ -1,9 +1,11 @@
 //! The usage record: the one thing written for every request that carried a valid key.
 
+mod choice;
 pub mod log;
 pub mod report;
 mod why;
 
+pub use choice::Choice;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -102,6 +104,12 @@ pub struct UsageRecord {
     /// The key whose model took this one's place in the backend's memory before.
     #[serde(default)]
     pub evicted_by: Option<KeyId>,
+    /// How its backend was chosen; `None` where none was.
+    #[serde(default)]
+    pub choice: Option<Choice>,
+    /// What the client was told where it was not served: the gateway's own words, or the backend's. At most 200 bytes.
+    #[serde(default)]
+    pub error: Option<Box<str>>,
     /// The answer came in pieces as they were made, so that the time to the first is that of a token. For whoever hears of
     /// the request as it ends: it is not stored.
     #[serde(skip)]
@@ -135,6 +143,8 @@ impl UsageRecord {
             warm: None,
             retries: 0,
             evicted_by: None,
+            choice: None,
+            error: None,
             streamed: false,
         }
     }

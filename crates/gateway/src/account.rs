@@ -15,12 +15,12 @@ use std::{
 use domain::{
     endpoint::Endpoint,
     id::{BackendId, KeyId},
-    usage::{Outcome, UsageRecord},
+    usage::{Choice, Outcome, UsageRecord},
 };
 use tokio::sync::mpsc;
 
 pub(crate) use facts::Counts;
-pub(crate) use tee::Tee;
+pub(crate) use tee::{Heard, Tee};
 
 use crate::{
     auth::Principal,
@@ -33,6 +33,8 @@ use crate::{
 const CLIENT_CLOSED: u16 = 499;
 /// Longest model text in a record.
 const MODEL_BYTES: usize = 200;
+/// Longest text of an error in a record.
+const ERROR_BYTES: usize = 200;
 
 /// The sending end of the usage channel.
 pub(crate) struct UsageSink {
@@ -136,6 +138,16 @@ impl Account {
     /// Whether the model was loaded where the request goes, and if not, whose request pushed it out.
     pub(crate) fn warmth(&mut self, warm: bool, evicted_by: Option<KeyId>) {
         self.change(|record| (record.warm, record.evicted_by) = (Some(warm), evicted_by));
+    }
+
+    /// How the backend was chosen.
+    pub(crate) fn choice(&mut self, choice: Choice) {
+        self.change(|record| record.choice = Some(choice));
+    }
+
+    /// What the client is told in place of an answer.
+    pub(crate) fn told(&mut self, error: &str) {
+        self.change(|record| record.error = Some(cut(error, ERROR_BYTES).into()));
     }
 
     /// The answer comes in pieces as they are made, or whole at its end.

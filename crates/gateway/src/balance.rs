@@ -66,6 +66,14 @@ pub(crate) struct Ask {
     pub(crate) desperate: bool,
 }
 
+/// Among whom somebody was chosen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Among {
+    pub(crate) ready: u16,
+    /// Their priorities differ.
+    pub(crate) by_priority: bool,
+}
+
 /// The outcome of a choice among members.
 pub(crate) enum Picked {
     /// Number of the member, and its slot.
@@ -123,13 +131,13 @@ impl Member {
     }
 
     /// A slot, and leave of both breakers. Without `guarded` the breakers are not asked.
-    fn enter(&self, now: u64, guarded: bool) -> Option<InFlight> {
+    fn enter(&self, now: u64, guarded: bool, among: Among) -> Option<InFlight> {
         let mut passes = Default::default();
         if guarded {
             passes = [self.backend.breaker().enter(now)?, self.model.breaker.enter(now)?];
         }
         let mut slot = self.backend.enter(&self.model, passes)?;
-        slot.desperate = !guarded;
+        (slot.desperate, slot.among) = (!guarded, among);
         Some(slot)
     }
 }
@@ -155,7 +163,7 @@ pub(crate) fn pick(members: &[Member], tried: &Tried, ask: &Ask, turn: &Turn, no
         };
         match best {
             Some(index) => {
-                if let Some(slot) = members[index].enter(now, guarded) {
+                if let Some(slot) = members[index].enter(now, guarded, ranking.among()) {
                     return Picked::Member(index, slot);
                 }
             }
@@ -196,10 +204,12 @@ fn despair(members: &[Member], tried: &Tried, ask: &Ask, turn: &Turn, now: u64) 
     let ejected = members.iter().enumerate().filter(|(index, _)| !tried.has(*index));
     let least = ejected.filter_map(|(index, member)| Some((until(member)?, index))).min();
     match least {
-        Some((_, index)) if ask.desperate || turn.may_despair(now) => match members[index].enter(now, false) {
-            Some(slot) => Picked::Member(index, slot),
-            None => Picked::Full,
-        },
+        Some((_, index)) if ask.desperate || turn.may_despair(now) => {
+            match members[index].enter(now, false, Among::default()) {
+                Some(slot) => Picked::Member(index, slot),
+                None => Picked::Full,
+            }
+        }
         _ => Picked::Nobody,
     }
 }

@@ -148,6 +148,7 @@ pub(crate) async fn forward(
         choice.speaks = request.endpoint != Endpoint::Show;
         account.backend(choice.backend.id());
         account.warmth(choice.warm, if choice.warm { None } else { choice.model.evicted_by() });
+        account.choice(candidates.kept(&choice));
         let Miss { reason, otherwise } = match attempt(dispatch, &mut choice, request).await? {
             Tried::Answered(response) => return Ok((choice, response)),
             Tried::Missed(miss) => miss,

@@ -208,7 +208,10 @@ impl Exchange<'_> {
     fn conclude(&self, mut account: Account, answered: Result<Response<Body>, Error>) -> Response<Body> {
         let (response, outcome) = match answered {
             Ok(response) => (response, Outcome::Complete),
-            Err(error) => (self.refuse(&error), error.outcome()),
+            Err(error) => {
+                account.told(&error.to_string());
+                (self.refuse(&error), error.outcome())
+            }
         };
         account.status(response.status());
         if self.parts.method != Method::HEAD {

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::{
     BodyError,
-    account::{Account, Tee},
+    account::{Account, Heard, Tee},
     alarm::Alarm,
     error::Broken,
     signal::Watch,
@@ -103,7 +103,12 @@ where
     }
 
     fn complete(&mut self, now: Instant) {
-        let proper_end = self.settle();
+        let heard = self.settle();
+        let proper_end = heard.as_ref().is_none_or(|heard| heard.proper_end);
+        if let Some(heard) = heard.filter(|heard| !heard.proper_end) {
+            let error = heard.error.unwrap_or_else(|| Broken::BackendDied.to_string());
+            self.account.told(&error);
+        }
         if let Some((_, owner)) = &mut self.source {
             owner.completed(now.into_std(), proper_end);
         }
@@ -122,6 +127,7 @@ where
             in_band_error(place, &broken.to_string())
         });
         self.settle();
+        self.account.told(&broken.to_string());
         self.account.sent(line.as_ref().map_or(0, Bytes::len));
         self.end(Instant::now(), broken.outcome());
         // What came before the break, the head at least, must leave our buffers first.
@@ -147,12 +153,11 @@ where
 }
 
 impl<B, O> Forwarded<B, O> {
-    /// Writes down what the answer used; returns whether it came to its proper end.
-    fn settle(&mut self) -> bool {
-        let Some(mut tee) = self.tee.take() else { return true };
-        let heard = tee.finish(self.shape.prompt_bytes);
+    /// Writes down what the answer used; returns what was heard of it where it was listened to.
+    fn settle(&mut self) -> Option<Heard> {
+        let heard = self.tee.take()?.finish(self.shape.prompt_bytes);
         self.account.counts(heard.counts);
-        heard.proper_end
+        Some(heard)
     }
 
     fn end(&mut self, now: Instant, outcome: Outcome) {

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 
 pub(crate) use error::{refusal, request_id, respond};
-pub(crate) use foreign::{is_error_of, retold};
+pub(crate) use foreign::{is_error_of, retold, said, words};
 pub(crate) use inband::{Place, in_band_error};
 
 use crate::Body;

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
+    balance::Balance,
     endpoint::Endpoint,
     id::{BackendId, KeyId},
     key::{KeyStatus, SetKeyStatus},
     settings::SaveSettings,
     usage::{
-        Outcome, UsageRecord,
+        Choice, Outcome, UsageRecord,
         log::{LogQuery, PAGE, Phase},
         report::{ERRORS, GroupBy, NO_MODEL, Percentiles, Step, UsageFigures, UsageQuery},
     },
@@ -373,6 +374,8 @@ async fn one_request_is_told_with_its_life_and_why_it_was_slow() {
         total_us: 9_000_000,
         warm: Some(false),
         evicted_by: Some(known.keys[1].clone()),
+        choice: Some(Choice { balance: Balance::WarmFirst, of: 3, ready: 2, by_priority: false, desperate: false }),
+        error: Some("the backend broke off".into()),
         ..UsageRecord::new(255, SPRING, known.user.clone(), known.keys[0].clone(), Endpoint::Chat)
     };
     write(&known, &[slow, record(&known, 256, SPRING)]).await;
@@ -382,6 +385,9 @@ async fn one_request_is_told_with_its_life_and_why_it_was_slow() {
     assert_eq!(phases, [(Phase::Queued, 2), (Phase::Loading, 7), (Phase::Waiting, 8), (Phase::Answering, 9)]);
     assert_eq!(entry.why.as_deref(), Some("8 s: 2 s waiting for a slot; 5 s loading qwen3, evicted by key ci"));
     assert_eq!((entry.row.key.name.as_str(), entry.evicted_by.unwrap().name.as_str()), ("laptop", "ci"));
+    let reason =
+        "one of 2 of 3 backends with the model that could take it; warm-first: none of them had the model loaded";
+    assert_eq!((entry.reason.as_deref(), entry.error.as_deref()), (Some(reason), Some("the backend broke off")));
     let missing = control.request(&known.actor, "00000000000000ff", SPRING + 1).await;
     assert!(matches!(missing, Err(AdminError::NotFound { .. })));
     assert!(control.request(&known.actor, "", SPRING).await.unwrap_err().field("request").is_some());

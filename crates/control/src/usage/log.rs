@@ -76,6 +76,8 @@ impl Control {
             timeline: row.timeline(),
             why: self.why_slow(&record),
             evicted_by: record.evicted_by.as_ref().map(|key| names.key(key.as_str())),
+            reason: record.why_there(),
+            error: record.error.as_deref().map(str::to_owned),
             row,
         })
     }

@@ -218,6 +218,10 @@ pub struct LogEntry {
     pub why: Option<String>,
     /// The key whose model took this one's place in the backend's memory before.
     pub evicted_by: Option<Named>,
+    /// Why its backend was chosen, in one sentence without full stop; `None` where none was, or it was not kept yet.
+    pub reason: Option<String>,
+    /// What the client was told where it was not served, at most 200 bytes.
+    pub error: Option<String>,
 }
 
 impl LogRow {

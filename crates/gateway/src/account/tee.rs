@@ -5,7 +5,7 @@ use domain::endpoint::{Dialect, Endpoint};
 use memchr::memmem;
 
 use super::facts::{self, Counts, Last, OVERLAP};
-use crate::wire::Framing;
+use crate::wire::{self, Framing};
 
 /// Messages up to this size are parsed; larger ones are searched.
 const LARGEST: usize = 1024 * 1024;
@@ -30,8 +30,8 @@ pub(crate) struct Tee {
     events: u64,
     /// The last message of a stream that ended as its API says it should.
     ended: bool,
-    /// An error stood in the stream.
-    error: bool,
+    /// An error stood in the stream, and what it said.
+    error: Option<String>,
     at_line_start: bool,
 }
 
@@ -40,6 +40,8 @@ pub(crate) struct Tee {
 pub(crate) struct Heard {
     pub(crate) counts: Counts,
     pub(crate) proper_end: bool,
+    /// What an error in the stream said.
+    pub(crate) error: Option<String>,
 }
 
 impl Tee {
@@ -55,7 +57,7 @@ impl Tee {
             searched: 0,
             events: 0,
             ended: false,
-            error: false,
+            error: None,
             at_line_start: true,
         }
     }
@@ -123,7 +125,9 @@ impl Tee {
                 _ => counts.prompt.is_some(),
             };
         }
-        Heard { counts, proper_end: !self.error && (self.ended || self.framing == Framing::Whole || !self.has_end()) }
+        let error = self.error.take();
+        let ended = self.ended || self.framing == Framing::Whole || !self.has_end();
+        Heard { counts, proper_end: error.is_none() && ended, error }
     }
 
     /// Whether streams of this endpoint say that they are complete.
@@ -201,7 +205,7 @@ impl Tee {
             return;
         }
         if text.starts_with(b"{\"error\"") {
-            self.error = true;
+            self.fault(text);
             return;
         }
         let last = if says_done(text) { facts::native(text, false, &mut self.counts) } else { Last::No };
@@ -232,6 +236,11 @@ impl Tee {
         )
     }
 
+    /// An error stands in the stream.
+    fn fault(&mut self, text: &[u8]) {
+        self.error = Some(wire::words(text).unwrap_or_else(|| "the backend reported an error".to_owned()));
+    }
+
     fn event(&mut self, data: &[u8]) {
         let has = |text: &[u8]| memmem::find(data, text).is_some();
         if data.is_empty() {
@@ -241,7 +250,7 @@ impl Tee {
         if data == b"[DONE]" {
             self.ended = true;
         } else if data.starts_with(b"{\"error\"") {
-            self.error = true;
+            self.fault(data);
         } else {
             match self.endpoint {
                 Endpoint::AnthropicMessages => {
@@ -256,7 +265,7 @@ impl Tee {
                     } else if has(b"\"type\":\"message_stop\"") {
                         self.ended = true;
                     } else if has(b"\"type\":\"error\"") {
-                        self.error = true;
+                        self.fault(data);
                     }
                 }
                 Endpoint::OpenAiResponses => {
@@ -266,7 +275,7 @@ impl Tee {
                         self.told |= facts::compatible(data, &mut self.counts);
                         self.ended = true;
                     } else if has(b"\"type\":\"response.failed\"") || has(b"\"type\":\"error\"") {
-                        self.error = true;
+                        self.fault(data);
                     }
                 }
                 _ => {

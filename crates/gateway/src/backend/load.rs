@@ -7,7 +7,7 @@ use std::sync::{
 };
 
 use super::model::ModelState;
-use crate::{breaker::Pass, queue::Queue};
+use crate::{balance::Among, breaker::Pass, queue::Queue};
 
 /// What stands for no bound.
 const NONE: u32 = 0;
@@ -141,6 +141,7 @@ pub(crate) struct InFlight {
     since: Option<std::time::Instant>,
     /// It was sent although a breaker is open: if it goes well, that breaker must be closed by hand.
     pub(crate) desperate: bool,
+    pub(crate) among: Among,
     /// Leave of the breakers, until there is a verdict.
     passes: [Pass; 2],
 }
@@ -168,7 +169,15 @@ impl InFlight {
             model.enter();
         }
         let since = load.bound().map(|_| std::time::Instant::now());
-        Self { load: Arc::clone(load), fleet: Arc::clone(fleet), model, since, desperate: false, passes }
+        Self {
+            load: Arc::clone(load),
+            fleet: Arc::clone(fleet),
+            model,
+            since,
+            desperate: false,
+            among: Among::default(),
+            passes,
+        }
     }
 
     /// The breakers have their verdict.

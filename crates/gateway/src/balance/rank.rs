@@ -2,7 +2,7 @@
 
 use domain::balance::Balance;
 
-use super::{Ask, Member};
+use super::{Among, Ask, Member};
 use crate::{
     breaker::{Breaker, State},
     hash,
@@ -17,6 +17,9 @@ pub(super) struct Ranking<'m> {
     ask: &'m Ask,
     now: u64,
     best: Option<(u128, usize)>,
+    /// How many were considered, and whether their priorities differ.
+    considered: u16,
+    priorities: bool,
     /// Of all members, for shares: only what the strategy needs.
     weight: u64,
     in_flight: u64,
@@ -24,7 +27,8 @@ pub(super) struct Ranking<'m> {
 
 impl<'m> Ranking<'m> {
     pub(super) fn new(members: &'m [Member], ask: &'m Ask, now: u64) -> Self {
-        let mut ranking = Self { members, ask, now, best: None, weight: 0, in_flight: 0 };
+        let mut ranking =
+            Self { members, ask, now, best: None, considered: 0, priorities: false, weight: 0, in_flight: 0 };
         if ask.balance == Balance::Affinity && members.len() > 1 {
             for member in members {
                 ranking.weight += weight(member, now);
@@ -37,6 +41,8 @@ impl<'m> Ranking<'m> {
     pub(super) fn consider(&mut self, index: usize) {
         // One of one needs no comparison, which is the usual case.
         let rank = if self.members.len() == 1 { 0 } else { self.rank(index) };
+        self.considered = self.considered.saturating_add(1);
+        self.priorities |= self.best.is_some_and(|(best, _)| best >> 96 != rank >> 96);
         if self.best.is_none_or(|(best, _)| rank < best) {
             self.best = Some((rank, index));
         }
@@ -44,6 +50,11 @@ impl<'m> Ranking<'m> {
 
     pub(super) fn best(&self) -> Option<usize> {
         self.best.map(|(_, index)| index)
+    }
+
+    /// Among whom the best one was found.
+    pub(super) fn among(&self) -> Among {
+        Among { ready: self.considered, by_priority: self.priorities }
     }
 
     /// From the highest: priority, the strategy's own judgement, the turn.

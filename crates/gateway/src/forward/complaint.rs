@@ -25,6 +25,8 @@ pub(crate) struct Complaint {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// What it says to a person.
+    pub(crate) said: String,
 }
 
 impl Complaint {
@@ -36,16 +38,17 @@ impl Complaint {
         // Nobody asked for a coding, so one that is there hides the text from most clients as well.
         let text = text.filter(|_| !headers.contains_key(header::CONTENT_ENCODING));
         let mut headers = headers::to_client(headers, Framing::Whole);
+        let said = wire::said(status, text.as_deref().unwrap_or_default());
         let body = match text {
             Some(text) if wire::is_error_of(dialect, &text) => text,
-            text => {
+            _ => {
                 headers.remove(header::CONTENT_ENCODING);
                 headers.insert(header::CONTENT_TYPE, wire::JSON);
-                wire::retold(dialect, status, &text.unwrap_or_default(), id).into()
+                wire::retold(dialect, status, &said, id).into()
             }
         };
         headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
-        Self { status, headers, body }
+        Self { status, headers, body, said }
     }
 }
 

@@ -223,7 +223,8 @@ impl Ready {
                 let body = Forwarded::new(body, owner, account, tee, shape, stall, watch).boxed_unsync();
                 (status, headers::to_client(headers, framing), body)
             }
-            Answer::Complaint(Complaint { status, headers, body }) => {
+            Answer::Complaint(Complaint { status, headers, body, said }) => {
+                account.told(&said);
                 let shape = Shape { framing: Framing::Whole, endpoint, prompt_bytes };
                 let body = Forwarded::new(Full::new(body), owner, account, None, shape, stall, watch).boxed_unsync();
                 (status, headers, body)

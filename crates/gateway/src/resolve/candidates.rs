@@ -3,12 +3,12 @@
 
 use std::{fmt::Write, sync::Arc};
 
-use domain::{balance::Balance, id::KeyId};
+use domain::{balance::Balance, id::KeyId, usage};
 
 use super::Route;
 use crate::{
     backend::{Backend, InFlight, ModelState},
-    balance::{self, Ask, Picked, Standing},
+    balance::{self, Among, Ask, Picked, Standing},
 };
 
 /// Longest answer to "why this backend", in bytes.
@@ -99,6 +99,13 @@ impl Candidates {
     /// A slot at the best of those that were not tried yet.
     pub(crate) fn pick(&self, now: u64) -> Picked {
         balance::pick(&self.route.members, &self.tried, &self.ask, &self.route.turn, now)
+    }
+
+    /// What usage keeps of it.
+    pub(crate) fn kept(&self, choice: &Choice) -> usage::Choice {
+        let InFlight { desperate, among: Among { ready, by_priority }, .. } = choice.in_flight;
+        let of = u16::try_from(self.route.members.len()).unwrap_or(u16::MAX);
+        usage::Choice { balance: self.ask.balance, of, ready, by_priority, desperate }
     }
 
     /// What a pick found, as the request's own.

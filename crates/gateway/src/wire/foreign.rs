@@ -25,16 +25,19 @@ pub(crate) fn is_error_of(dialect: Dialect, text: &[u8]) -> bool {
     }
 }
 
-/// An error document of `dialect` with what can be read of the text.
-pub(crate) fn retold(dialect: Dialect, status: StatusCode, text: &[u8], id: u64) -> String {
-    match message(text) {
-        Some(message) => document(dialect, status, cut(&message, LONGEST), None, id),
-        None => document(dialect, status, &format!("the backend answered {status}"), None, id),
-    }
+/// What can be read of a backend's error.
+pub(crate) fn said(status: StatusCode, text: &[u8]) -> String {
+    let words = words(text).map(|words| cut(&words, LONGEST).to_owned());
+    words.unwrap_or_else(|| format!("the backend answered {status}"))
+}
+
+/// An error document of `dialect` with these words.
+pub(crate) fn retold(dialect: Dialect, status: StatusCode, said: &str, id: u64) -> String {
+    document(dialect, status, said, None, id)
 }
 
 /// What the text says to a person: the message of an error document, or plain words. Pages of HTML say nothing.
-fn message(text: &[u8]) -> Option<String> {
+pub(crate) fn words(text: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(text).ok()?.trim();
     let found = match serde_json::from_str::<Value>(text) {
         Ok(document) => sentence(&document)?.to_owned(),
@@ -47,13 +50,18 @@ fn message(text: &[u8]) -> Option<String> {
 
 /// Where servers put it: Ollama, OpenAI and Anthropic, and the frameworks others are built with.
 fn sentence(document: &Value) -> Option<&str> {
-    const PLACES: [&str; 6] = ["/error/message", "/error", "/message", "/detail", "/detail/0/msg", ""];
+    const PLACES: [&str; 7] =
+        ["/error/message", "/error", "/message", "/detail", "/detail/0/msg", "/response/error/message", ""];
     PLACES.iter().find_map(|place| document.pointer(place)?.as_str())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn again(dialect: Dialect, status: StatusCode, text: &[u8], id: u64) -> String {
+        retold(dialect, status, &said(status, text), id)
+    }
 
     const OLLAMA: &str = r#"{"error":"model is overloaded"}"#;
     const OPENAI: &str = r#"{"error":{"message":"model is overloaded","type":"api_error","param":null,"code":null}}"#;
@@ -66,7 +74,7 @@ mod tests {
                 // Anthropic's document holds OpenAI's, whose clients look at `error.message`.
                 let fits = text == own || (dialect == Dialect::OpenAi && text == ANTHROPIC);
                 assert_eq!(is_error_of(dialect, text.as_bytes()), fits, "{dialect:?} {text}");
-                assert_eq!(retold(dialect, StatusCode::INTERNAL_SERVER_ERROR, text.as_bytes(), 7), own);
+                assert_eq!(again(dialect, StatusCode::INTERNAL_SERVER_ERROR, text.as_bytes(), 7), own);
             }
             for text in
                 ["", "null", "[]", "{}", "<html>", r#"{"error":null}"#, r#"{"error":{"code":5}}"#, "{\"error\":\"x"]
@@ -89,17 +97,17 @@ mod tests {
             ("<html>\r\n<head><title>502 Bad Gateway</title></head>", "the backend answered 502 Bad Gateway"),
             ("\u{1b}[2Jboo", "the backend answered 502 Bad Gateway"),
         ] {
-            let document = retold(Dialect::Ollama, StatusCode::BAD_GATEWAY, text.as_bytes(), 1);
+            let document = again(Dialect::Ollama, StatusCode::BAD_GATEWAY, text.as_bytes(), 1);
             assert_eq!(document, serde_json::json!({ "error": kept }).to_string(), "{text}");
         }
-        let unreadable = retold(Dialect::Ollama, StatusCode::BAD_GATEWAY, b"\xff\xfe", 1);
+        let unreadable = again(Dialect::Ollama, StatusCode::BAD_GATEWAY, b"\xff\xfe", 1);
         assert_eq!(unreadable, r#"{"error":"the backend answered 502 Bad Gateway"}"#);
     }
 
     #[test]
     fn a_long_message_is_cut() {
         let text = "\u{e9}".repeat(40_000);
-        let document = retold(Dialect::OpenAi, StatusCode::BAD_GATEWAY, text.as_bytes(), 1);
+        let document = again(Dialect::OpenAi, StatusCode::BAD_GATEWAY, text.as_bytes(), 1);
         assert!((LONGEST - 10..LONGEST + 200).contains(&document.len()), "{}", document.len());
     }
 }

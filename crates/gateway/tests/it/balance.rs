@@ -1,7 +1,7 @@
 //! Which backend a request goes to, seen from outside: warm before cold, priorities, drained backends, and what callers
 //! with the permission are told of it.
 
-use domain::{balance::Balance, policy::Policy};
+use domain::{balance::Balance, policy::Policy, usage::Choice};
 use testkit::FakeOllama;
 
 use crate::rig::{Rig, read};
@@ -29,9 +29,32 @@ async fn what_a_look_found_loaded_is_where_requests_go() {
         let answer = rig.post("/api/chat", CHAT).await;
         assert_eq!((answer.status, answer.header("x-fortress-warm")), (200, Some("true")), "{answer:?}");
         assert_eq!(answer.header("x-fortress-backend"), None, "the fleet is not everybody's business");
-        assert_eq!(rig.record().await.warm, Some(true));
+        let record = rig.record().await;
+        assert_eq!((record.warm, record.error), (Some(true), None));
+        let choice = Choice { balance: Balance::WarmFirst, of: 3, ready: 3, by_priority: false, desperate: false };
+        assert_eq!(record.choice, Some(choice));
     }
     assert_eq!(counts(&fakes), [0, 6, 0]);
+}
+
+#[tokio::test]
+async fn a_record_keeps_among_whom_its_backend_was_chosen() {
+    let fakes: [FakeOllama; 3] = fleet().await;
+    let mut rig = Rig::with(&fakes.each_ref(), |plan| {
+        plan.settings.balance = Balance::RoundRobin;
+        plan.preferred = Some(2);
+    })
+    .await;
+    rig.post("/api/chat", CHAT).await;
+    let choice = Choice { balance: Balance::RoundRobin, of: 3, ready: 3, by_priority: true, desperate: false };
+    assert_eq!(rig.record().await.choice, Some(choice));
+    fakes[2].refuse_connections().await;
+    assert_eq!(rig.post("/api/chat", CHAT).await.status, 200);
+    let record = rig.record().await;
+    let choice = Choice { ready: 2, by_priority: false, ..choice };
+    assert_eq!((record.choice, record.retries), (Some(choice), 1), "who was tried before is not counted");
+    rig.get("/api/tags").await;
+    assert_eq!(rig.record().await.choice, None, "the gateway answered itself");
 }
 
 #[tokio::test]

@@ -67,6 +67,7 @@ async fn an_error_in_the_callers_dialect_passes_byte_for_byte() {
         let record = rig.record().await;
         assert_eq!((record.status, record.bytes_out), (503, own.len() as u64));
         assert_eq!((record.outcome, record.completion_tokens), (Outcome::Complete, None));
+        assert_eq!(record.error.as_deref(), Some("model is overloaded"));
     }
 }
 

@@ -37,6 +37,11 @@ async fn without_a_reachable_backend_the_client_is_told_to_come_back() {
     assert_eq!(answer.body, r#"{"error":"no backend that has this model can be reached, try again in a moment"}"#);
     let record = rig.record().await;
     assert_eq!((record.status, record.outcome), (503, Outcome::UpstreamFailed));
+    assert_eq!(
+        record.error.as_deref(),
+        Some("no backend that has this model can be reached, try again in a moment"),
+        "it is kept as it was told"
+    );
 }
 
 #[tokio::test]
@@ -97,6 +102,7 @@ async fn a_stream_that_is_cut_ends_in_an_error_and_a_broken_connection() {
             );
             let record = rig.record().await;
             assert_eq!((record.status, record.outcome), (200, Outcome::UpstreamFailed), "{path}");
+            assert_eq!(record.error.as_deref(), Some("the backend broke off before the end of its answer"), "{path}");
             rig.idle().await;
         }
     }
@@ -135,7 +141,9 @@ async fn a_stream_that_stalls_ends_in_an_error_and_frees_the_backend() {
     // A slow machine may take longer than the time-out between two frames.
     assert!(text.matches("\"done\":false").count() <= 3, "{text}");
     assert!(text.ends_with("{\"error\":\"the backend stopped sending before the end of its answer\"}\n\r\n"), "{text}");
-    assert_eq!(rig.record().await.outcome, Outcome::UpstreamFailed);
+    let record = rig.record().await;
+    assert_eq!(record.outcome, Outcome::UpstreamFailed);
+    assert_eq!(record.error.as_deref(), Some("the backend stopped sending before the end of its answer"));
     backend.wait_for(|seen| seen.inference().all(|request| request.ended.is_some())).await;
     rig.idle().await;
 }

@@ -132,6 +132,12 @@ async fn whoever_waited_is_served_by_those_that_return_in_turn_and_within_their_
         fake.wait_for(|seen| seen.inference().count() == 2).await;
     }
     assert_eq!((rig.gateway.live().waiting, counts(&fleet)), (31, vec![2, 2, 2]), "each to its bound");
+    // One slot at a time, so that they arrive in the order in which the queue let them go.
+    for turn in 0..31 {
+        let (fake, known) = (&fleet[turn % 3], 2 + turn / 3);
+        fake.release_chunk();
+        fake.wait_for(|seen| seen.inference().count() == known + 1).await;
+    }
     fleet.iter().for_each(FakeOllama::release_all);
     for answer in flood.into_iter().chain(quiet) {
         assert_eq!(answer.await.unwrap().status, 200);

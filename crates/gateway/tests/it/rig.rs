@@ -49,6 +49,8 @@ pub struct Plan {
     pub parallel: Option<u32>,
     /// Numbers of those that get nothing new.
     pub draining: Vec<usize>,
+    /// The place of a backend with a higher priority than all others.
+    pub preferred: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -103,7 +105,7 @@ impl Plan {
                 created_at: 1,
                 parallel: self.parallel,
                 weight: 1,
-                priority: 0,
+                priority: if self.preferred == Some(index) { 7 } else { 0 },
                 draining: self.draining.contains(&index),
             })
         });
@@ -134,6 +136,7 @@ impl Rig {
             backends: backends.iter().map(|backend| backend.url()).collect(),
             parallel: None,
             draining: Vec::new(),
+            preferred: None,
         };
         change(&mut plan);
         let key = assemble_key(&KeyId::new("keykeykeykey").unwrap(), &"s".repeat(SECRET_LENGTH));

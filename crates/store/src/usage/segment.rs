@@ -1,12 +1,13 @@
 //! A segment's block: the records as columns, names as numbers of a dictionary, behind one byte that says which form it
 //! is. Old forms stay readable for ever, so a form is never changed: add the next one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use domain::{
+    balance::Balance,
     endpoint::Endpoint,
     id::{BackendId, KeyId, UserId},
-    usage::{Outcome, UsageRecord},
+    usage::{Choice, Outcome, UsageRecord},
 };
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,8 @@ const MARKED: u8 = 2;
 const TIMED: u8 = 3;
 /// First byte of a block in the form of [`Placed`].
 const PLACED: u8 = 4;
+/// First byte of a block in the form of [`Told`].
+const TOLD: u8 = 5;
 /// Distinct values a filter lists at most; a segment with more answers "perhaps" to every question.
 const FILTER_VALUES: usize = 64;
 
@@ -116,6 +119,29 @@ struct Placed {
     evicted_by: Vec<(u32, u32)>,
 }
 
+/// The same, how the backend of each was chosen, and what was told in place of answers. There are few kinds of choices and
+/// few errors.
+#[derive(Serialize, Deserialize)]
+struct Told {
+    placed: Placed,
+    choices: Vec<Chosen>,
+    /// Numbers of `choices` from 1, 0 is none.
+    choice: Vec<u32>,
+    errors: Vec<String>,
+    /// Rows, and numbers of `errors`.
+    error: Vec<(u32, u32)>,
+}
+
+/// A choice with its strategy as a number that stays, by its place in [`Balance::ALL`].
+#[derive(Serialize, Deserialize)]
+struct Chosen {
+    balance: u8,
+    of: u16,
+    ready: u16,
+    by_priority: bool,
+    desperate: bool,
+}
+
 /// The block of `records`.
 pub(super) fn encode(records: &[UsageRecord]) -> Result<Vec<u8>, StoreError> {
     let base = records.iter().map(|record| record.at).min().unwrap_or_default();
@@ -158,7 +184,17 @@ pub(super) fn encode(records: &[UsageRecord]) -> Result<Vec<u8>, StoreError> {
         retries: rows().filter(|(_, record)| record.retries > 0).map(|(row, record)| (row, record.retries)).collect(),
         evicted_by,
     };
-    postcard::to_extend(&placed, vec![PLACED]).map_err(StoreError::other)
+    let (mut choices, mut numbers, mut errors) = (Vec::new(), HashMap::new(), Dictionary::default());
+    let mut number = |choice: Choice| {
+        *numbers.entry(choice).or_insert_with(|| {
+            choices.push(Chosen::of(choice));
+            u32::try_from(choices.len()).unwrap_or(u32::MAX)
+        })
+    };
+    let choice = column(records, |record| record.choice.map_or(0, &mut number));
+    let error = rows().filter_map(|(row, record)| Some((row, errors.number(record.error.as_deref()?)))).collect();
+    let told = Told { placed, choices, choice, errors: errors.names, error };
+    postcard::to_extend(&told, vec![TOLD]).map_err(StoreError::other)
 }
 
 fn column<'a, T>(records: &'a [UsageRecord], value: impl FnMut(&'a UsageRecord) -> T) -> Vec<T> {
@@ -186,8 +222,39 @@ pub(super) fn decode(block: &[u8]) -> Result<Vec<UsageRecord>, StoreError> {
             let placed: Placed = postcard::from_bytes(rest).map_err(malformed)?;
             placed.records().ok_or_else(contradictory)
         }
+        Some((&TOLD, rest)) => {
+            let told: Told = postcard::from_bytes(rest).map_err(malformed)?;
+            told.records().ok_or_else(contradictory)
+        }
         Some((form, _)) => Err(StoreError::corrupt(format_args!("a usage segment of unknown form {form}"))),
         None => Err(StoreError::corrupt("an empty usage segment")),
+    }
+}
+
+impl Chosen {
+    fn of(Choice { balance, of, ready, by_priority, desperate }: Choice) -> Self {
+        let balance = Balance::ALL.iter().position(|known| *known == balance).unwrap_or_default();
+        Self { balance: u8::try_from(balance).unwrap_or_default(), of, ready, by_priority, desperate }
+    }
+
+    fn choice(&self) -> Option<Choice> {
+        let &Self { balance, of, ready, by_priority, desperate } = self;
+        Some(Choice { balance: *Balance::ALL.get(usize::from(balance))?, of, ready, by_priority, desperate })
+    }
+}
+
+impl Told {
+    fn records(&self) -> Option<Vec<UsageRecord>> {
+        let mut records = self.placed.records().filter(|records| records.len() == self.choice.len())?;
+        let choices = self.choices.iter().map(Chosen::choice).collect::<Option<Vec<_>>>()?;
+        for (record, number) in records.iter_mut().zip(&self.choice) {
+            record.choice = named(&choices, *number)?;
+        }
+        for (row, number) in &self.error {
+            let error = named(&self.errors, *number)?.map(String::into_boxed_str);
+            records.get_mut(usize::try_from(*row).ok()?)?.error = error;
+        }
+        Some(records)
     }
 }
 
@@ -255,6 +322,8 @@ impl Columns {
                     warm: None,
                     retries: 0,
                     evicted_by: None,
+                    choice: None,
+                    error: None,
                     streamed: false,
                 })
             })
@@ -295,6 +364,8 @@ mod tests {
             (prompt_tokens, completion_tokens, ttft_us) in any::<(Option<u64>, Option<u64>, Option<u64>)>(),
             (queue_us, load_us, gpu_us, total_us) in any::<(u64, u64, u64, u64)>(),
             (warm, retries, evictor) in (any::<Option<bool>>(), 0_u8..3, proptest::option::of(any_id())),
+            choice in proptest::option::of((0..Balance::ALL.len(), 1_u16..4, 0_u16..4, any::<bool>(), any::<bool>())),
+            error in proptest::option::of(prop_oneof![Just("no backend".to_owned()), ".{0,40}"]),
         ) -> UsageRecord {
             UsageRecord {
                 request_id, at, status, bytes_in, bytes_out, prompt_tokens, completion_tokens, ttft_us,
@@ -308,6 +379,10 @@ mod tests {
                 warm,
                 retries,
                 evicted_by: evictor.map(|id| KeyId::new(&id).unwrap()),
+                choice: choice.map(|(balance, of, ready, by_priority, desperate)| Choice {
+                    balance: Balance::ALL[balance], of, ready, by_priority, desperate,
+                }),
+                error: error.map(String::into_boxed_str),
                 streamed: false,
             }
         }
@@ -335,7 +410,7 @@ mod tests {
 
     #[test]
     fn an_unknown_form_is_refused() {
-        assert!(decode(&[5, 0, 0]).is_err());
+        assert!(decode(&[6, 0, 0]).is_err());
         assert!(decode(&[]).is_err());
     }
 
@@ -345,6 +420,11 @@ mod tests {
         let (user, key) = of("000000000001");
         let record = UsageRecord { model: Some("a".into()), ..UsageRecord::new(7, 9, user, key, Endpoint::Chat) };
         let mut block = encode(std::slice::from_ref(&record)).unwrap();
+        // The fourth form is the fifth without choices and errors: no kinds of choices, one that is none, no errors twice.
+        assert_eq!([block.pop(), block.pop()], [Some(0), Some(0)]);
+        assert_eq!([block.pop(), block.pop(), block.pop()], [Some(0), Some(1), Some(0)]);
+        block[0] = PLACED;
+        assert_eq!(decode(&block).unwrap(), std::slice::from_ref(&record));
         // The third form is the fourth without where it was sent: one that is not known, and two empty lists.
         assert_eq!([block.pop(), block.pop(), block.pop(), block.pop()], [Some(0), Some(0), Some(0), Some(1)]);
         block[0] = TIMED;

@@ -43,7 +43,10 @@ const RESPONSES: &str = concat!(
 #[test]
 fn every_dialect_s_final_numbers_are_found() {
     let native = Counts { load_ns: 5000, ..told(26, 282) };
-    assert_eq!(hear(Endpoint::Chat, Framing::Ndjson, &[NDJSON.as_bytes()]), Heard { counts: native, proper_end: true });
+    assert_eq!(
+        hear(Endpoint::Chat, Framing::Ndjson, &[NDJSON.as_bytes()]),
+        Heard { counts: native, proper_end: true, error: None }
+    );
     for (endpoint, text, counts) in [
         (Endpoint::OpenAiChat, OPENAI, told(10, 1)),
         (Endpoint::AnthropicMessages, ANTHROPIC, told(7, 3)),
@@ -51,7 +54,7 @@ fn every_dialect_s_final_numbers_are_found() {
     ] {
         assert_eq!(
             hear(endpoint, Framing::Sse, &[text.as_bytes()]),
-            Heard { counts, proper_end: true },
+            Heard { counts, proper_end: true, error: None },
             "{endpoint:?}"
         );
     }
@@ -104,7 +107,7 @@ fn an_answer_that_counts_nothing_is_estimated_by_its_length_and_says_so() {
     // A stream whose last message counts nothing is counted by its messages.
     let stream = concat!(r#"{"response":"a","done":false}"#, "\n", r#"{"response":"","done":true}"#, "\n");
     let heard = hear(Endpoint::Generate, Framing::Ndjson, &[stream.as_bytes()]);
-    assert_eq!(heard, Heard { counts: estimate(1), proper_end: true });
+    assert_eq!(heard, Heard { counts: estimate(1), proper_end: true, error: None });
     let mut tee = Tee::new(Endpoint::Generate, Framing::Whole);
     tee.feed(br#"{"response":"twelve bytes","done":true}"#);
     assert_eq!(tee.finish(9).counts, Counts { prompt: Some(3), ..estimate(3) });
@@ -147,7 +150,13 @@ fn a_stream_that_ends_early_is_counted_by_its_pieces() {
 
 #[test]
 fn an_error_in_the_stream_is_no_proper_end() {
-    assert!(!hear(Endpoint::Pull, Framing::Ndjson, &[b"{\"error\":\"x\"}\n"]).proper_end);
+    let failed = hear(Endpoint::Pull, Framing::Ndjson, &[b"{\"error\":\"x\"}\n"]);
+    assert_eq!((failed.proper_end, failed.error.as_deref()), (false, Some("x")));
+    let responses = b"data: {\"type\":\"response.failed\",\"response\":{\"error\":{\"message\":\"no room\"}}}\n\n";
+    let failed = hear(Endpoint::OpenAiResponses, Framing::Sse, &[responses]);
+    assert_eq!((failed.proper_end, failed.error.as_deref()), (false, Some("no room")));
+    let mute = hear(Endpoint::Chat, Framing::Ndjson, &[b"{\"error\":5}\n"]);
+    assert_eq!(mute.error.as_deref(), Some("the backend reported an error"));
     assert!(hear(Endpoint::Pull, Framing::Ndjson, &[b"{\"status\":\"success\"}\n"]).proper_end);
 }
 
@@ -171,7 +180,7 @@ fn a_message_too_large_to_parse_is_searched_in_bounded_memory() {
             tee.feed(frame);
             assert!(tee.partial.capacity() <= 4 * LARGEST);
         }
-        assert_eq!(tee.finish(0), Heard { counts: Counts { load_ns: 9, ..told(3, 4) }, proper_end: true });
+        assert_eq!(tee.finish(0), Heard { counts: Counts { load_ns: 9, ..told(3, 4) }, proper_end: true, error: None });
     }
 }
 
