@@ -90,7 +90,12 @@ pub fn typed<S: ServerFn>(field: &str) -> String {
 
 /// The same of the form whose fields held `own`, with `default` on every other page.
 pub fn typed_in<S: ServerFn>(own: &[(&str, &str)], field: &str, default: &str) -> String {
-    let refused = to(S::PATH, own).filter(|answer| answer.outcome.is_err());
+    typed_at(S::PATH, own, field, default)
+}
+
+/// The same of the form of `function`, a path.
+pub fn typed_at(function: &str, own: &[(&str, &str)], field: &str, default: &str) -> String {
+    let refused = to(function, own).filter(|answer| answer.outcome.is_err());
     refused.and_then(|mut answer| answer.typed.remove(field)).unwrap_or_else(|| default.to_owned())
 }
 

@@ -41,6 +41,11 @@ impl AnyAction {
         self.value
     }
 
+    /// What a refused plain form held in `field` whose fields held `own`, with `default` on every other page.
+    pub fn typed_in(self, own: &[(&str, &str)], field: &str, default: &str) -> String {
+        answer::typed_at(self.url, own, field, default)
+    }
+
     /// Counts the answers that came.
     pub fn version(self) -> RwSignal<usize> {
         self.version

@@ -22,7 +22,7 @@ use self::{
     create::CreateKeyForm,
     key::KeyCard,
     policy::{PolicySummary, UserPolicyForm},
-    standing::UserMeters,
+    standing::Meters,
 };
 use super::users::SwitchUserForm;
 use crate::{
@@ -109,7 +109,7 @@ fn Detail(first: UserDetail, detail: Signal<Option<UserDetail>>, refresh: Refres
     let keys = Memo::new(move |_| detail.get().map_or_else(|| first_keys.clone(), |detail| detail.keys));
     let read = Memo::new(move |_| detail.get().map_or_else(|| first_standings.clone(), |detail| detail.standings));
     let standings = standing::follow(id.as_str(), read);
-    let of_user = Signal::derive(move || standings.with(|all| all.first().map(|one| one.standing.user.clone())));
+    let of_user = Memo::new(move |_| standings.with(|all| all.first().map(|one| (None, one.standing.user.clone()))));
     view! {
         <PageHeader title=name>
             {may(Role::Operator).then(|| view! { <SwitchUserForm user=user.into() refresh /> })}
@@ -125,7 +125,7 @@ fn Detail(first: UserDetail, detail: Signal<Option<UserDetail>>, refresh: Refres
         </p>
         <div class="mb-6 flex flex-col gap-3">
             <PolicySummary policy=Signal::derive(move || user.with(|user| user.policy.clone())) />
-            <UserMeters standing=of_user />
+            <Meters label="Standing of all keys" standing=of_user />
             {may(Role::Operator).then(|| view! { <UserPolicyForm user_id=id.clone() user refresh /> })}
         </div>
         <div class="flex flex-col gap-6">

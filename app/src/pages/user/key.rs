@@ -9,7 +9,7 @@ use leptos::prelude::*;
 
 use super::{
     policy::{KeyPolicyForm, PolicySummary},
-    standing::KeyMeters,
+    standing::Meters,
 };
 use crate::{
     answer::typed_in,
@@ -35,7 +35,10 @@ pub(super) fn KeyCard(key: Signal<KeyView>, standings: Signal<Vec<KeyStanding>>,
     let limit = move || key.with(|key| key.limit.map_or_else(|| "Default limit".to_owned(), |limit| limit.to_string()));
     let standing = Memo::new({
         let id = id.clone();
-        move |_| standings.with(|all| all.iter().find(|one| one.id == id).map(|one| one.standing.clone()))
+        move |_| {
+            let own = |all: &Vec<KeyStanding>| all.iter().find(|one| one.id == id).map(|one| one.standing.clone());
+            standings.with(own).map(|standing| (standing.window, standing.key))
+        }
     });
     view! {
         <li aria-label=name.clone() class="card card-border border-base-300 bg-base-100">
@@ -59,7 +62,7 @@ pub(super) fn KeyCard(key: Signal<KeyView>, standings: Signal<Vec<KeyStanding>>,
                 </Show>
                 <PolicySummary policy=Signal::derive(move || key.with(|key| key.policy.clone())) />
                 <Show when=move || status.get() != KeyStatus::Revoked>
-                    <KeyMeters standing=standing />
+                    <Meters label="Standing now" standing />
                     {may(Role::Operator).then(|| view! {
                         <div class="flex flex-wrap gap-2">
                             <SwitchKey key refresh />

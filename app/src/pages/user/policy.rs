@@ -7,13 +7,12 @@ use domain::{
     policy::{Policy, PolicyInput},
     user::UserView,
 };
-use leptos::{prelude::*, server_fn::ServerFn};
+use leptos::prelude::*;
 
 use crate::{
-    answer::typed_in,
     api::{keys::ChangeKeyPolicy, users::ChangeUserPolicy},
     components::{
-        action::{ActionForm, FormAction, SubmitButton, action_of},
+        action::{ActionForm, AnyAction, SubmitButton, action_of},
         area::{Area, Choice},
         fault::{FormFault, field_fault},
         field::{Field, Hidden},
@@ -71,8 +70,8 @@ pub(super) fn UserPolicyForm(user_id: UserId, user: Memo<UserView>, refresh: Ref
 
 /// Made anew from what is in force after every change of it; a save with faults leaves what was typed as it is.
 #[component]
-fn PolicyFields<S: ServerFn + 'static>(
-    action: FormAction<S>,
+fn PolicyFields(
+    #[prop(into)] action: AnyAction,
     /// Of the key or user.
     id: String,
     policy: Memo<Policy>,
@@ -84,7 +83,7 @@ fn PolicyFields<S: ServerFn + 'static>(
     };
     view! {
         <Hidden name="id" value=id />
-        <FormFault action=action fields=&PolicyInput::FIELDS />
+        <FormFault action fields=&PolicyInput::FIELDS />
         <p class="mb-4 max-w-prose text-sm">
             "For " {what} ", beside the request limit. An empty field restricts nothing. A key's own limits and its user's both count. Changes are in force at once."
         </p>
@@ -96,9 +95,9 @@ fn PolicyFields<S: ServerFn + 'static>(
     .into_any()
 }
 
-fn fields<S: ServerFn>(action: FormAction<S>, id: &str, policy: &Policy) -> AnyView {
+fn fields(action: AnyAction, id: &str, policy: &Policy) -> AnyView {
     let stored = PolicyInput::from(policy);
-    let typed = |name: &'static str, stored: &str| typed_in::<S>(&[("id", id)], name, stored);
+    let typed = |name: &'static str, stored: &str| action.typed_in(&[("id", id)], name, stored);
     let text = |label: &'static str, name: &'static str, stored: &str, hint: &'static str| {
         view! { <Field label name id=format!("{name}-{id}") value=typed(name, stored) hint fault=field_fault(action, name) /> }.into_any()
     };

@@ -3,7 +3,7 @@
 use domain::{
     key::KeyStanding,
     live::LiveStatus,
-    policy::{Meter, PartyStanding, Standing, WindowStanding},
+    policy::{Meter, PartyStanding, WindowStanding},
 };
 use leptos::prelude::*;
 
@@ -30,37 +30,28 @@ pub(super) fn follow(id: &str, read: Memo<Vec<KeyStanding>>) -> Signal<Vec<KeySt
     latest.into()
 }
 
-/// Of one key.
+/// Of one key, or of all keys of a user together, which has no window.
 #[component]
-pub(super) fn KeyMeters(#[prop(into)] standing: Signal<Option<Standing>>) -> impl IntoView {
-    let window = Signal::derive(move || standing.with(|standing| standing.as_ref()?.window.clone()));
-    let party =
-        Signal::derive(move || standing.with(|standing| standing.as_ref().map(|standing| standing.key.clone())));
-    let any = move || {
-        standing.with(|standing| {
-            standing.as_ref().is_some_and(|standing| standing.window.is_some() || limited(&standing.key))
+pub(super) fn Meters(
+    label: &'static str,
+    #[prop(into)] standing: Signal<Option<(Option<WindowStanding>, PartyStanding)>>,
+) -> impl IntoView {
+    let bars = move || {
+        standing.get().map(|(window, party)| {
+            let mut bars: Vec<_> = window.map(window_bar).into_iter().collect();
+            let limits = meters(&party).into_iter();
+            bars.extend(
+                limits.filter_map(|(label, meter)| Some(bar(label, meter.used, meter.limit?, reserved(meter)))),
+            );
+            bars
         })
+    };
+    let any = move || {
+        standing.with(|standing| standing.as_ref().is_some_and(|(window, party)| window.is_some() || limited(party)))
     };
     view! {
         <div class:hidden=move || !any()>
-            <dl aria-label="Standing now" class="grid gap-x-6 gap-y-2 text-sm sm:grid-cols-2 lg:grid-cols-3">
-                {move || window.get().map(|window| view! { <Window window /> })}
-                <PartyMeters party />
-            </dl>
-        </div>
-    }
-    .into_any()
-}
-
-/// Of all keys of a user together.
-#[component]
-pub(super) fn UserMeters(#[prop(into)] standing: Signal<Option<PartyStanding>>) -> impl IntoView {
-    let any = move || standing.with(|party| party.as_ref().is_some_and(limited));
-    view! {
-        <div class:hidden=move || !any()>
-            <dl aria-label="Standing of all keys" class="grid gap-x-6 gap-y-2 text-sm sm:grid-cols-2 lg:grid-cols-3">
-                <PartyMeters party=standing />
-            </dl>
+            <dl aria-label=label class="grid gap-x-6 gap-y-2 text-sm sm:grid-cols-2 lg:grid-cols-3">{bars}</dl>
         </div>
     }
     .into_any()
@@ -80,28 +71,18 @@ fn limited(party: &PartyStanding) -> bool {
     meters(party).iter().any(|(_, meter)| meter.limit.is_some())
 }
 
-#[component]
-fn PartyMeters(#[prop(into)] party: Signal<Option<PartyStanding>>) -> impl IntoView {
-    move || {
-        let meters = party.with(|party| party.as_ref().map(meters)).into_iter().flatten();
-        meters.filter_map(|(label, meter)| Some(bar(label, meter.used, meter.limit?, reserved(meter)))).collect_view()
-    }
-}
-
 fn reserved(meter: Meter) -> Option<String> {
     (meter.reserved > 0).then(|| format!("{} more for running requests", number(meter.reserved)))
 }
 
-#[component]
-fn Window(window: WindowStanding) -> impl IntoView {
-    let WindowStanding { limit, used, reset_s, .. } = window;
+fn window_bar(WindowStanding { limit, used, reset_s, .. }: WindowStanding) -> AnyView {
     let minutes =
         if limit.minutes == 1 { "minute".to_owned() } else { format!("{} minutes", number(limit.minutes.into())) };
     let note = (used > 0).then(|| format!("in every {minutes}; some come back in {} s", number(reset_s)));
     bar("Requests", used.into(), limit.requests.into(), note.or_else(|| Some(format!("in every {minutes}"))))
 }
 
-fn bar(label: &'static str, used: u64, limit: u64, note: Option<String>) -> impl IntoView {
+fn bar(label: &'static str, used: u64, limit: u64, note: Option<String>) -> AnyView {
     let class = if used >= limit { "progress progress-error" } else { "progress progress-primary" };
     view! {
         <div class="flex flex-col gap-1">
@@ -129,8 +110,7 @@ mod tests {
             let window = RateLimit::new(20, 5).map(|limit| WindowStanding { limit, used: 7, left: 13, reset_s: 42 });
             let tokens_day = Meter { used: 1_500, reserved: 20, limit: Some(1_000) };
             let key = PartyStanding { tokens_day, ..Default::default() };
-            let standing = Standing { window, key, ..Default::default() };
-            view! { <KeyMeters standing=Signal::stored(Some(standing)) /> }
+            view! { <Meters label="Standing now" standing=Signal::stored(Some((window, key))) /> }
         });
         for text in
             ["7 of 20", "in every 5 minutes; some come back in 42 s", "1,500 of 1,000", "20 more", "progress-error"]
