@@ -4,6 +4,7 @@
 mod connection;
 pub mod ending;
 pub mod files;
+mod hangup;
 pub mod lanes;
 mod opening;
 pub mod places;

@@ -61,6 +61,10 @@ impl Form {
         let mut fields = Vec::new();
         let others = || state.rows.backends.iter().filter(|row| own.is_none_or(|own| own.id != row.id));
         let new_name = own.is_none_or(|row| !name::same(&row.name, &self.name));
+        // Commands of upgrades are given the name, and would take it for an option.
+        if new_name && self.name.starts_with('-') {
+            fields.push(FieldError::new("name", "must not begin with a hyphen"));
+        }
         if new_name && others().any(|row| name::same(&row.name, &self.name)) {
             fields.push(FieldError::new("name", "another backend has this name"));
         }

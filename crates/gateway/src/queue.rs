@@ -24,6 +24,7 @@ use crate::{
     balance::Picked,
     resolve::{Candidates, Choice},
 };
+pub(crate) use credit::MOST;
 pub(crate) use line::Place;
 use line::{Charge, Line, Waiter};
 

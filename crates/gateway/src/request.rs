@@ -10,7 +10,7 @@ mod multipart;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use domain::endpoint::Endpoint;
+use domain::{endpoint::Endpoint, id::KeyId};
 use futures_util::FutureExt;
 use http::HeaderMap;
 use http_body::Body;
@@ -20,7 +20,7 @@ use tokio::time::Instant;
 pub(crate) use budget::{BodyBudget, Share};
 pub(crate) use model::{Facts, cut, unknown};
 
-use crate::{error::Error, snapshot::Settings};
+use crate::{error::Error, hash, snapshot::Settings};
 use budget::SMALL;
 use coding::Coding;
 
@@ -52,7 +52,7 @@ pub(crate) async fn buffer<B>(
     headers: &HeaderMap,
     source: &mut Option<B>,
     settings: &Settings,
-    budget: &BodyBudget,
+    (budget, key): (&BodyBudget, &KeyId),
 ) -> Result<Buffered, Error>
 where
     B: Body<Data = Bytes> + Unpin,
@@ -67,8 +67,11 @@ where
     }
     let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
     // One largest body fits in, and once more while it is changed, whatever was configured.
-    let mut share = budget.share(settings.body_memory.max(limit.saturating_mul(2).saturating_add(coding.memory())));
-    let mut begun = None;
+    let one = limit.saturating_mul(2).saturating_add(coding.memory());
+    let (all, own) = (settings.body_memory.max(one), (settings.body_memory / 2).max(one));
+    let mut share = budget.share(all).of_key(hash::fnv(key.as_str().bytes()), own);
+    // Until when the next bytes must be there.
+    let (mut deadline, mut paid): (Option<Instant>, usize) = (None, 0);
     while !body.is_end_stream() {
         let received = first.len() + rest.len();
         // Most bodies are there with their heads, and no clock is asked for them.
@@ -76,11 +79,9 @@ where
             Some(frame) => frame,
             None => {
                 let now = Instant::now();
-                let begun = *begun.get_or_insert(now);
-                // However often it pauses only for a moment, a body that trickles comes to its end.
-                let whole = begun + budget.idle + Duration::from_millis((received / SLOWEST) as u64 * 1000);
-                let deadline = whole.min(now + budget.idle);
-                tokio::time::timeout_at(deadline, body.frame()).await.map_err(|_| Error::BodyTimeout)?
+                let until = until(deadline, now, received - paid, budget.idle);
+                (deadline, paid) = (Some(until), received);
+                tokio::time::timeout_at(until, body.frame()).await.map_err(|_| Error::BodyTimeout)?
             }
         };
         let Some(frame) = frame else { break };
@@ -108,6 +109,14 @@ where
         Coding::Identity => Ok(Buffered { bytes, received, share }),
         Coding::Zstd => coding::decode(bytes, share, limit).await,
     }
+}
+
+/// Until when the next bytes must be there, where so many came since `before` was said. They buy time, so that a body that
+/// trickles comes to its end however often it pauses only for a moment; but never more than a pause from now, or what came
+/// fast would buy hours of silence.
+fn until(before: Option<Instant>, now: Instant, bytes: usize, idle: Duration) -> Instant {
+    let earned = Duration::from_micros(bytes as u64 * 1_000_000 / SLOWEST as u64);
+    before.map_or(now + idle, |before| (before + earned).min(now + idle))
 }
 
 /// What must be known of a body, read on this thread however large it is.
@@ -173,12 +182,18 @@ mod tests {
         StreamBody::new(stream::iter(frames))
     }
 
+    fn key() -> KeyId {
+        KeyId::new("keykeykeykey").unwrap()
+    }
+
     fn bounds(max_body: usize, body_memory: usize) -> Settings {
         Settings { max_body, body_memory, ..Settings::default() }
     }
 
     async fn length(sizes: &[usize], settings: &Settings, budget: &BodyBudget) -> Result<usize, Error> {
-        buffer(&HeaderMap::new(), &mut Some(chunks(sizes)), settings, budget).await.map(|body| body.bytes.len())
+        buffer(&HeaderMap::new(), &mut Some(chunks(sizes)), settings, (budget, &key()))
+            .await
+            .map(|body| body.bytes.len())
     }
 
     #[tokio::test]
@@ -192,16 +207,19 @@ mod tests {
     #[tokio::test]
     async fn an_announced_size_over_the_limit_is_refused_unread() {
         let body = Full::new(Bytes::from_static(b"0123456789x"));
-        let answer = buffer(&HeaderMap::new(), &mut Some(body), &bounds(10, 10), &BodyBudget::default()).await;
+        let answer =
+            buffer(&HeaderMap::new(), &mut Some(body), &bounds(10, 10), (&BodyBudget::default(), &key())).await;
         assert_eq!(answer.err(), Some(Error::BodyTooLarge { limit: 10 }));
     }
 
     #[tokio::test]
     async fn bodies_together_stay_in_the_budget_and_give_it_back() {
         let (budget, settings) = (BodyBudget::default(), bounds(3 * SMALL, 6 * SMALL));
-        let held =
-            buffer(&HeaderMap::new(), &mut Some(chunks(&[SMALL, SMALL, SMALL])), &settings, &budget).await.unwrap();
-        let other = buffer(&HeaderMap::new(), &mut Some(chunks(&[SMALL, SMALL])), &settings, &budget).await.unwrap();
+        let held = buffer(&HeaderMap::new(), &mut Some(chunks(&[SMALL, SMALL, SMALL])), &settings, (&budget, &key()))
+            .await
+            .unwrap();
+        let other =
+            buffer(&HeaderMap::new(), &mut Some(chunks(&[SMALL, SMALL])), &settings, (&budget, &key())).await.unwrap();
         assert_eq!(length(&[SMALL, SMALL], &settings, &budget).await, Err(Error::Crowded));
         assert_eq!(budget.used(), 5 * SMALL, "who was refused holds nothing");
         assert_eq!(length(&[SMALL], &settings, &budget).await, Ok(SMALL));
@@ -221,7 +239,7 @@ mod tests {
     async fn a_client_that_stops_sending_is_given_up() {
         let body = StreamBody::new(stream::pending::<Result<Frame<Bytes>, Infallible>>());
         let budget = BodyBudget::with_idle(Duration::from_millis(1));
-        let answer = buffer(&HeaderMap::new(), &mut Some(body), &bounds(10, 10), &budget).await;
+        let answer = buffer(&HeaderMap::new(), &mut Some(body), &bounds(10, 10), (&budget, &key())).await;
         assert_eq!(answer.err(), Some(Error::BodyTimeout));
     }
 
@@ -233,8 +251,38 @@ mod tests {
         };
         let body = StreamBody::new(Box::pin(stream::unfold((), drop)));
         let budget = BodyBudget::with_idle(Duration::from_millis(50));
-        let answer = buffer(&HeaderMap::new(), &mut Some(body), &bounds(1 << 20, 1 << 20), &budget).await;
+        let answer = buffer(&HeaderMap::new(), &mut Some(body), &bounds(1 << 20, 1 << 20), (&budget, &key())).await;
         assert_eq!(answer.err(), Some(Error::BodyTimeout));
+    }
+
+    #[tokio::test]
+    async fn what_came_fast_buys_no_silence() {
+        // A megabyte at once, which is four minutes' worth, and then a byte whenever a fifth of the pause is over.
+        let idle = Duration::from_millis(50);
+        let drops = stream::unfold(0, |number| async move {
+            if number > 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            let length = if number == 0 { 1 << 20 } else { 1 };
+            let frame = Ok::<_, Infallible>(Frame::data(Bytes::from(vec![b'x'; length])));
+            (number < 2_000).then_some((frame, number + 1))
+        });
+        let (budget, body) = (BodyBudget::with_idle(idle), StreamBody::new(Box::pin(drops)));
+        let settings = bounds(4 << 20, 4 << 20);
+        let answer = buffer(&HeaderMap::new(), &mut Some(body), &settings, (&budget, &key())).await;
+        assert_eq!(answer.err(), Some(Error::BodyTimeout));
+    }
+
+    #[test]
+    fn bytes_buy_their_time_and_never_more_than_a_pause() {
+        let (begun, idle) = (Instant::now(), Duration::from_secs(30));
+        let second = |n: u64| begun + Duration::from_secs(n);
+        let first = until(None, begun, 0, idle);
+        assert_eq!(first, second(30));
+        assert_eq!(until(Some(first), second(10), 10 * SLOWEST, idle), second(40), "as slow as may be");
+        assert_eq!(until(Some(first), second(10), 5 * SLOWEST, idle), second(35), "too slow");
+        assert_eq!(until(Some(first), second(10), 1 << 30, idle), second(40), "fast before");
+        assert_eq!(until(Some(first), second(10), 1, idle), first + Duration::from_micros(244));
     }
 
     #[tokio::test]

@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::{
     Host,
+    hangup::{Closing, Watched},
     opening::{Bare, Opening},
     progress::{Counted, Progress},
     stall::Impatient,
@@ -28,7 +29,7 @@ const LINGER_TOTAL: Duration = Duration::from_secs(5);
 /// Serves requests until the caller or the end of the process ends it, or patience is over.
 pub async fn serve<S>(host: Arc<Host>, stream: S, peer: SocketAddr, edge: Arc<Edge>)
 where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    S: AsyncRead + AsyncWrite + Closing + Send + Unpin + 'static,
 {
     let mut watch = host.ending.watch();
     let progress = Arc::new(Progress::default());
@@ -48,7 +49,7 @@ where
             })
         })
     };
-    let io = Opening::new(Impatient::new(stream, host.patience.write), Arc::clone(&progress));
+    let io = Opening::new(Impatient::new(Watched::new(stream), host.patience.write), Arc::clone(&progress));
     let mut connection = host.http.serve_connection(TokioIo::new(io), service);
     let mut wait = Wait::new(host.patience, Arc::clone(&progress));
     let mut goodbye = Goodbye::default();

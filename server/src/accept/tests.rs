@@ -279,6 +279,27 @@ fn a_caller_that_takes_nothing_of_a_stream_is_cut_and_its_backend_is_free() {
     });
 }
 
+/// What stands behind a request keeps hyper from reading on, and so from seeing the end.
+#[tokio::test]
+async fn a_caller_that_sent_more_and_left_lets_its_backend_go() {
+    let ollama = FakeOllama::builder().models(["llama3.2"]).held().start().await;
+    let (rig, key) = Rig::in_front_of(&ollama, Patience::default()).await;
+    let question = r#"{"model":"llama3.2","messages":[{"role":"user","content":"hi"}]}"#;
+    let length = question.len();
+    for (number, more) in ["\r\n", "GET /api/tags HTTP/1.1\r\nhost: x\r\n\r\n"].into_iter().enumerate() {
+        let mut stream = rig.connect().await;
+        let request = format!(
+            "POST /api/chat HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-length: {length}\r\n\r\n{question}{more}"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        ollama.wait_for(|seen| seen.inference().count() == number + 1).await;
+        drop(stream);
+        ollama.wait_for(|seen| seen.inference().all(|request| request.ended == Some(Ended::CallerGone))).await;
+        rig.assert_all_ended().await;
+        assert_eq!(rig.gateway.in_flight(), 0);
+    }
+}
+
 /// A finished handshake.
 async fn secure(stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();

@@ -30,6 +30,8 @@ async fn a_backend_is_named_and_reached_once() {
     assert_eq!((closed.url.as_str(), closed.state), ("http://127.0.0.1:1", BackendState::Down));
     let again = bench.control.add_backend(&actor, add("GPU", "http://127.0.0.1:1", "")).await.err().unwrap();
     assert!(again.field("name").is_some() && again.field("url").is_some());
+    let option = bench.control.add_backend(&actor, add("-oProxyCommand=x", "http://127.0.0.1:2", "")).await;
+    assert!(option.err().unwrap().field("name").is_some(), "commands of upgrades are given names");
     let faults = bench.control.add_backend(&actor, add(" ", "ftp://x", "a b")).await.err().unwrap();
     assert!(["name", "url", "token"].iter().all(|field| faults.field(field).is_some()), "{faults}");
 }

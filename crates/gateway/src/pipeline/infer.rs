@@ -6,6 +6,7 @@ use std::pin::pin;
 use bytes::Bytes;
 use domain::{
     endpoint::{Dialect, Endpoint},
+    id::KeyId,
     model::ModelNameError,
 };
 use http::{Response, header};
@@ -66,14 +67,14 @@ impl Exchange<'_> {
         // The work first: what is ready at once costs no look at the signal.
         let (Buffered { bytes, mut share, .. }, facts) = tokio::select! {
             biased;
-            received = self.receive(endpoint, body, account) => received?,
+            received = self.receive(&principal.key().id, endpoint, body, account) => received?,
             error = caller.until_ended(&mut watch) => return Err(error),
         };
         let mut candidates = self.candidates(principal, endpoint, &facts, account)?;
         if candidates.wants_affinity() {
             candidates.together(facts.affinity(&self.parts.headers, &principal.key().id, &bytes));
         }
-        let cost = cost(bytes.len());
+        let cost = cost(facts.prompt_bytes);
         let sent = self.prepare(principal, &slots, endpoint, (bytes, &mut share), account).await?;
         let outgoing = Outgoing {
             method: self.parts.method.clone(),
@@ -138,12 +139,13 @@ impl Exchange<'_> {
 
     async fn receive(
         &self,
+        key: &KeyId,
         endpoint: Endpoint,
         body: &mut Option<Incoming>,
         account: &mut Account,
     ) -> Result<(Buffered, Facts), Error> {
         let settings = &self.view.snapshot.settings;
-        let body = request::buffer(&self.parts.headers, body, settings, &self.inner.bodies).await?;
+        let body = request::buffer(&self.parts.headers, body, settings, (&self.inner.bodies, key)).await?;
         account.received(body.received);
         let facts = request::read(endpoint, &self.parts.headers, &body.bytes).await?;
         Ok((body, facts))
@@ -238,9 +240,11 @@ impl Ready {
     }
 }
 
-/// What a request costs in the queue, in tokens: what its body may be at four bytes each, and something for its answer.
-fn cost(body: usize) -> u64 {
-    256 + body as u64 / 4
+/// What a request costs in the queue, in tokens: its text at four bytes each, and something for its answer. Pictures are
+/// left out, because their bytes say nothing of the work. With the bound the longest text waits for a few rounds of others,
+/// not for as many as a flood of small requests likes; what it really used is charged once that is known.
+fn cost(prompt_bytes: usize) -> u64 {
+    (256 + prompt_bytes as u64 / 4).min(queue::MOST)
 }
 
 fn unresolved(error: ResolveError, endpoint: Endpoint, model: &str) -> Error {

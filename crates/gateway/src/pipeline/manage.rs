@@ -104,7 +104,8 @@ impl Exchange<'_> {
             return Ok(((backend, in_flight), response));
         }
         let settings = &self.view.snapshot.settings;
-        let body = request::buffer(&self.parts.headers, body, settings, &self.inner.bodies).await?;
+        let body =
+            request::buffer(&self.parts.headers, body, settings, (&self.inner.bodies, &principal.key().id)).await?;
         account.received(body.received);
         let asked = Asked::read(endpoint, &body.bytes)?;
         account.unresolved(&asked.model);

@@ -5,9 +5,11 @@
 pub(super) const QUANTUM: u64 = 1_024;
 /// Every request costs so much, or a key whose requests use nothing would have all the turns.
 pub(super) const LEAST: u64 = 256;
+/// No estimate is higher: rounds that a key waits for its turn at most.
+pub(crate) const MOST: u64 = 16 * QUANTUM;
 /// Corrections bring nobody further from zero than so many rounds: one very long answer must not keep its key from every
 /// turn until its other requests have waited too long, nor an estimate that was far too high give it all of them.
-const BOUND: i64 = 16 * QUANTUM as i64;
+const BOUND: i64 = MOST as i64;
 
 /// Negative where more was used than paid.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
