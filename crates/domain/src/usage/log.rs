@@ -218,6 +218,10 @@ pub struct LogEntry {
     pub why: Option<String>,
     /// The key whose model took this one's place in the backend's memory before.
     pub evicted_by: Option<Named>,
+    /// Why this backend was chosen, in one sentence without full stop, where that is known.
+    pub reason: Option<String>,
+    /// The text of the error that the caller got, where it got one.
+    pub error: Option<String>,
 }
 
 impl LogRow {
