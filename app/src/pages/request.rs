@@ -47,6 +47,9 @@ pub fn RequestPage() -> impl IntoView {
                 None => EitherOf3::A(()),
                 Some(Ok(entry)) => EitherOf3::B(view! { <Entry entry /> }),
                 Some(Err(error)) => {
+                    // A number that cannot be one is that of no request.
+                    let gone = AppError(AdminError::NotFound { what: "request".into() });
+                    let error = if matches!(error.0, AdminError::Invalid { .. }) { gone } else { error };
                     visit::answer_with(&error);
                     EitherOf3::C(view! { <NotShown error id=asked.with_untracked(|asked| asked.id.clone()) refresh /> })
                 }
@@ -59,7 +62,7 @@ pub fn RequestPage() -> impl IntoView {
 #[component]
 fn NotShown(error: AppError, id: String, refresh: Refresh) -> impl IntoView {
     let rest = match &error.0 {
-        AdminError::NotFound { .. } | AdminError::Invalid { .. } => {
+        AdminError::NotFound { .. } => {
             let search = format!("/admin/requests?from=30d&request={}", encode_query_value(&id));
             view! {
                 <div role="alert" class="alert alert-warning alert-soft mb-3"><span>"There is no such request in the log."</span></div>

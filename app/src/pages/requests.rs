@@ -117,7 +117,7 @@ fn Presets(asked: Memo<Asked>) -> impl IntoView {
             asked.with(|Asked { log, .. }| log.to.is_empty() && (log.from == age || log.from.is_empty() && age == USUAL))
         };
         view! {
-            <a href=to class="btn btn-sm join-item" class:btn-active=chosen aria-current=move || chosen().then_some("true")>{words}</a>
+            <a href=to class="btn btn-sm join-item" class:btn-primary=chosen aria-current=move || chosen().then_some("true")>{words}</a>
         }
     });
     view! { <nav aria-label="How far back" class="join mb-4 flex-wrap">{links.collect_view()}</nav> }.into_any()

@@ -10,8 +10,8 @@ pub(super) fn Life(timeline: Vec<Stretch>, total_us: u64) -> impl IntoView {
     let is_empty = timeline.is_empty();
     let parts = timeline.into_iter().map(|Stretch { phase, from_us, to_us }| {
         let (words, colour) = match phase {
-            Phase::Queued => ("Queued for a slot", "fill-warning"),
-            Phase::Loading => ("Loading the model", "fill-secondary"),
+            Phase::Queued => ("Queued for a slot", "fill-base-content/40"),
+            Phase::Loading => ("Loading the model", "fill-warning"),
             Phase::Waiting => ("Waiting for the first token", "fill-primary"),
             Phase::Answering => ("Answering", "fill-success"),
         };

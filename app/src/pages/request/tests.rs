@@ -31,7 +31,7 @@ fn its_life_is_drawn_in_proportion_and_told_in_words() {
         r#"x="20.0%" width="50.0%""#,
         r#"x="80.0%" width="20.0%""#,
         "5.0 s",
-        "10.0 s in all",
+        "10.0 s",
         "3.5 tokens a second",
         "2 other backends before",
         "not loaded yet",
@@ -54,7 +54,7 @@ fn what_is_known_of_its_reasons_is_told() {
     for text in [
         "8 s: 5 s loading qwen3 on gpu-7.",
         "It had the model warm.",
-        "model \\u{202e}not found &lt;b>",
+        "model \\u{202e}not found &lt;b&gt;",
         "a model of key ci (removed)",
     ] {
         assert!(page.contains(text), "{text} is missing in {page}");

@@ -43,7 +43,7 @@ pub(in crate::pages) fn name(of: &Named) -> String {
 pub(in crate::pages) fn duration(us: u64) -> String {
     let tenths = us / 100_000;
     match us {
-        0..1_000 => "under 1 ms".to_owned(),
+        0..1_000 => "<1 ms".to_owned(),
         1_000..1_000_000 => format!("{} ms", us / 1_000),
         1_000_000..60_000_000 => format!("{}.{} s", tenths / 10, tenths % 10),
         _ => format!("{} min {} s", number(us / 60_000_000), us / 1_000_000 % 60),
