@@ -54,9 +54,11 @@ export async function written(page: Page, url: string) {
   const answer = await fetch(`${url}/admin/requests/live`, { headers: { cookie }, signal: stop.signal });
   expect(answer.status).toBe(200);
   let text = "";
-  for await (const piece of answer.body!.pipeThrough(new TextDecoderStream())) {
-    text += piece;
-    if (text.includes('"whole":true')) break;
+  const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
+  while (!text.includes('"whole":true')) {
+    const { value, done } = await reader.read();
+    expect(done, `the stream ended: ${text}`).toBe(false);
+    text += value;
   }
   stop.abort();
 }

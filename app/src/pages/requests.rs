@@ -37,8 +37,7 @@ use crate::{
 
 const HERE: &str = "/admin/requests";
 /// How far back one click looks.
-const PRESETS: [(&str, &str); 4] =
-    [("1h", "Last hour"), ("24h", "Last 24 hours"), ("7d", "Last 7 days"), ("30d", "Last 30 days")];
+const PRESETS: [(&str, &str); 4] = [("1h", "Last hour"), ("24h", "24 hours"), ("7d", "7 days"), ("30d", "30 days")];
 /// Of the presets, what an address without a time means.
 const USUAL: &str = "24h";
 
