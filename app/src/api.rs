@@ -9,6 +9,7 @@ pub mod help;
 pub mod keys;
 pub mod live;
 pub mod network;
+pub mod requests;
 pub mod session;
 pub mod settings;
 pub mod setup;

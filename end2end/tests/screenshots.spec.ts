@@ -7,11 +7,12 @@ import { code } from "../pages/administrators.ts";
 import { alive, App } from "../pages/app.ts";
 import { DashboardPage } from "../pages/dashboard.ts";
 import { LoginPage } from "../pages/login.ts";
+import { call, written } from "../pages/requests.ts";
 import { SetupPage } from "../pages/setup.ts";
 
 const FOLDER = resolve(import.meta.dirname, "../test-results/screenshots");
 const SIZES = { wide: { width: 1440, height: 900 }, narrow: { width: 390, height: 844 } };
-const PAGES = { dashboard: "/admin", backends: "/admin/backends", upgrade: "/admin/backends/upgrade", users: "/admin/users", settings: "/admin/settings", network: "/admin/network", audit: "/admin/audit", administrators: "/admin/administrators", account: "/admin/account", confirm: "/admin/confirm", help: "/admin/help" };
+const PAGES = { dashboard: "/admin", backends: "/admin/backends", upgrade: "/admin/backends/upgrade", users: "/admin/users", requests: "/admin/requests", settings: "/admin/settings", network: "/admin/network", audit: "/admin/audit", administrators: "/admin/administrators", account: "/admin/account", confirm: "/admin/confirm", help: "/admin/help" };
 
 for (const [size, viewport] of Object.entries(SIZES)) {
   for (const colorScheme of ["light", "dark"] as const) {
@@ -21,7 +22,11 @@ for (const [size, viewport] of Object.entries(SIZES)) {
       test("pages behind the sign-in", async ({ page, fortress, key }) => {
         for (let call = 0; call < 5; call += 1) await generate(fortress.url, key, "Why is the sky blue?");
         const id = JSON.parse(await fortress.run("user", "list", "--json"))[0].id;
-        for (const [name, path] of Object.entries({ ...PAGES, user: `/admin/users/${id}` })) {
+        await call(fortress.url, key, "a model that nobody has, with a rather long name that has to go somewhere");
+        await written(page, fortress.url);
+        const [row] = (await (await page.request.get("/admin/fn/requests/list?input[outcome]=complete")).json()).page.rows;
+        const request = `/admin/requests/${row.request}?at=${row.at}`;
+        for (const [name, path] of Object.entries({ ...PAGES, user: `/admin/users/${id}`, request })) {
           await new App(page).open(path);
           if (name === "dashboard") await drawn(page);
           await shoot(page, `${name}-${size}-${colorScheme}`);

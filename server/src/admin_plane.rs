@@ -20,7 +20,7 @@ use tower::ServiceExt;
 
 use crate::{
     accept::places::Places,
-    assets, audit_export, live,
+    assets, audit_export, live, log_export, log_live,
     metrics::{Scrape, scrape},
     middleware::{self, guard::Guard},
     reply,
@@ -51,8 +51,14 @@ impl AdminPlane {
             }
             None => Router::new().fallback(without_assets),
         };
-        let export = Router::new().route("/admin/audit/export", get(audit_export::export)).with_state(control.clone());
-        let live = Router::new().route("/admin/live", get(live::live)).with_state(live::Live { control, stopping });
+        let export = Router::new()
+            .route("/admin/audit/export", get(audit_export::export))
+            .route("/admin/requests/export", get(log_export::export))
+            .with_state(control.clone());
+        let live = Router::new()
+            .route("/admin/live", get(live::live))
+            .route("/admin/requests/live", get(log_live::live))
+            .with_state(live::Live { control, stopping });
         Ok(Self { runtime, router: middleware::around(live.merge(export).merge(pages), guard) })
     }
 

@@ -20,9 +20,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// A comment goes out after this silence, so that proxies keep the connection and dead browsers are noticed.
-const PING: Duration = Duration::from_secs(15);
+pub const PING: Duration = Duration::from_secs(15);
 /// How often a silent stream asks whether its session is still valid.
-const CHECK: Duration = Duration::from_secs(3);
+pub const CHECK: Duration = Duration::from_secs(3);
 
 /// What the stream needs.
 #[derive(Clone)]

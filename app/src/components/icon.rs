@@ -10,6 +10,7 @@ pub enum Icon {
     Dashboard,
     Backends,
     Users,
+    Requests,
     Network,
     Audit,
     Settings,
@@ -28,6 +29,7 @@ impl Icon {
             Self::Administrators => "M8 14a4 4 0 1 1 3.900-5H21v3h-2v3h-3v-3h-4.100A4 4 0 0 1 8 14zm0-4h.01",
             Self::Account => "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zm-8 8.500a8 8 0 0 1 16 0",
             Self::Network => "M12 3 5 6v5c0 4.5 3 8 7 10 4-2 7-5.500 7-10V6l-7-3zm-3 9 2 2 4-4",
+            Self::Requests => "M4 6h16M4 12h10M4 18h13",
             Self::Audit => "M7 3h8l4 4v14H7V3zm8 0v4h4M10 12h6M10 16h6",
             Self::Settings => "M4 7h9m4 0h3M4 17h3m4 0h9M15 4.5v5M9 14.5v5",
             Self::Help => {

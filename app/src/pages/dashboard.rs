@@ -11,14 +11,8 @@ mod totals;
 use domain::live::LiveStatus;
 use leptos::{either::EitherOf3, prelude::*};
 
-use self::{
-    charts::Charts,
-    feed::{Connection, Feed},
-    fleet::Fleet,
-    slow::SlowRequests,
-    totals::Totals,
-};
-use super::redis_state::RedisNews;
+use self::{charts::Charts, feed::Feed, fleet::Fleet, slow::SlowRequests, totals::Totals};
+use super::{redis_state::RedisNews, stream::Connection};
 use crate::{
     api::live::get_live,
     components::{fault::LoadFault, listing::Loading, page::PageHeader},

@@ -28,10 +28,11 @@ use crate::{
     visit,
 };
 
-const PAGES: [(&str, &str, Icon); 9] = [
+const PAGES: [(&str, &str, Icon); 10] = [
     ("/admin", "Dashboard", Icon::Dashboard),
     ("/admin/backends", "Backends", Icon::Backends),
     ("/admin/users", "Users", Icon::Users),
+    ("/admin/requests", "Requests", Icon::Requests),
     ("/admin/administrators", "Administrators", Icon::Administrators),
     ("/admin/network", "Network", Icon::Network),
     ("/admin/audit", "Audit", Icon::Audit),

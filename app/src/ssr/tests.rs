@@ -9,7 +9,7 @@ use super::gate::OPEN_FUNCTIONS;
 use crate::App;
 
 /// Server functions that answer GET. They must change nothing: GET passes the origin check.
-const READS: [&str; 16] = [
+const READS: [&str; 18] = [
     "/admin/fn/account/get",
     "/admin/fn/administrators/list",
     "/admin/fn/audit/list",
@@ -18,6 +18,8 @@ const READS: [&str; 16] = [
     "/admin/fn/live/now",
     "/admin/fn/network/get",
     "/admin/fn/network/tls",
+    "/admin/fn/requests/get",
+    "/admin/fn/requests/list",
     "/admin/fn/session/current",
     "/admin/fn/settings/get",
     "/admin/fn/settings/redis-status",
@@ -64,6 +66,8 @@ async fn the_pages_are_these() {
         "/admin/login",
         "/admin/login/code",
         "/admin/network",
+        "/admin/requests",
+        "/admin/requests/{id}",
         "/admin/settings",
         "/admin/setup",
         "/admin/users",

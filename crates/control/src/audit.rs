@@ -32,6 +32,9 @@ pub(crate) const GATEWAY: &str = "gateway";
 pub const EXPORT_PATH: &str = "/admin/audit/export";
 /// The words for writing it out.
 pub(crate) const EXPORTED: &str = "audit log exported";
+/// The same of the log of requests.
+pub(crate) const LOG_EXPORT_PATH: &str = "/admin/requests/export";
+pub(crate) const LOG_EXPORTED: &str = "request log exported";
 
 /// The row for a change that is about to be made; `None` for housekeeping.
 pub(crate) fn row(by: &By, state: &State, ops: &[Op]) -> Result<Option<Op>, AdminError> {

@@ -70,7 +70,7 @@ pub use secrets::{
     rotate::{Rotation, RotationReport},
 };
 pub use tls::check_pair;
-pub use usage::{ExportFormat, LogExport, export_report};
+pub use usage::{ExportFormat, LogExport, LogTail, export_report};
 
 /// What `server` read from environment and files; already validated.
 pub struct ControlConfig {

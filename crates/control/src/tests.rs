@@ -5,6 +5,7 @@ mod audit;
 mod doors;
 mod enumeration;
 mod fleet;
+mod follow;
 mod key_texts;
 mod keys;
 mod login;

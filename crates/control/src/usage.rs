@@ -2,6 +2,7 @@
 //! it in memory: totals of keys and the last hour by minutes. Reading it back: reports, the log of requests, and both as
 //! files.
 
+mod asked;
 mod export;
 mod figures;
 mod log;
@@ -9,6 +10,7 @@ mod minutes;
 mod names;
 mod report;
 mod slow;
+mod tail;
 mod tidy;
 mod writer;
 mod zone;
@@ -33,6 +35,7 @@ use crate::{Control, lock::lock, policy::Spending, settings};
 pub use export::{ExportFormat, LogExport, export_report};
 use minutes::Minutes;
 use slow::Slow;
+pub use tail::LogTail;
 
 /// Sums in memory; both are read back from the store at start.
 #[derive(Default)]
@@ -41,6 +44,7 @@ pub(crate) struct Usage {
     minutes: Mutex<Minutes>,
     pub(crate) spending: Spending,
     pub(crate) slow: Slow,
+    pub(crate) tail: tail::Tail,
     /// Records given up because the store could not be written for too long.
     lost: AtomicU64,
 }
@@ -99,6 +103,7 @@ impl Control {
         let tell = |records: &[UsageRecord]| {
             self.measure(records);
             self.tell_slow(records);
+            self.0.usage.tail.tell(records);
         };
         let hands = writer::Hands { tell: &tell, kept: &|| self.usage_kept() };
         writer::run(&self.0.store, &self.0.usage, hands, records, stop).await;

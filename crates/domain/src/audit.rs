@@ -6,6 +6,7 @@ mod query;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::filter::moment;
 pub use self::{
     filter::{AGE_HINT, MAX_TEXT, ReadAudit},
     query::{AuditQuery, AuditRows, Place},

@@ -1,5 +1,6 @@
 //! The usage record: the one thing written for every request that carried a valid key.
 
+pub mod asked;
 mod choice;
 pub mod log;
 pub mod report;

@@ -23,7 +23,11 @@ async fn login(server: &Server) -> String {
 }
 
 /// Reads events until one satisfies `wanted`.
-async fn event(stream: &mut reqwest::Response, text: &mut String, wanted: impl Fn(&serde_json::Value) -> bool) {
+pub async fn event(
+    stream: &mut reqwest::Response,
+    text: &mut String,
+    mut wanted: impl FnMut(&serde_json::Value) -> bool,
+) {
     loop {
         while let Some((event, rest)) = text.split_once("\n\n") {
             let data = event.lines().find_map(|line| line.strip_prefix("data: "));

@@ -30,6 +30,7 @@ mod page_weight;
 mod policies;
 mod redis;
 mod refusals;
+mod requests;
 mod restart;
 mod roles;
 mod round_trip;

@@ -24,7 +24,7 @@ const OPEN: [(&str, &str, u16); 4] = [
 pub type Closed = (&'static str, &'static str, Role, &'static [(&'static str, &'static str)]);
 
 /// Server functions that need a session.
-pub const CLOSED: [Closed; 57] = [
+pub const CLOSED: [Closed; 59] = [
     ("GET", "account/get", Viewer, &[]),
     ("POST", "account/password", Viewer, &[("current", "a wrong guess"), ("password", "another fine phrase")]),
     ("POST", "account/session-end", Viewer, &[("id", "0123456789abcdef")]),
@@ -74,6 +74,8 @@ pub const CLOSED: [Closed; 57] = [
     ("POST", "network/tls-make", Owner, &[("names", "")]),
     ("POST", "network/tls-remove", Owner, &[]),
     ("POST", "network/tls-save", Owner, &[("certificate", ""), ("private_key", "")]),
+    ("GET", "requests/get", Viewer, &[("id", "0123456789abcdef"), ("at", "1")]),
+    ("GET", "requests/list", Viewer, &[]),
     ("POST", "session/confirm", Viewer, &[("password", "a wrong guess")]),
     ("GET", "session/current", Viewer, &[]),
     ("POST", "session/logout", Viewer, &[]),
@@ -98,7 +100,7 @@ pub const CLOSED: [Closed; 57] = [
 /// Pages that need no session.
 pub const OPEN_PAGES: [&str; 3] = ["/admin/login", "/admin/login/code", "/admin/setup"];
 /// Pages that need one. `{id}` stands for anything.
-pub const CLOSED_PAGES: [&str; 12] = [
+pub const CLOSED_PAGES: [&str; 14] = [
     "/admin",
     "/admin/account",
     "/admin/administrators",
@@ -108,12 +110,22 @@ pub const CLOSED_PAGES: [&str; 12] = [
     "/admin/confirm",
     "/admin/help",
     "/admin/network",
+    "/admin/requests",
+    "/admin/requests/{id}",
     "/admin/settings",
     "/admin/users",
     "/admin/users/{id}",
 ];
 /// Addresses of the admin plane that are neither page nor server function. `/metrics` also opens to a token.
-pub const OTHER: [&str; 5] = ["/admin/audit/export", "/admin/live", "/admin/", "/admin/{*path}", "/metrics"];
+pub const OTHER: [&str; 7] = [
+    "/admin/audit/export",
+    "/admin/live",
+    "/admin/requests/export",
+    "/admin/requests/live",
+    "/admin/",
+    "/admin/{*path}",
+    "/metrics",
+];
 
 /// Paths of the API, none of which answers without a key.
 const API: [&str; 29] = [
@@ -266,10 +278,17 @@ async fn nothing_of_the_admin_plane_answers_without_a_session_but_what_is_listed
         {
             assert_leads_to_login(call(&server, "GET", &page, cookie, "text/html").await, &page).await;
         }
-        assert_eq!(call(&server, "GET", "/admin/live", cookie, "text/event-stream").await.status(), 401);
+        for stream in ["/admin/live", "/admin/requests/live"] {
+            assert_eq!(call(&server, "GET", stream, cookie, "text/event-stream").await.status(), 401, "{stream}");
+        }
         assert_eq!(call(&server, "GET", "/metrics", cookie, "text/plain").await.status(), 401);
-        let export = call(&server, "GET", "/admin/audit/export?format=csv", cookie, "text/csv").await;
-        assert!(!export.status().is_success(), "{}", export.status());
+        for export in ["/admin/audit/export?format=csv", "/admin/requests/export?format=csv"] {
+            let answer = call(&server, "GET", export, cookie, "text/csv").await;
+            assert_eq!(answer.status(), 401, "{export}");
+            let next = format!("/admin/login?next={}", export.split("/export").next().unwrap());
+            let answer = call(&server, "GET", export, cookie, "text/html").await;
+            assert_eq!(answer.headers()[header::LOCATION], next, "{export}");
+        }
         for (method, path, status) in OPEN {
             let answer = call(&server, method, &format!("/admin/fn/{path}"), cookie, "application/json").await;
             assert_eq!(answer.status(), status, "{path}");

@@ -1,29 +1,13 @@
-//! The event stream of the live status: one `EventSource`, opened in the browser, opened again when it ends, closed with the page.
+//! The live status, followed from the first on.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use domain::live::LiveStatus;
-use leptos::{
-    prelude::*,
-    web_sys::{EventSource, MessageEvent},
-};
-use wasm_bindgen::{JsCast, closure::Closure};
+use leptos::prelude::*;
 
-use crate::api::live::get_live;
+use crate::pages::stream::{Connection, listen};
 
 const ADDRESS: &str = "/admin/live";
-/// Pause before a stream that ended for good is opened again.
-const PAUSE: Duration = Duration::from_secs(3);
-
-/// State of the stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::pages) enum Connection {
-    /// Nothing is open yet: on the server, and where no script ever runs.
-    Still,
-    Opening,
-    Open,
-    Lost,
-}
 
 /// The latest status, and whether later ones will come.
 #[derive(Clone, Copy)]
@@ -40,109 +24,11 @@ pub(in crate::pages) fn follow(first: LiveStatus) -> Feed {
 /// The same of the stream at `address`.
 pub(in crate::pages) fn follow_at(first: LiveStatus, address: String) -> Feed {
     let (status, set_status) = signal(first);
-    let (connection, set_connection) = signal(Connection::Still);
-    let attempt = RwSignal::new(0_u32);
-    let visible = visibility();
-    // The effect itself keeps the stream: what belongs to the browser's one thread must not exist on the server.
-    Effect::new(move |last: Option<Option<Stream>>| {
-        drop(last);
-        attempt.track();
-        if !visible.get() {
-            set_connection.try_set(Connection::Opening);
-            return None;
+    let heard = move |text: String| {
+        if let Ok(status) = serde_json::from_str(&text) {
+            set_status.try_set(status);
         }
-        set_connection.try_update(|connection| {
-            if *connection == Connection::Still {
-                *connection = Connection::Opening;
-            }
-        });
-        Stream::open(&address, move |event| match event {
-            Event::Opened => {
-                set_connection.try_set(Connection::Open);
-            }
-            Event::Status(status) => {
-                set_status.try_set(*status);
-            }
-            // The browser tries again by itself.
-            Event::Interrupted => {
-                set_connection.try_set(Connection::Lost);
-            }
-            Event::Ended => {
-                set_connection.try_set(Connection::Lost);
-                leptos::task::spawn_local(async move {
-                    // Finds out whether the session ended; then the answer itself leads to the sign-in page.
-                    if let Ok(now) = get_live().await {
-                        set_status.try_set(now);
-                    }
-                    // Nothing happens then if the page is gone by that time.
-                    set_timeout(move || attempt.try_update(|count| *count += 1).unwrap_or_default(), PAUSE);
-                });
-            }
-        })
-    });
+    };
+    let connection = listen(Signal::stored(Some(address)), Arc::new(heard));
     Feed { status, connection }
-}
-
-/// Whether the page can be seen. Over HTTP/1.1 a browser keeps six connections to a server: six tabs with a stream each
-/// would leave none for anything else, so a hidden one has none.
-fn visibility() -> ReadSignal<bool> {
-    let (visible, set_visible) = signal(true);
-    Effect::new(move |_| {
-        let listener = window_event_listener_untyped("visibilitychange", move |_| {
-            set_visible.try_set(!document().hidden());
-        });
-        on_cleanup(move || listener.remove());
-    });
-    visible
-}
-
-enum Event {
-    Opened,
-    Status(Box<LiveStatus>),
-    Interrupted,
-    Ended,
-}
-
-/// An open event stream with its listeners; closed when dropped.
-struct Stream {
-    source: EventSource,
-    _open: Closure<dyn FnMut()>,
-    _message: Closure<dyn FnMut(MessageEvent)>,
-    _error: Closure<dyn FnMut()>,
-}
-
-impl Stream {
-    fn open(address: &str, heard: impl Fn(Event) + Clone + 'static) -> Option<Self> {
-        let source = EventSource::new(address).ok()?;
-        let open = Closure::<dyn FnMut()>::new({
-            let heard = heard.clone();
-            move || heard(Event::Opened)
-        });
-        let message = Closure::<dyn FnMut(MessageEvent)>::new({
-            let heard = heard.clone();
-            move |message: MessageEvent| {
-                let status = message.data().as_string().and_then(|text| serde_json::from_str(&text).ok());
-                if let Some(status) = status {
-                    heard(Event::Status(Box::new(status)));
-                }
-            }
-        });
-        let error = Closure::<dyn FnMut()>::new({
-            let source = source.clone();
-            move || heard(if source.ready_state() == EventSource::CLOSED { Event::Ended } else { Event::Interrupted })
-        });
-        source.set_onopen(Some(open.as_ref().unchecked_ref()));
-        source.set_onmessage(Some(message.as_ref().unchecked_ref()));
-        source.set_onerror(Some(error.as_ref().unchecked_ref()));
-        Some(Self { source, _open: open, _message: message, _error: error })
-    }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        self.source.set_onopen(None);
-        self.source.set_onmessage(None);
-        self.source.set_onerror(None);
-        self.source.close();
-    }
 }

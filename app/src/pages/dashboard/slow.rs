@@ -32,13 +32,15 @@ fn Slow(slow: Signal<SlowRequest>) -> impl IntoView {
             let key =
                 slow.key.as_deref().map_or_else(|| "a deleted key".to_owned(), |name| format!("key {}", visible(name)));
             let model = slow.model.as_deref().map(|model| format!(", {}", visible(model))).unwrap_or_default();
-            format!("{key}{model}, request {}", slow.request_id)
+            format!("{key}{model}, ")
         })
     };
+    let id = move || slow.with(|slow| format!("request {}", slow.request_id));
+    let href = move || slow.with(|slow| format!("/admin/requests/{}?at={}", slow.request_id, slow.at));
     view! {
         <li class="flex flex-col gap-1 px-4 py-3">
             <p class="font-medium break-words">{why}</p>
-            <p class="text-sm text-muted break-words"><time>{move || date_time(slow.with(|slow| slow.at))}</time> " · " {of}</p>
+            <p class="text-sm text-muted break-words"><time>{move || date_time(slow.with(|slow| slow.at))}</time> " · " {of} <a class="link" href=href>{id}</a></p>
         </li>
     }
 }

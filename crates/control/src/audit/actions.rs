@@ -64,6 +64,7 @@ pub(super) fn of_path(path: &str) -> &'static str {
         "/admin/setup" => "set-up link opened",
         "/metrics" => "metrics read",
         super::EXPORT_PATH => super::EXPORTED,
+        super::LOG_EXPORT_PATH => super::LOG_EXPORTED,
         _ => of_function(path).unwrap_or(PAGES),
     }
 }

@@ -16,8 +16,8 @@ use crate::{Actor, Control, fault};
 
 /// Segments that one page looks at, and records that it reads out of them: a segment holds a thousand, or what came in a
 /// second.
-const LOOK: usize = 1_024;
-const READ: usize = 100_000;
+pub(super) const LOOK: usize = 1_024;
+pub(super) const READ: usize = 100_000;
 const HOUR: u64 = 3_600_000;
 
 impl Control {
@@ -117,7 +117,7 @@ impl Control {
     }
 }
 
-fn row(record: &UsageRecord, names: &Names<'_>) -> LogRow {
+pub(super) fn row(record: &UsageRecord, names: &Names<'_>) -> LogRow {
     LogRow {
         request: format!("{:016x}", record.request_id),
         at: record.at,

@@ -97,6 +97,9 @@ pub(super) async fn run(
                 match written {
                     Written::Appended(batch, result) => {
                         sums.behind |= result.is_ok();
+                        if result.is_ok() {
+                            usage.tail.settle(batch.len());
+                        }
                         pending.settle(batch, result);
                     }
                     Written::RolledUp(result) => {
@@ -220,6 +223,7 @@ impl Pending {
         let excess = kept.saturating_sub(KEPT).min(self.records.len());
         if excess > 0 {
             self.records.drain(..excess);
+            usage.tail.settle(excess);
             usage.lost.fetch_add(excess as u64, Ordering::Relaxed);
         }
     }

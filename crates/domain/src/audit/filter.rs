@@ -116,7 +116,7 @@ impl ReadAudit {
 }
 
 /// `of_day` is taken off where a day stands alone, which is read as its end.
-fn moment(text: &str, now: u64, of_day: u64) -> Option<u64> {
+pub(crate) fn moment(text: &str, now: u64, of_day: u64) -> Option<u64> {
     if let Some(at) = parse_utc(text) {
         return Some(if text.contains(':') { at } else { at - of_day });
     }

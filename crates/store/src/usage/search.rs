@@ -55,7 +55,8 @@ impl UsageFilter {
 }
 
 impl UsageSearch {
-    fn takes(&self, record: &UsageRecord) -> bool {
+    /// The record is looked for. What bounds the work of a search plays no part.
+    pub fn takes(&self, record: &UsageRecord) -> bool {
         (self.from..self.to).contains(&record.at)
             && self.after.is_none_or(|after| place(record) < after)
             && self.request_id.is_none_or(|id| id == record.request_id)
