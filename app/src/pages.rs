@@ -16,5 +16,6 @@ mod redis_state;
 pub mod settings;
 pub mod setup;
 pub mod upgrade;
+pub mod usage;
 pub mod user;
 pub mod users;

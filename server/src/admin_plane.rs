@@ -23,7 +23,7 @@ use crate::{
     assets, audit_export, live,
     metrics::{Scrape, scrape},
     middleware::{self, guard::Guard},
-    reply,
+    reply, usage_export,
 };
 use bridge::Bridge;
 
@@ -51,7 +51,10 @@ impl AdminPlane {
             }
             None => Router::new().fallback(without_assets),
         };
-        let export = Router::new().route("/admin/audit/export", get(audit_export::export)).with_state(control.clone());
+        let export = Router::new()
+            .route("/admin/audit/export", get(audit_export::export))
+            .route("/admin/usage/export", get(usage_export::export))
+            .with_state(control.clone());
         let live = Router::new().route("/admin/live", get(live::live)).with_state(live::Live { control, stopping });
         Ok(Self { runtime, router: middleware::around(live.merge(export).merge(pages), guard) })
     }

@@ -8,6 +8,7 @@ mod assets;
 mod audit_export;
 mod cli;
 mod config;
+mod download;
 mod edge;
 mod first_line;
 mod live;
@@ -22,6 +23,7 @@ mod systemd;
 mod tasks;
 mod tls;
 mod undumpable;
+mod usage_export;
 
 use std::process::ExitCode;
 

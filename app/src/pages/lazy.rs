@@ -24,6 +24,7 @@ use super::{
     settings::SettingsPage,
     setup::SetupPage,
     upgrade::UpgradePage,
+    usage::UsagePage,
     user::UserPage,
     users::UsersPage,
 };
@@ -85,6 +86,7 @@ lazy_pages! {
     settings: SettingsPage,
     setup: SetupPage,
     upgrade: UpgradePage,
+    usage: UsagePage,
     user: UserPage,
     users: UsersPage,
 }

@@ -1,6 +1,7 @@
 //! The usage record: the one thing written for every request that carried a valid key.
 
 pub mod log;
+pub mod page;
 pub mod report;
 mod why;
 

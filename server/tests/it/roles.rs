@@ -77,7 +77,7 @@ async fn every_page_can_be_read_by_every_role_and_offers_what_the_role_may_do() 
         for page in CLOSED_PAGES {
             assert_eq!(admin.status(&server, &page.replace("{id}", &user)).await, 200, "{page} for {role}");
         }
-        for stream in ["/admin/live", "/admin/audit/export?format=csv"] {
+        for stream in ["/admin/live", "/admin/audit/export?format=csv", "/admin/usage/export?format=csv&from=1&to=2"] {
             assert_eq!(admin.status(&server, stream).await, 200, "{stream} for {role}");
         }
         for (page, words, least) in OFFERS {

@@ -24,7 +24,7 @@ const OPEN: [(&str, &str, u16); 4] = [
 pub type Closed = (&'static str, &'static str, Role, &'static [(&'static str, &'static str)]);
 
 /// Server functions that need a session.
-pub const CLOSED: [Closed; 57] = [
+pub const CLOSED: [Closed; 58] = [
     ("GET", "account/get", Viewer, &[]),
     ("POST", "account/password", Viewer, &[("current", "a wrong guess"), ("password", "another fine phrase")]),
     ("POST", "account/session-end", Viewer, &[("id", "0123456789abcdef")]),
@@ -87,6 +87,7 @@ pub const CLOSED: [Closed; 57] = [
     ("GET", "upgrade/get", Viewer, &[]),
     ("POST", "upgrade/answer", Operator, &[("answer", "pause")]),
     ("POST", "upgrade/start", Operator, &[("version", "x")]),
+    ("GET", "usage/page", Viewer, &[("range", "7d")]),
     ("GET", "users/list", Viewer, &[]),
     ("GET", "users/get", Viewer, &[("id", "0123456789ab")]),
     ("POST", "users/add", Operator, &[("name", "")]),
@@ -98,7 +99,7 @@ pub const CLOSED: [Closed; 57] = [
 /// Pages that need no session.
 pub const OPEN_PAGES: [&str; 3] = ["/admin/login", "/admin/login/code", "/admin/setup"];
 /// Pages that need one. `{id}` stands for anything.
-pub const CLOSED_PAGES: [&str; 12] = [
+pub const CLOSED_PAGES: [&str; 13] = [
     "/admin",
     "/admin/account",
     "/admin/administrators",
@@ -109,11 +110,13 @@ pub const CLOSED_PAGES: [&str; 12] = [
     "/admin/help",
     "/admin/network",
     "/admin/settings",
+    "/admin/usage",
     "/admin/users",
     "/admin/users/{id}",
 ];
 /// Addresses of the admin plane that are neither page nor server function. `/metrics` also opens to a token.
-pub const OTHER: [&str; 5] = ["/admin/audit/export", "/admin/live", "/admin/", "/admin/{*path}", "/metrics"];
+pub const OTHER: [&str; 6] =
+    ["/admin/audit/export", "/admin/usage/export", "/admin/live", "/admin/", "/admin/{*path}", "/metrics"];
 
 /// Paths of the API, none of which answers without a key.
 const API: [&str; 29] = [
@@ -268,8 +271,9 @@ async fn nothing_of_the_admin_plane_answers_without_a_session_but_what_is_listed
         }
         assert_eq!(call(&server, "GET", "/admin/live", cookie, "text/event-stream").await.status(), 401);
         assert_eq!(call(&server, "GET", "/metrics", cookie, "text/plain").await.status(), 401);
-        let export = call(&server, "GET", "/admin/audit/export?format=csv", cookie, "text/csv").await;
-        assert!(!export.status().is_success(), "{}", export.status());
+        for export in ["/admin/audit/export?format=csv", "/admin/usage/export?format=csv&to=1"] {
+            assert_eq!(call(&server, "GET", export, cookie, "text/csv").await.status(), 401, "{export}");
+        }
         for (method, path, status) in OPEN {
             let answer = call(&server, method, &format!("/admin/fn/{path}"), cookie, "application/json").await;
             assert_eq!(answer.status(), status, "{path}");

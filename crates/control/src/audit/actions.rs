@@ -64,6 +64,7 @@ pub(super) fn of_path(path: &str) -> &'static str {
         "/admin/setup" => "set-up link opened",
         "/metrics" => "metrics read",
         super::EXPORT_PATH => super::EXPORTED,
+        "/admin/usage/export" => "usage exported",
         _ => of_function(path).unwrap_or(PAGES),
     }
 }
