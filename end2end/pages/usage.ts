@@ -29,7 +29,7 @@ export class UsagePage {
 
   /** A row of the table of groups. */
   group(by: string, name: string | RegExp) {
-    return this.page.getByRole("region", { name: `By ${by}, table` }).getByRole("row").filter({ has: this.page.getByRole("rowheader", { name }) });
+    return this.page.getByRole("region", { name: `By ${by}, table`, exact: true }).getByRole("row").filter({ has: this.page.getByRole("rowheader", { name }) });
   }
 
   filters() {

@@ -103,7 +103,7 @@ test("numbers are those of the calls, and every filter narrows them", async ({ p
   await expect(usage.field("Outcome")).toHaveValue("errors");
 
   // The user's page leads here, and back.
-  await page.getByRole("link", { name: "This user" }).click();
+  await page.getByRole("link", { name: "This user", exact: true }).click();
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("bob");
   await page.getByRole("listitem", { name: "test" }).getByRole("link", { name: "Usage" }).click();
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Usage of key test");
@@ -129,7 +129,7 @@ test("a chart, its table and its file say the same", async ({ page, start, start
 
   const [csv] = await Promise.all([page.waitForEvent("download"), usage.figure("Errors").getByRole("link", { name: "CSV" }).click()]);
   expect(csv.suggestedFilename()).toMatch(/^usage-\d{4}-\d\d-\d\d\.csv$/);
-  const lines = (await readFile(await csv.path(), "utf8")).trim().split("\r\n").map((line) => line.split(","));
+  const lines = (await readFile(await csv.path(), "utf8")).trim().split("\r\n").map((line) => line.replaceAll('"', "").split(","));
   expect([lines[0][0], lines[1][0], lines[1][5]]).toEqual(["kind", "total", String(requests)]);
   expect(lines.filter(([kind]) => kind === "hour")).toHaveLength(24);
   const llama = lines.find(([kind, , , name]) => kind === "model" && name === "llama3.2:latest")!;
@@ -152,7 +152,7 @@ test("a chart, its table and its file say the same", async ({ page, start, start
 });
 
 test.describe("far from UTC", () => {
-  test.use({ timezoneId: "Asia/Kolkata" });
+  test.use({ timezoneId: "Australia/Adelaide" });
 
   test("the viewer's zone comes into the address, once, and nothing jumps", async ({ page, start, startFake }) => {
     const { fortress } = await used(page, start, startFake);
@@ -165,20 +165,23 @@ test.describe("far from UTC", () => {
         for (const entry of list.getEntries()) shifts.push((entry as unknown as { value: number }).value);
       }).observe({ type: "layout-shift", buffered: true });
     });
+    const before = await page.evaluate(() => history.length);
     await new App(page).open("/admin/usage", fortress.url);
-    await expect(page).toHaveURL((url) => url.searchParams.get("zone") === "Asia/Kolkata");
+    await expect(page).toHaveURL((url) => url.searchParams.get("zone") === "Australia/Adelaide");
     const main = page.getByRole("main");
-    await expect(main).toContainText("in the time zone Asia/Kolkata");
+    await expect(main).toContainText("in the time zone Australia/Adelaide");
     await expect(main).toContainText("Hours of this zone begin within hours of UTC");
-    await expect(new UsagePage(page).field("Time zone")).toHaveValue("Asia/Kolkata");
+    await expect(new UsagePage(page).field("Time zone")).toHaveValue("Australia/Adelaide");
     expect(reads, "the page came with its numbers, and was asked for once more in its zone").toHaveLength(1);
-    expect(await page.evaluate(() => history.length), "back does not lead to the same page").toBeLessThanOrEqual(3);
+    expect(await page.evaluate(() => history.length), "back does not lead to the same page").toBe(before + 1);
+    const shifts = await page.evaluate(() => (window as unknown as { shifts: number[] }).shifts);
+    expect(shifts.reduce((sum, shift) => sum + shift, 0), String(shifts)).toBeLessThan(0.01);
     await new UsagePage(page).range("12 months").click();
     await expect(main).toContainText("So long a time is told by days of UTC");
     await new App(page).go("Users");
     await new App(page).go("Usage");
-    await expect(main).toContainText("in the time zone Asia/Kolkata");
-    await expect(page).toHaveURL((url) => url.searchParams.get("zone") === "Asia/Kolkata");
+    await expect(main).toContainText("in the time zone Australia/Adelaide");
+    await expect(page).toHaveURL((url) => url.searchParams.get("zone") === "Australia/Adelaide");
     expect(reads, "a page that is drawn here is asked for once").toHaveLength(3);
   });
 });
@@ -252,6 +255,6 @@ test.describe("where JavaScript does not work", () => {
     await usage.range("30 days").click();
     await expect(usage.total("Requests")).toHaveText("3");
     const [csv] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Export CSV" }).click()]);
-    expect(await readFile(await csv.path(), "utf8")).toContain("\r\ntotal,");
+    expect(await readFile(await csv.path(), "utf8")).toContain('\r\n"total",');
   });
 });

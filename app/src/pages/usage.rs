@@ -25,11 +25,12 @@ use crate::{
     api::usage::read_usage,
     components::{fault::LoadFault, listing::Loading, page::PageHeader, refresh::Refresh},
     error::AppError,
+    format::visible,
 };
 
 const HERE: &str = "/admin/usage";
 
-type Found = Signal<Option<Result<Page, AppError>>>;
+type Found = Memo<Option<Result<Page, AppError>>>;
 
 #[component]
 pub fn UsagePage() -> impl IntoView {
@@ -39,7 +40,7 @@ pub fn UsagePage() -> impl IntoView {
     view! {
         <Transition fallback=Loading>
             {
-                let found = Signal::derive(move || page.get());
+                let found = Memo::new(move |_| page.get());
                 view! {
                     <Header found />
                     <Ranges asked />
@@ -131,7 +132,7 @@ fn Header(found: Found) -> impl IntoView {
 
 fn title(whose: &Chosen) -> String {
     let removed = if whose.of.removed { " (removed)" } else { "" };
-    format!("Usage of {} {}{removed}", whose.field, whose.of.name)
+    format!("Usage of {} {}{removed}", whose.field, visible(&whose.of.name))
 }
 
 /// The way to the user that it is about, or whose key it is about.

@@ -17,6 +17,9 @@ use crate::{
 const TONES: [Tone; 7] =
     [Tone::Primary, Tone::Secondary, Tone::Accent, Tone::Info, Tone::Success, Tone::Warning, Tone::Muted];
 
+/// Most rows of a chart's table: five charts have one each.
+const ROWS: usize = 400;
+
 pub(super) fn charts(shown: &UsageShown) -> AnyView {
     let palette = use_palette();
     let csv = file(&shown.query, "csv");
@@ -39,7 +42,8 @@ fn figure(chart: &UsageChart, labels: &[String], csv: String, palette: Signal<Op
     let canvas = NodeRef::<html::Canvas>::new();
     let sets = sets(chart, labels);
     let head = ["From".to_owned()].into_iter().chain(sets.sets.iter().map(|set| set.label.clone())).collect();
-    let rows = labels.iter().enumerate().map(|(at, label)| {
+    let left_out = labels.len().saturating_sub(ROWS);
+    let rows = labels.iter().enumerate().skip(left_out).map(|(at, label)| {
         let numbers = chart.columns.iter().map(|column| match column.values.get(at) {
             Some(Some(value)) => number(*value),
             _ => "–".to_owned(),
@@ -47,6 +51,10 @@ fn figure(chart: &UsageChart, labels: &[String], csv: String, palette: Signal<Op
         [label.clone()].into_iter().chain(numbers).collect()
     });
     let numbers = table(&chart.title, head, rows.collect());
+    let note = (left_out > 0).then(|| {
+        let text = format!("The last {} of {}; the CSV has all.", number(ROWS as u64), number(labels.len() as u64));
+        view! { <p class="text-sm text-muted">{text}</p> }.into_any()
+    });
     let missing = draw(canvas, palette, move || sets.clone());
     let name = format!("{}.png", chart.title.to_lowercase().replace(|letter: char| !letter.is_alphanumeric(), "-"));
     let save = move |_| {
@@ -68,7 +76,7 @@ fn figure(chart: &UsageChart, labels: &[String], csv: String, palette: Signal<Op
             </div>
             <details class="mt-2">
                 <summary class="cursor-pointer text-sm">"Numbers"</summary>
-                <div class="max-h-72 overflow-auto" tabindex="0" role="region" aria-label=format!("{title}, numbers")>{numbers}</div>
+                <div class="max-h-72 overflow-auto" tabindex="0" role="region" aria-label=format!("{title}, numbers")>{note}{numbers}</div>
             </details>
         </figure>
     }

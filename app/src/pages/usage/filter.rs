@@ -5,7 +5,7 @@ use domain::{
     usage::{
         Outcome,
         page::{AskUsage, Choice, RANGES, UsageChoices},
-        report::{ERRORS, GroupBy, NO_MODEL, Step},
+        report::{ERRORS, GroupBy, Step},
     },
 };
 use leptos::prelude::*;
@@ -64,8 +64,8 @@ pub(super) fn FilterForm(asked: Memo<AskUsage>, found: Found) -> impl IntoView {
             let mut list = vec![Choice { id: String::new(), name: "All".to_owned() }];
             choices.with(|choices| list.extend(all(choices).iter().cloned()));
             let value = asked.with(|asked| asked.get(name));
-            if !list.iter().any(|choice| choice.id == value) {
-                list.push(Choice { name: chosen(name).unwrap_or_else(|| value.clone()), id: value });
+            if let Some(name) = chosen(name).filter(|_| !list.iter().any(|choice| choice.id == value)) {
+                list.push(Choice { id: value, name });
             }
             list
         });
@@ -89,12 +89,11 @@ pub(super) fn FilterForm(asked: Memo<AskUsage>, found: Found) -> impl IntoView {
             .chain(Endpoint::ALL.iter().map(|endpoint| (endpoint.path(), endpoint.path())))
             .collect(),
     );
-    let outcomes = words(
-        [("", "All"), (ERRORS, "errors")]
-            .into_iter()
-            .chain(Outcome::ALL.iter().map(|outcome| (outcome.as_str(), outcome.as_str())))
-            .collect(),
-    );
+    let mut outcomes = words(vec![("", "All"), (ERRORS, "All errors")]);
+    outcomes.extend(Outcome::ALL.map(|outcome| {
+        let word = outcome.as_str();
+        Choice { id: word.to_owned(), name: sentence(&word.replace('_', " ")).trim_end_matches('.').to_owned() }
+    }));
     let range = field("range");
     view! {
         <section aria-label="Filter" class="card card-border mb-6 border-base-300 bg-base-100">
@@ -143,9 +142,13 @@ fn select(field: Given, label: &'static str, choices: Signal<Vec<Choice>>) -> An
     // Made anew when what is chosen changes: a browser keeps what was chosen by hand.
     let list = move || {
         let value = value.get();
-        let choices = choices.get();
+        let mut choices = choices.get();
+        // Whatever the address says stays to be seen, and to be put right.
+        if !choices.iter().any(|choice| choice.id == value) {
+            choices.push(Choice { id: value.clone(), name: value.clone() });
+        }
         let options = choices.into_iter().map(|Choice { id, name }| {
-            let name = if id == NO_MODEL { "none".to_owned() } else { visible(&name).replace('_', " ") };
+            let name = visible(&name);
             let selected = id == value;
             view! { <option value=id selected=selected>{name}</option> }
         });

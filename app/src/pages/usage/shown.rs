@@ -2,7 +2,7 @@
 
 use domain::usage::{
     page::{AskUsage, UsageShown},
-    report::{ColdTax, Named, Step, UsageFigures},
+    report::{ColdTax, GroupBy, Named, Step, UsageFigures},
 };
 use leptos::{html, prelude::*};
 
@@ -24,10 +24,11 @@ const HEAT: [&str; 5] = ["", "bg-primary/10", "bg-primary/20", "bg-primary/30", 
 #[component]
 pub(super) fn Shown(asked: Memo<AskUsage>, found: Found) -> impl IntoView {
     let place = NodeRef::<html::Div>::new();
-    Effect::new(move |before: Option<()>| {
+    let followed = StoredValue::new(false);
+    Effect::new(move |_| {
         found.track();
         // A link in what was shown is gone with it: the keyboard goes on from here.
-        if before.is_some()
+        if followed.try_update_value(std::mem::take) == Some(true)
             && document().active_element().is_none_or(|active| active.tag_name() == "BODY")
             && let Some(place) = place.get_untracked()
         {
@@ -35,7 +36,7 @@ pub(super) fn Shown(asked: Memo<AskUsage>, found: Found) -> impl IntoView {
         }
     });
     let shown = move || found.get()?.ok()?.shown.map(|shown| whole(&asked.get_untracked(), &shown));
-    view! { <div node_ref=place tabindex="-1" class="flex flex-col gap-6 outline-none">{shown}</div> }.into_any()
+    view! { <div node_ref=place tabindex="-1" class="flex flex-col gap-6 outline-none" on:click=move |_| followed.set_value(true)>{shown}</div> }.into_any()
 }
 
 fn whole(asked: &AskUsage, shown: &UsageShown) -> AnyView {
@@ -48,6 +49,7 @@ fn whole(asked: &AskUsage, shown: &UsageShown) -> AnyView {
             {groups(asked, shown)}
             {peak(shown)}
             {tax(asked, shown)}
+            {inexact(shown)}
         }
         .into_any()
     };
@@ -69,11 +71,8 @@ fn about(asked: &AskUsage, shown: &UsageShown) -> AnyView {
         Step::Week => "week by week from Mondays",
     };
     let mut notes = vec![format!("{first}{last}, {step}, in the time zone {}.", shown.zone)];
-    if shown.utc_days && shown.query.zone != "" {
-        notes.push("So long a time is told by days of UTC, and not of your zone.".to_owned());
-    }
-    if !shown.exact {
-        notes.push("Hours of this zone begin within hours of UTC: each hour of UTC counts where it begins.".to_owned());
+    if shown.utc_days {
+        notes.push("So long a time is told by days of UTC.".to_owned());
     }
     let filters = shown.chosen.iter().map(|chosen| {
         let removed = if chosen.of.removed { ", removed" } else { "" };
@@ -88,6 +87,12 @@ fn about(asked: &AskUsage, shown: &UsageShown) -> AnyView {
     let filters = (!filters.is_empty())
         .then(|| view! { <ul aria-label="Filters in force" class="mt-2 flex flex-wrap gap-2">{filters}</ul> });
     view! { <div><p class="text-muted">{notes.join(" ")}</p>{filters}</div> }.into_any()
+}
+
+/// Last, because it comes with the viewer's zone: nothing jumps then.
+fn inexact(shown: &UsageShown) -> Option<AnyView> {
+    let text = "Hours of this zone begin within hours of UTC: each hour of UTC counts where it begins.";
+    (!shown.exact).then(|| view! { <p class="text-sm text-muted">{text}</p> }.into_any())
 }
 
 fn nothing(asked: &AskUsage) -> AnyView {
@@ -106,9 +111,12 @@ fn nothing(asked: &AskUsage) -> AnyView {
     .into_any()
 }
 
-/// Microseconds as seconds.
+/// Microseconds as seconds: of little time thousandths.
 fn seconds(us: u64) -> String {
-    format!("{}.{}", number(us / 1_000_000), us / 100_000 % 10)
+    match us {
+        0..10_000_000 => format!("{}.{:03}", us / 1_000_000, us / 1_000 % 1_000),
+        _ => format!("{}.{}", number(us / 1_000_000), us / 100_000 % 10),
+    }
 }
 
 fn ms(value: Option<u64>) -> String {
@@ -179,6 +187,8 @@ fn links(asked: &AskUsage, shown: &UsageShown, field: &str, of: &Named) -> Vec<L
 
 fn groups(asked: &AskUsage, shown: &UsageShown) -> AnyView {
     let by = shown.query.by.as_str();
+    // One group says nothing by itself: what it consists of does.
+    let inside = asked.with("by", if shown.query.by == GroupBy::Model { "user" } else { "" });
     let cells = |name: String, figures: &UsageFigures| {
         vec![
             name,
@@ -195,7 +205,7 @@ fn groups(asked: &AskUsage, shown: &UsageShown) -> AnyView {
     let mut rows: Vec<_> = shown
         .groups
         .iter()
-        .map(|group| (cells(name(&group.of), &group.figures), links(asked, shown, by, &group.of)))
+        .map(|group| (cells(name(&group.of), &group.figures), links(&inside, shown, by, &group.of)))
         .collect();
     rows.extend(
         shown

@@ -1,5 +1,7 @@
 //! The page of usage: what was typed becomes a query, and its report columns for charts with names for people.
 
+use std::collections::HashSet;
+
 use domain::{
     error::{AdminError, FieldError},
     key::KeyStatus,
@@ -12,6 +14,7 @@ use domain::{
     },
 };
 use jiff::tz::TimeZone;
+use store::row::KeyRow;
 
 use super::{
     names::{self, Names},
@@ -37,8 +40,9 @@ impl Control {
 
     async fn shown(&self, _actor: &Actor, asked: &AskUsage) -> Result<UsageShown, AdminError> {
         let query = read(asked, Now::read().wall)?;
-        let (report, courses) = self.report_with_courses(&query, CHARTED).await?;
+        let (mut report, courses) = self.report_with_courses(&query, CHARTED).await?;
         let state = self.state();
+        name_keys(&state, &mut report);
         let days = zone::zone(if report.utc_days { "" } else { &report.zone })?;
         let labels = report.points.iter().map(|point| zone::label(&days, report.step, point.at)).collect();
         let charts = charts(&report, courses);
@@ -64,23 +68,36 @@ impl Control {
         let state = self.state();
         let users = state.users().map(|user| choice(user.id.as_str(), &user.name));
         let of = asked.user.trim();
-        let keys = state
-            .rows
-            .keys
-            .iter()
-            .filter(|key| key.status != KeyStatus::Revoked && (of.is_empty() || key.user.as_str() == of));
-        let keys = keys.map(|key| {
-            let user = state.user(&key.user).map_or("removed user", |user| user.name.as_str());
-            choice(key.id.as_str(), &format!("{} of {user}", key.name))
-        });
+        let open = state.rows.keys.iter().filter(|key| key.status != KeyStatus::Revoked);
+        let keys = open.filter(|key| of.is_empty() || key.user.as_str() == of);
         let backends = state.rows.backends.iter().map(|backend| choice(backend.id.as_str(), &backend.name));
         let live = self.0.gateway.live();
-        let models = live.backends.iter().flat_map(|backend| &backend.models);
+        let mut seen = HashSet::new();
+        let models = live.backends.iter().flat_map(|backend| &backend.models).filter(|name| seen.insert(*name));
         UsageChoices {
             users: bounded(users),
-            keys: bounded(keys),
+            keys: bounded(keys.map(|key| choice(key.id.as_str(), &whole_name(&state, key)))),
             models: bounded(models.map(|name| choice(name, name))),
             backends: bounded(backends),
+        }
+    }
+}
+
+/// Names of keys are unique for their user only.
+fn whole_name(state: &State, key: &KeyRow) -> String {
+    let user = state.rows.users.iter().find(|user| user.id == key.user).map_or("nobody", |user| user.name.as_str());
+    format!("{} of {user}", key.name)
+}
+
+/// Gives keys names by which they can be told apart.
+fn name_keys(state: &State, report: &mut UsageReport) {
+    let mut keys: Vec<&mut Named> = report.tax_by_key.iter_mut().map(|tax| &mut tax.of).collect();
+    if report.by == GroupBy::Key {
+        keys.extend(report.groups.iter_mut().map(|group| &mut group.of));
+    }
+    for of in keys {
+        if let Some(key) = state.rows.keys.iter().find(|key| key.id.as_str() == of.id) {
+            of.name = whole_name(state, key);
         }
     }
 }
@@ -91,9 +108,8 @@ fn choice(id: &str, name: &str) -> Choice {
 
 /// In the order of their names; nothing where there are too many to choose from.
 fn bounded(choices: impl Iterator<Item = Choice>) -> Vec<Choice> {
-    let mut choices: Vec<Choice> = choices.collect();
+    let mut choices: Vec<Choice> = choices.take(CHOICES + 1).collect();
     choices.sort_unstable_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
-    choices.dedup();
     if choices.len() > CHOICES { Vec::new() } else { choices }
 }
 
