@@ -117,16 +117,20 @@ fn Header(found: Found) -> impl IntoView {
             Some(file(&shown.query, format))
         })
     };
+    // Not before it is known whose usage it is: the heading takes the focus once.
+    let is_found = Memo::new(move |_| found.with(Option::is_some));
     move || {
         let whose = whose.get();
-        view! {
-            {whose.as_ref().map(back)}
-            <PageHeader title=whose.as_ref().map_or_else(|| "Usage".to_owned(), title)>
-                <a class="btn btn-sm" download="" href=move || export("csv")>"Export CSV"</a>
-                <a class="btn btn-sm" download="" href=move || export("jsonl")>"Export JSON lines"</a>
-            </PageHeader>
-        }
-        .into_any()
+        is_found.get().then(|| {
+            view! {
+                {whose.as_ref().map(back)}
+                <PageHeader title=whose.as_ref().map_or_else(|| "Usage".to_owned(), title)>
+                    <a class="btn btn-sm" download="" href=move || export("csv")>"Export CSV"</a>
+                    <a class="btn btn-sm" download="" href=move || export("jsonl")>"Export JSON lines"</a>
+                </PageHeader>
+            }
+            .into_any()
+        })
     }
 }
 

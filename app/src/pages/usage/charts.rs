@@ -64,7 +64,7 @@ fn figure(chart: &UsageChart, labels: &[String], csv: String, palette: Signal<Op
     };
     let title = chart.title.clone();
     view! {
-        <figure class="card card-border min-w-0 border-base-300 bg-base-100 p-4" aria-label=title.clone()>
+        <figure class="card card-border min-w-0 border-base-300 bg-base-100 p-4 lg:last:odd:col-span-2" aria-label=title.clone()>
             <figcaption class="mb-2 flex flex-wrap items-center gap-2">
                 <span class="grow font-semibold">{title.clone()}</span>
                 // It keeps its place before scripts run.

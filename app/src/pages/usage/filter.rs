@@ -25,7 +25,7 @@ pub(super) fn Ranges(asked: Memo<AskUsage>) -> impl IntoView {
         };
         let is_now = move || asked.with(|asked| range(asked) == Some(word));
         view! {
-            <a class="btn btn-sm join-item" class:btn-active=is_now aria-current=move || is_now().then_some("true") href=href>{name}</a>
+            <a class="btn btn-sm join-item" class:btn-primary=is_now aria-current=move || is_now().then_some("true") href=href>{name}</a>
         }
     });
     view! { <nav aria-label="Range" class="join mb-3 flex-wrap">{links.collect_view()}</nav> }.into_any()
