@@ -248,7 +248,7 @@ fn peak(shown: &UsageShown) -> Option<AnyView> {
         HEAT[usize::try_from(level.div_ceil(u128::from(most))).unwrap_or(4).min(4)]
     };
     let head = (0..24)
-        .map(|hour| view! { <th scope="col" class="p-1 text-center">{format!("{hour:02}")}</th> }.into_any())
+        .map(|hour| view! { <th scope="col" class="p-1 text-center text-xs">{format!("{hour:02}")}</th> }.into_any())
         .collect_view();
     let rows = peak.iter().zip(DAYS).map(|(hours, day)| {
         let cells = hours.iter().map(|&count| {
@@ -263,7 +263,7 @@ fn peak(shown: &UsageShown) -> Option<AnyView> {
     let table = view! {
         <table class="table table-xs">
             <caption class="sr-only">"Requests by weekday and hour"</caption>
-            <thead><tr><th scope="col" class="p-1">"Day"</th>{head}</tr></thead>
+            <thead><tr><th scope="col" class="p-1 text-xs">"Day"</th>{head}</tr></thead>
             <tbody>{rows}</tbody>
         </table>
     };

@@ -13,7 +13,10 @@ pub(super) type Link = (&'static str, String, String);
 /// The same with links at the end of rows.
 pub(super) fn linked(caption: &str, head: Vec<String>, rows: Vec<(Vec<String>, Vec<Link>)>) -> AnyView {
     let has_links = rows.iter().any(|(_, links)| !links.is_empty());
-    let head = head.into_iter().map(|name| view! { <th scope="col" class="align-bottom text-xs whitespace-normal">{name}</th> }).collect_view();
+    let head = head
+        .into_iter()
+        .map(|name| view! { <th scope="col" class="align-bottom text-xs whitespace-normal">{name}</th> })
+        .collect_view();
     let more = has_links.then(|| view! { <th scope="col"><span class="sr-only">"Links"</span></th> });
     let rows = rows.into_iter().map(|(cells, links)| {
         let cells = cells.into_iter().enumerate().map(|(at, text)| match at {
