@@ -1,4 +1,4 @@
-//! Writes what the dashboard's charts have in common as Chart.js' configuration, built with chart-js-rs, for the browser's
+//! Writes what the charts of the dashboard and of the usage have in common as Chart.js' configuration, built with chart-js-rs, for the browser's
 //! half to carry as text: the library itself is larger there than everything else on the page.
 //!
 //! Where the browser puts something in, there is a word with `$`: colours of the theme, which are known there only.
@@ -17,10 +17,23 @@ const TONE: &str = "$tone";
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
     let out = env::var_os("OUT_DIR").ok_or("cargo names no folder for what is built")?;
-    let bars = Bar::<Vec<SinglePointDataset>>::default().data(Dataset::new()).options(options());
-    for (name, mut value) in
-        [("chart.json", serde_json::to_value(bars)?), ("chart-set.json", serde_json::to_value(set())?)]
-    {
+    let chart = |stacked| Bar::<Vec<SinglePointDataset>>::default().data(Dataset::new()).options(options(stacked));
+    // The library has no chart of lines over words; it differs from one of bars by its type.
+    let mut lines = serde_json::to_value(chart(false))?;
+    if let Some(kind) = lines.get_mut("type") {
+        *kind = "line".into();
+    }
+    for (name, mut value) in [
+        ("chart.json", serde_json::to_value(chart(true))?),
+        ("chart-set.json", serde_json::to_value(set().category_percentage(0.9).stack("minutes"))?),
+        ("lines.json", lines),
+        ("lines-set.json", serde_json::to_value(set().border_color(TONE))?),
+    ] {
+        // Words on their side cannot be read, nor such that touch; the library has no members for it.
+        if let Some(ticks) = value.pointer_mut("/options/scales/x/ticks").and_then(|ticks| ticks.as_object_mut()) {
+            ticks.insert("maxRotation".to_owned(), 0.into());
+            ticks.insert("autoSkipPadding".to_owned(), 12.into());
+        }
         // The same text in every build.
         value.sort_all_objects();
         fs::write(Path::new(&out).join(name), value.to_string())?;
@@ -28,18 +41,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// One set of bars, without its numbers.
+/// One set of bars or points, without its numbers.
 fn set() -> SinglePointDataset {
-    SinglePointDataset::new()
-        .background_color(vec![TONE.to_owned()])
-        .hover_background_color(TONE)
-        .category_percentage(0.9)
-        .stack("minutes")
+    SinglePointDataset::new().background_color(vec![TONE.to_owned()]).hover_background_color(TONE)
 }
 
-fn options() -> ChartOptions {
+fn options(stacked: bool) -> ChartOptions {
     let axis =
-        |ticks: ScaleTicks| ChartScale::new().stacked(true).ticks(ticks.color(TEXT)).grid(Grid::new().color(GRID));
+        |ticks: ScaleTicks| ChartScale::new().stacked(stacked).ticks(ticks.color(TEXT)).grid(Grid::new().color(GRID));
     let legend = PluginLegend::new().position("bottom").labels(LegendLabel::new().color(TEXT).box_width(12_u32));
     ChartOptions::new()
         .responsive(true)

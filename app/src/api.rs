@@ -14,6 +14,7 @@ pub mod session;
 pub mod settings;
 pub mod setup;
 pub mod upgrade;
+pub mod usage;
 pub mod users;
 
 use std::fmt;

@@ -37,7 +37,7 @@ use crate::{
         layout::Layout,
         lazy::{
             account, administrators, audit, backends, code, confirm, dashboard, help, login, network, request,
-            requests, settings, setup, upgrade, user, users,
+            requests, settings, setup, upgrade, usage, user, users,
         },
         not_found::NotFoundPage,
     },
@@ -81,6 +81,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("users/:id") view=user::route() ssr=SsrMode::Async/>
                     <Route path=path!("requests") view=requests::route() ssr=SsrMode::Async/>
                     <Route path=path!("requests/:id") view=request::route() ssr=SsrMode::Async/>
+                    <Route path=path!("usage") view=usage::route() ssr=SsrMode::Async/>
                     <Route path=path!("audit") view=audit::route() ssr=SsrMode::Async/>
                     <Route path=path!("administrators") view=administrators::route() ssr=SsrMode::Async/>
                     <Route path=path!("account") view=account::route() ssr=SsrMode::Async/>

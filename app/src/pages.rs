@@ -19,5 +19,6 @@ pub mod settings;
 pub mod setup;
 mod stream;
 pub mod upgrade;
+pub mod usage;
 pub mod user;
 pub mod users;

@@ -73,7 +73,9 @@ test("no name runs as script on any page", async ({ page, context, start, startF
     for (const link of links) expect(link, what).toMatch(/^(\/|#|https?:)/);
     await expect(page.locator("img, [onfocus], script:not([nonce]):not([src])"), `${what}: no element came out of a name`).toHaveCount(0);
   };
-  for (const path of ["/admin", "/admin/backends", "/admin/users", ...userPages, "/admin/administrators", "/admin/network", "/admin/audit", "/admin/account", "/admin/confirm", "/admin/settings", "/admin/help", "/admin/login/code", "/admin/setup", `/admin/${encodeURIComponent(MARKUP)}`]) {
+  const usagePages = ["by", "zone", "from", "model"].map((field) => `/admin/usage?${field}=${encodeURIComponent(MARKUP)}`);
+  usagePages.push("/admin/usage", `/admin/usage?user=${userPages[0].split("/").pop()}`);
+  for (const path of ["/admin", "/admin/backends", "/admin/users", ...userPages, ...usagePages, "/admin/administrators", "/admin/network", "/admin/audit", "/admin/account", "/admin/confirm", "/admin/settings", "/admin/help", "/admin/login/code", "/admin/setup", `/admin/${encodeURIComponent(MARKUP)}`]) {
     problems.allow(/status of 404/);
     const answer = await page.goto(fortress.url + path);
     const html = await answer!.text();
@@ -82,7 +84,7 @@ test("no name runs as script on any page", async ({ page, context, start, startF
   }
   await app.open("/admin", fortress.url);
   await app.mark();
-  for (const name of ["Backends", "Users", "Administrators", "Network", "Audit", "Settings", "Your account", "Help & Credits", "Dashboard"]) {
+  for (const name of ["Backends", "Usage", "Users", "Administrators", "Network", "Audit", "Settings", "Your account", "Help & Credits", "Dashboard"]) {
     await app.go(name);
     await look(`${name}, by its link`);
   }

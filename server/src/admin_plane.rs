@@ -23,7 +23,7 @@ use crate::{
     assets, audit_export, live, log_export, log_live,
     metrics::{Scrape, scrape},
     middleware::{self, guard::Guard},
-    reply,
+    reply, usage_export,
 };
 use bridge::Bridge;
 
@@ -54,6 +54,7 @@ impl AdminPlane {
         let export = Router::new()
             .route("/admin/audit/export", get(audit_export::export))
             .route("/admin/requests/export", get(log_export::export))
+            .route("/admin/usage/export", get(usage_export::export))
             .with_state(control.clone());
         let live = Router::new()
             .route("/admin/live", get(live::live))

@@ -25,6 +25,7 @@ mod systemd;
 mod tasks;
 mod tls;
 mod undumpable;
+mod usage_export;
 
 use std::process::ExitCode;
 

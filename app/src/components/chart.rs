@@ -1,15 +1,20 @@
-//! One bar chart of the last hour, a bar a minute. The canvas is in the server's markup; Chart.js draws on it in the
-//! browser, changes it in place, and is destroyed with the component. What the numbers mean is told by the caller.
+//! Charts: any numbers as bars or lines, and the bar chart of the last hour, a bar a minute. The canvas is in the server's
+//! markup; Chart.js draws on it in the browser, changes it in place, and is destroyed with the component. What the numbers
+//! mean is told by the caller.
 
 #[cfg_attr(not(feature = "hydrate"), path = "chart/absent.rs")]
 mod drawing;
 pub mod palette;
+pub mod picture;
 
 use domain::usage::MinutePoint;
 use leptos::{html, prelude::*};
 
 use self::{drawing::Drawing, palette::Palette};
-use super::{rows::Rows, timestamp::Timestamp};
+use super::{
+    rows::Rows,
+    timestamp::{Timestamp, local_clock},
+};
 
 /// One set of bars; sets are stacked in the order given.
 #[derive(Clone, Copy)]
@@ -20,11 +25,67 @@ pub struct Series {
 }
 
 /// A colour by its part in the theme.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
     Primary,
     Secondary,
     Error,
+    Accent,
+    Info,
+    Success,
+    Warning,
+    Muted,
+}
+
+/// Numbers as Chart.js draws them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sets {
+    /// Lines beside each other, and not bars on top of each other.
+    pub lines: bool,
+    pub labels: Vec<String>,
+    pub sets: Vec<NumberSet>,
+}
+
+/// One set of bars, or one line with gaps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NumberSet {
+    pub label: String,
+    pub tone: Tone,
+    pub values: Vec<Option<u64>>,
+}
+
+/// Draws on a canvas as long as its component lives. Says whether that cannot be done.
+pub fn draw(
+    canvas: NodeRef<html::Canvas>,
+    palette: Signal<Option<Palette>>,
+    sets: impl Fn() -> Sets + 'static,
+) -> RwSignal<bool> {
+    let missing = RwSignal::new(false);
+    // The effect itself keeps the drawing: what belongs to the browser's one thread must not exist on the server.
+    Effect::new(move |drawing: Option<Option<Drawing>>| {
+        let mut drawing = drawing.flatten();
+        let (Some(canvas), Some(palette)) = (canvas.get(), palette.get()) else { return drawing };
+        match &mut drawing {
+            Some(drawing) => drawing.update(&sets(), &palette),
+            None => drawing = Drawing::new(&canvas, &sets(), &palette),
+        }
+        missing.set(drawing.is_none());
+        drawing
+    });
+    missing
+}
+
+fn minute_by_minute(series: &[Series], minutes: &[MinutePoint]) -> Sets {
+    let set = |series: &Series| NumberSet {
+        label: series.label.to_owned(),
+        tone: series.tone,
+        values: minutes.iter().map(|minute| Some((series.value)(minute))).collect(),
+    };
+    Sets {
+        lines: false,
+        labels: minutes.iter().map(|minute| local_clock(minute.at)).collect(),
+        sets: series.iter().map(set).collect(),
+    }
 }
 
 /// A titled chart with the same numbers as a table for screen readers. Where scripts or Chart.js are missing the table shows.
@@ -36,18 +97,7 @@ pub fn HourChart(
     #[prop(into)] palette: Signal<Option<Palette>>,
 ) -> impl IntoView {
     let canvas = NodeRef::<html::Canvas>::new();
-    let missing = RwSignal::new(false);
-    // The effect itself keeps the drawing: what belongs to the browser's one thread must not exist on the server.
-    Effect::new(move |drawing: Option<Option<Drawing>>| {
-        let mut drawing = drawing.flatten();
-        let (Some(canvas), Some(palette)) = (canvas.get(), palette.get()) else { return drawing };
-        minutes.with(|minutes| match &mut drawing {
-            Some(drawing) => drawing.update(series, minutes, &palette),
-            None => drawing = Drawing::new(&canvas, series, minutes, &palette),
-        });
-        missing.set(drawing.is_none());
-        drawing
-    });
+    let missing = draw(canvas, palette, move || minutes.with(|minutes| minute_by_minute(series, minutes)));
     view! {
         <figure class="card card-border min-w-0 border-base-300 bg-base-100 p-4">
             <figcaption class="mb-2 font-semibold">{title}</figcaption>

@@ -17,7 +17,8 @@ fn Heading(title: String) -> impl IntoView {
     let heading = NodeRef::<html::H1>::new();
     Effect::new(move |_| {
         if heading.get().is_some() && ARRIVED.swap(true, Ordering::Relaxed) {
-            focus_soon(move || heading.get_untracked().map(Into::into));
+            // Another page may come before the next frame.
+            focus_soon(move || heading.try_get_untracked().flatten().map(Into::into));
         }
     });
     view! { <h1 node_ref=heading tabindex="-1" class="min-w-0 break-words text-2xl font-semibold outline-none">{title}</h1> }

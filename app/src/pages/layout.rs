@@ -28,9 +28,10 @@ use crate::{
     visit,
 };
 
-const PAGES: [(&str, &str, Icon); 10] = [
+const PAGES: [(&str, &str, Icon); 11] = [
     ("/admin", "Dashboard", Icon::Dashboard),
     ("/admin/backends", "Backends", Icon::Backends),
+    ("/admin/usage", "Usage", Icon::Usage),
     ("/admin/users", "Users", Icon::Users),
     ("/admin/requests", "Requests", Icon::Requests),
     ("/admin/administrators", "Administrators", Icon::Administrators),

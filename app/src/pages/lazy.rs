@@ -26,6 +26,7 @@ use super::{
     settings::SettingsPage,
     setup::SetupPage,
     upgrade::UpgradePage,
+    usage::UsagePage,
     user::UserPage,
     users::UsersPage,
 };
@@ -89,6 +90,7 @@ lazy_pages! {
     settings: SettingsPage,
     setup: SetupPage,
     upgrade: UpgradePage,
+    usage: UsagePage,
     user: UserPage,
     users: UsersPage,
 }

@@ -110,8 +110,10 @@ fn Detail(first: UserDetail, detail: Signal<Option<UserDetail>>, refresh: Refres
     let read = Memo::new(move |_| detail.get().map_or_else(|| first_standings.clone(), |detail| detail.standings));
     let standings = standing::follow(id.as_str(), read);
     let of_user = Memo::new(move |_| standings.with(|all| all.first().map(|one| (None, one.standing.user.clone()))));
+    let usage = format!("/admin/usage?user={id}");
     view! {
         <PageHeader title=name>
+            <a class="btn btn-sm" href=usage>"Usage"</a>
             {may(Role::Operator).then(|| view! { <SwitchUserForm user=user.into() refresh /> })}
         </PageHeader>
         <Behind refresh />

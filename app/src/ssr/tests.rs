@@ -9,7 +9,7 @@ use super::gate::OPEN_FUNCTIONS;
 use crate::App;
 
 /// Server functions that answer GET. They must change nothing: GET passes the origin check.
-const READS: [&str; 18] = [
+const READS: [&str; 19] = [
     "/admin/fn/account/get",
     "/admin/fn/administrators/list",
     "/admin/fn/audit/list",
@@ -26,6 +26,7 @@ const READS: [&str; 18] = [
     "/admin/fn/setup/found",
     "/admin/fn/setup/state",
     "/admin/fn/upgrade/get",
+    "/admin/fn/usage/page",
     "/admin/fn/users/get",
     "/admin/fn/users/list",
 ];
@@ -70,6 +71,7 @@ async fn the_pages_are_these() {
         "/admin/requests/{id}",
         "/admin/settings",
         "/admin/setup",
+        "/admin/usage",
         "/admin/users",
         "/admin/users/{id}",
     ];

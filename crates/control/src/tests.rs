@@ -17,6 +17,7 @@ mod rotation;
 mod setup;
 mod upgrade;
 mod usage;
+mod usage_page;
 
 use std::{net::IpAddr, time::Duration};
 

@@ -3,6 +3,7 @@
 pub mod asked;
 mod choice;
 pub mod log;
+pub mod page;
 pub mod report;
 mod why;
 

@@ -46,5 +46,6 @@ mod tls;
 mod undumpable;
 mod unknown_fields;
 mod upgrade;
+mod usage;
 mod walkarounds;
 mod ways_in;

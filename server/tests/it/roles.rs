@@ -84,6 +84,7 @@ async fn every_page_can_be_read_by_every_role_and_offers_what_the_role_may_do() 
             "/admin/audit/export?format=csv",
             "/admin/requests/live",
             "/admin/requests/export?format=csv",
+            "/admin/usage/export?format=csv&from=1&to=2",
         ] {
             assert_eq!(admin.status(&server, stream).await, 200, "{stream} for {role}");
         }

@@ -24,7 +24,7 @@ const OPEN: [(&str, &str, u16); 4] = [
 pub type Closed = (&'static str, &'static str, Role, &'static [(&'static str, &'static str)]);
 
 /// Server functions that need a session.
-pub const CLOSED: [Closed; 59] = [
+pub const CLOSED: [Closed; 60] = [
     ("GET", "account/get", Viewer, &[]),
     ("POST", "account/password", Viewer, &[("current", "a wrong guess"), ("password", "another fine phrase")]),
     ("POST", "account/session-end", Viewer, &[("id", "0123456789abcdef")]),
@@ -89,6 +89,7 @@ pub const CLOSED: [Closed; 59] = [
     ("GET", "upgrade/get", Viewer, &[]),
     ("POST", "upgrade/answer", Operator, &[("answer", "pause")]),
     ("POST", "upgrade/start", Operator, &[("version", "x")]),
+    ("GET", "usage/page", Viewer, &[("range", "7d")]),
     ("GET", "users/list", Viewer, &[]),
     ("GET", "users/get", Viewer, &[("id", "0123456789ab")]),
     ("POST", "users/add", Operator, &[("name", "")]),
@@ -100,7 +101,7 @@ pub const CLOSED: [Closed; 59] = [
 /// Pages that need no session.
 pub const OPEN_PAGES: [&str; 3] = ["/admin/login", "/admin/login/code", "/admin/setup"];
 /// Pages that need one. `{id}` stands for anything.
-pub const CLOSED_PAGES: [&str; 14] = [
+pub const CLOSED_PAGES: [&str; 15] = [
     "/admin",
     "/admin/account",
     "/admin/administrators",
@@ -113,15 +114,17 @@ pub const CLOSED_PAGES: [&str; 14] = [
     "/admin/requests",
     "/admin/requests/{id}",
     "/admin/settings",
+    "/admin/usage",
     "/admin/users",
     "/admin/users/{id}",
 ];
 /// Addresses of the admin plane that are neither page nor server function. `/metrics` also opens to a token.
-pub const OTHER: [&str; 7] = [
+pub const OTHER: [&str; 8] = [
     "/admin/audit/export",
     "/admin/live",
     "/admin/requests/export",
     "/admin/requests/live",
+    "/admin/usage/export",
     "/admin/",
     "/admin/{*path}",
     "/metrics",
@@ -282,7 +285,11 @@ async fn nothing_of_the_admin_plane_answers_without_a_session_but_what_is_listed
             assert_eq!(call(&server, "GET", stream, cookie, "text/event-stream").await.status(), 401, "{stream}");
         }
         assert_eq!(call(&server, "GET", "/metrics", cookie, "text/plain").await.status(), 401);
-        for export in ["/admin/audit/export?format=csv", "/admin/requests/export?format=csv"] {
+        for export in [
+            "/admin/audit/export?format=csv",
+            "/admin/requests/export?format=csv",
+            "/admin/usage/export?format=csv&to=1",
+        ] {
             let answer = call(&server, "GET", export, cookie, "text/csv").await;
             assert_eq!(answer.status(), 401, "{export}");
             let next = format!("/admin/login?next={}", export.split("/export").next().unwrap());

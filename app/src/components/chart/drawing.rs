@@ -1,21 +1,23 @@
-//! From minutes to bars. Chart.js' configuration is built with chart-js-rs when the app is compiled (`build.rs`); here the
+//! From numbers to bars and lines. Chart.js' configuration is built with chart-js-rs when the app is compiled (`build.rs`); here the
 //! theme's colours and the numbers are put in, and `binding` hands it over.
 
 mod binding;
 
-use domain::usage::MinutePoint;
 use js_sys::{Array, JSON, Reflect};
 use leptos::web_sys::HtmlCanvasElement;
 use wasm_bindgen::JsValue;
 
 use self::binding::Chart;
-use super::{Series, palette::Palette};
-use crate::components::timestamp::local_clock;
+use super::{Sets, palette::Palette};
 
 /// The configuration without colours and sets of bars.
 const BARS: &str = include_str!(concat!(env!("OUT_DIR"), "/chart.json"));
 /// One set of bars without its colour, label and numbers.
 const SET: &str = include_str!(concat!(env!("OUT_DIR"), "/chart-set.json"));
+
+/// The same of lines.
+const LINES: &str = include_str!(concat!(env!("OUT_DIR"), "/lines.json"));
+const LINE_SET: &str = include_str!(concat!(env!("OUT_DIR"), "/lines-set.json"));
 
 /// A chart on a canvas; destroyed when dropped.
 pub(super) struct Drawing {
@@ -25,19 +27,14 @@ pub(super) struct Drawing {
 
 impl Drawing {
     /// `None` where the page has no Chart.js.
-    pub(super) fn new(
-        canvas: &HtmlCanvasElement,
-        series: &[Series],
-        minutes: &[MinutePoint],
-        palette: &Palette,
-    ) -> Option<Self> {
-        let chart = Chart::new(canvas, &bars(series, minutes, palette).ok()?).ok()?;
+    pub(super) fn new(canvas: &HtmlCanvasElement, sets: &Sets, palette: &Palette) -> Option<Self> {
+        let chart = Chart::new(canvas, &configuration(sets, palette).ok()?).ok()?;
         Some(Self { chart, palette: palette.clone() })
     }
 
     /// Puts new numbers, and new colours if the theme changed, on the chart that is there.
-    pub(super) fn update(&mut self, series: &[Series], minutes: &[MinutePoint], palette: &Palette) {
-        let Ok(config) = bars(series, minutes, palette) else { return };
+    pub(super) fn update(&mut self, sets: &Sets, palette: &Palette) {
+        let Ok(config) = configuration(sets, palette) else { return };
         self.chart.take_over("data", &config);
         if self.palette != *palette {
             self.chart.take_over("options", &config);
@@ -53,21 +50,23 @@ impl Drop for Drawing {
     }
 }
 
-fn bars(series: &[Series], minutes: &[MinutePoint], palette: &Palette) -> Result<JsValue, JsValue> {
-    let config = parse(BARS, &[("$text", &palette.text), ("$grid", &palette.grid)])?;
+fn configuration(sets: &Sets, palette: &Palette) -> Result<JsValue, JsValue> {
+    let (whole, one) = if sets.lines { (LINES, LINE_SET) } else { (BARS, SET) };
+    let config = parse(whole, &[("$text", &palette.text), ("$grid", &palette.grid)])?;
     let data = Reflect::get(&config, &"data".into())?;
-    let labels: Array = minutes.iter().map(|minute| JsValue::from(local_clock(minute.at))).collect();
+    let labels: Array = sets.labels.iter().map(|label| JsValue::from_str(label)).collect();
     put(&data, "labels", &labels)?;
-    let sets = Array::new();
-    for series in series {
-        let set = parse(SET, &[("$tone", palette.tone(series.tone))])?;
-        // Counts of a minute are far below what a double holds exactly.
-        let numbers: Array = minutes.iter().map(|minute| JsValue::from((series.value)(minute) as f64)).collect();
-        put(&set, "label", &series.label.into())?;
-        put(&set, "data", &numbers)?;
-        sets.push(&set);
+    let all = Array::new();
+    for numbers in &sets.sets {
+        let set = parse(one, &[("$tone", palette.tone(numbers.tone))])?;
+        // Counts and times are far below what a double holds exactly.
+        let values =
+            numbers.values.iter().map(|value| value.map_or(JsValue::NULL, |value| JsValue::from(value as f64)));
+        put(&set, "label", &numbers.label.as_str().into())?;
+        put(&set, "data", &values.collect::<Array>())?;
+        all.push(&set);
     }
-    put(&data, "datasets", &sets)?;
+    put(&data, "datasets", &all)?;
     Ok(config)
 }
 

@@ -8,23 +8,32 @@ use wasm_bindgen::{JsCast, closure::Closure};
 
 use super::Tone;
 
+/// The names of tones, in their order, with colours that can be seen on light and dark.
+const TONES: [(&str, &str); 8] = [
+    ("--color-primary", "#6366f1"),
+    ("--color-secondary", "#f59e0b"),
+    ("--color-error", "#ef4444"),
+    ("--color-accent", "#14b8a6"),
+    ("--color-info", "#0ea5e9"),
+    ("--color-success", "#22c55e"),
+    ("--color-warning", "#eab308"),
+    // Between text and ground in every theme; none of them has such a colour.
+    ("", "#808080"),
+];
+
 /// Colours in the theme's own notation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Palette {
     pub text: String,
     pub grid: String,
-    primary: String,
-    secondary: String,
-    error: String,
+    /// What charts stand on.
+    pub ground: String,
+    tones: Vec<String>,
 }
 
 impl Palette {
     pub fn tone(&self, tone: Tone) -> &str {
-        match tone {
-            Tone::Primary => &self.primary,
-            Tone::Secondary => &self.secondary,
-            Tone::Error => &self.error,
-        }
+        self.tones.get(tone as usize).map_or("", String::as_str)
     }
 
     /// Reads the document's colours of now; the fallbacks are readable on light and dark.
@@ -37,9 +46,8 @@ impl Palette {
         Self {
             text: color("--color-base-content", "#808080"),
             grid: color("--color-base-300", "#80808040"),
-            primary: color("--color-primary", "#6366f1"),
-            secondary: color("--color-secondary", "#f59e0b"),
-            error: color("--color-error", "#ef4444"),
+            ground: color("--color-base-100", "#ffffff"),
+            tones: TONES.iter().map(|(name, fallback)| color(name, fallback)).collect(),
         }
     }
 }

@@ -50,6 +50,7 @@ pub fn Keys(facts: HelpFacts) -> impl IntoView {
             <h3 class="font-medium">"Status of a key"</h3>
             <Terms terms=states/>
             <p>"Every change is in force from the moment the page confirms it."</p>
+            <p>"What each user and key used, over time and of which model, is on the "<a class="link" href="/admin/usage">"Usage"</a>" page."</p>
         </Section>
     }
 }

@@ -55,7 +55,7 @@ pub(super) fn KeyCard(key: Signal<KeyView>, standings: Signal<Vec<KeyStanding>>,
                         <dt class="text-muted">"Last used"</dt>
                         <dd><LastTime at=Signal::derive(move || key.with(|key| key.last_used_at)) /></dd>
                     </div>
-                    <div class="flex gap-2"><dt class="text-muted">"Requests"</dt><dd>{move || number(key.with(|key| key.requests))}</dd></div>
+                    <div class="flex gap-2"><dt class="text-muted">"Requests"</dt><dd>{move || number(key.with(|key| key.requests))} " " <a class="link" href=format!("/admin/usage?key={id}")>"Usage"</a></dd></div>
                 </dl>
                 <Show when=move || key.with(|key| key.unlisted)>
                     <div role="alert" class="alert alert-warning"><span>{sentence(UNLISTED)}</span></div>

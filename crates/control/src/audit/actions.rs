@@ -65,6 +65,7 @@ pub(super) fn of_path(path: &str) -> &'static str {
         "/metrics" => "metrics read",
         super::EXPORT_PATH => super::EXPORTED,
         super::LOG_EXPORT_PATH => super::LOG_EXPORTED,
+        "/admin/usage/export" => "usage exported",
         _ => of_function(path).unwrap_or(PAGES),
     }
 }

@@ -18,6 +18,7 @@ use store::{
 use super::{
     figures::Tally,
     names::{self, Names},
+    series::{Course, Series},
     zone,
 };
 use crate::{Actor, Control, fault};
@@ -41,6 +42,15 @@ pub(super) fn filter(filters: &Filters) -> UsageFilter {
 impl Control {
     /// What was used, by time and by what the query asks for. Every role may read it. Faults name their fields.
     pub async fn usage_report(&self, _actor: &Actor, query: &UsageQuery) -> Result<UsageReport, AdminError> {
+        Ok(self.report_with_courses(query, 0).await?.0)
+    }
+
+    /// A report, and what its first groups, at most `charted`, used in each step.
+    pub(super) async fn report_with_courses(
+        &self,
+        query: &UsageQuery,
+        charted: usize,
+    ) -> Result<(UsageReport, Vec<Course>), AdminError> {
         let filters = query.read().map_err(|fields| AdminError::Invalid { fields })?;
         let viewer = zone::zone(&query.zone)?;
         let utc_days = query.step != Step::Hour && query.to - query.from > LONGEST_IN_ZONE;
@@ -56,14 +66,24 @@ impl Control {
             _ => return Err(AdminError::invalid("to", "must be later than the beginning")),
         };
         let asked = SumsQuery { from, to, filter: filter(&filters), days: utc_days };
-        let sums = self.sums(&asked, || Sums::new(&borders, query.by, (!utc_days).then_some(&of_days))).await?;
+        let series = || (charted > 0).then(|| Series::of_all(query.by));
+        let mut sums =
+            self.sums(&asked, || Sums::new(&borders, query.by, (!utc_days).then_some(&of_days), series())).await?;
+        let series = sums.series.take();
         let state = self.state();
         let names = Names::of(&state);
         let (groups, others) = groups(sums.groups, query.by, &names);
         let mut total = Tally::default();
         sums.points.iter().for_each(|point| total.merge(point));
+        let first = || groups.iter().take(charted).map(|group| group.of.id.clone());
+        let series = match series {
+            Some(series) if series.is_overflown() => self.series(&asked, &borders, query.by, first).await?,
+            series => series,
+        };
+        let steps = sums.points.len();
+        let courses = series.iter().flat_map(|series| first().map(|id| series.course(&id, steps))).collect();
         let points = borders.iter().zip(&sums.points);
-        Ok(UsageReport {
+        let report = UsageReport {
             from,
             to,
             step: query.step,
@@ -78,7 +98,20 @@ impl Control {
             peak: sums.peak.map(|peak| peak.to_vec()),
             tax_by_model: taxes(sums.tax_by_model, names::model),
             tax_by_key: taxes(sums.tax_by_key, |id| names.key(id)),
-        })
+        };
+        Ok((report, courses))
+    }
+
+    /// Looks once more, at these groups only.
+    async fn series<G: Iterator<Item = String>>(
+        &self,
+        asked: &SumsQuery,
+        borders: &[u64],
+        by: GroupBy,
+        groups: impl Fn() -> G,
+    ) -> Result<Option<Series>, AdminError> {
+        let again = || Sums { groups_too: false, ..Sums::new(borders, by, None, Some(Series::of(by, groups()))) };
+        Ok(self.sums(asked, again).await?.series)
     }
 
     async fn sums<'a>(&self, asked: &SumsQuery, new: impl Fn() -> Sums<'a>) -> Result<Sums<'a>, AdminError> {
@@ -112,12 +145,15 @@ struct Sums<'a> {
     peak: Option<Box<[[u64; 24]; 7]>>,
     tax_by_model: HashMap<String, Tax>,
     tax_by_key: HashMap<String, Tax>,
+    series: Option<Series>,
+    /// Not only the series.
+    groups_too: bool,
     /// Where sums of the last time seen belong: they come in the order of time, mostly.
     last: Option<(u64, usize, Option<Hour>)>,
 }
 
 impl<'a> Sums<'a> {
-    fn new(borders: &'a [u64], by: GroupBy, zone: Option<&'a TimeZone>) -> Self {
+    fn new(borders: &'a [u64], by: GroupBy, zone: Option<&'a TimeZone>, series: Option<Series>) -> Self {
         Self {
             borders,
             by,
@@ -127,6 +163,8 @@ impl<'a> Sums<'a> {
             peak: zone.map(|_| Box::new([[0; 24]; 7])),
             tax_by_model: HashMap::new(),
             tax_by_key: HashMap::new(),
+            series,
+            groups_too: true,
             last: None,
         }
     }
@@ -145,6 +183,12 @@ impl<'a> Sums<'a> {
 
     fn add(&mut self, sum: &UsageSum<'_>) {
         let (point, hour) = self.place(sum.at);
+        if let Some(series) = &mut self.series {
+            series.add(point, sum);
+        }
+        if !self.groups_too {
+            return;
+        }
         if let Some(point) = self.points.get_mut(point) {
             point.add(sum);
         }

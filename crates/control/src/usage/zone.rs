@@ -79,6 +79,19 @@ pub(super) fn hour_of_week(zone: &TimeZone, unix_ms: u64) -> Option<(usize, usiz
     Some((day, usize::try_from(zoned.hour()).ok()?))
 }
 
+/// First moment of a day as `2026-12-31`, and the one after its last; `None` where that is no day of the calendar.
+pub(super) fn day(zone: &TimeZone, text: &str) -> Option<(u64, u64)> {
+    let date: Date = (text.len() == 10).then(|| text.parse().ok())??;
+    let start = |date: Date| unix_ms(&date.to_zoned(zone.clone()).ok()?.start_of_day().ok()?);
+    Some((start(date)?, start(date.checked_add(Span::new().days(1)).ok()?)?))
+}
+
+/// The start of a step, for people: its day, and of an hour its time.
+pub(super) fn label(zone: &TimeZone, step: Step, unix_ms: u64) -> String {
+    let form = if step == Step::Hour { "%Y-%m-%d %H:%M" } else { "%Y-%m-%d" };
+    at(zone, unix_ms).map(|zoned| zoned.strftime(form).to_string()).unwrap_or_default()
+}
+
 /// Hours of the zone begin when those of UTC do, at each of these moments.
 pub(super) fn has_whole_hours(zone: &TimeZone, moments: &[u64]) -> bool {
     moments.iter().all(|&moment| at(zone, moment).is_none_or(|zoned| zoned.offset().seconds() % 3_600 == 0))
@@ -126,6 +139,18 @@ mod tests {
         assert!(!has_whole_hours(&india, &[SPRING]) && has_whole_hours(&berlin, &[SPRING, AUTUMN]));
         let hours = borders(&india, Step::Hour, SPRING, SPRING + HOUR).unwrap();
         assert_eq!(hours, [SPRING - HOUR / 2, SPRING + HOUR / 2, SPRING + 3 * HOUR / 2]);
+    }
+
+    #[test]
+    fn days_are_those_of_the_zone_and_nothing_else_is_a_day() {
+        let (berlin, utc) = (zone("Europe/Berlin").unwrap(), TimeZone::UTC);
+        let (from, to) = day(&berlin, "2026-03-29").unwrap();
+        assert_eq!((to - from) / HOUR, 23);
+        assert_eq!(label(&berlin, Step::Day, from), "2026-03-29");
+        assert_eq!(label(&utc, Step::Hour, from), "2026-03-28 23:00");
+        for odd in ["", "yesterday", "2026-02-30", "2026-3-29", "2026-03-29T01:00", "9999-12-31"] {
+            assert_eq!(day(&berlin, odd), None, "{odd}");
+        }
     }
 
     #[test]
