@@ -86,10 +86,8 @@ pub enum Command {
         version: String,
         force: bool,
     },
-    /// Of the run and the change that were looked at, as [`AnswerUpgrade`] has them.
+    /// To the change that was looked at, as [`AnswerUpgrade`] has it.
     FleetUpgradeAnswer {
-        #[serde(default)]
-        run: String,
         #[serde(default)]
         change: u64,
         answer: UpgradeAnswer,
@@ -293,8 +291,8 @@ impl Control {
                 let input = StartUpgrade { backends, version, force };
                 Ok(Reply::Upgrade(Some(Box::new(self.start_upgrade(actor, input).await?))))
             }
-            Command::FleetUpgradeAnswer { run, change, answer } => {
-                let input = AnswerUpgrade { run, backend: String::new(), change, answer };
+            Command::FleetUpgradeAnswer { change, answer } => {
+                let input = AnswerUpgrade { run: String::new(), backend: String::new(), change, answer };
                 Ok(Reply::Upgrade(Some(Box::new(self.answer_upgrade(actor, input).await?))))
             }
             Command::FleetUpgradeClaim { backend, owner } => {

@@ -78,7 +78,7 @@ pub enum UpgradeVerb {
 
 #[derive(Args)]
 pub struct At {
-    /// Only if nothing has happened since `status` showed this change; otherwise it is said to how it stands now.
+    /// Only if nothing has happened since `status` showed this change. Without it the answer is to how it stands now.
     #[arg(long, value_name = "CHANGE")]
     change: Option<u64>,
 }
@@ -123,10 +123,7 @@ impl Fleet {
             Some(UpgradeVerb::Stop(Stop { leave_drained: true, .. })) => UpgradeAnswer::StopDrained,
             Some(UpgradeVerb::Stop(_)) => UpgradeAnswer::StopRejoin,
         };
-        // What happens between this look and the answer is not answered.
-        let seen = ask(config, &Command::FleetUpgrade)?;
-        let (run, now) = seen.map(|view| (view.id, view.change)).unwrap_or_default();
-        let view = ask(config, &Command::FleetUpgradeAnswer { run, change: at.unwrap_or(now), answer })?;
+        let view = ask(config, &Command::FleetUpgradeAnswer { change: at.unwrap_or(0), answer })?;
         show::status(view.as_ref(), json)
     }
 }
