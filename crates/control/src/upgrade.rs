@@ -34,8 +34,6 @@ use crate::{Actor, Control, backends, by::By, clock::Now, fault, secrets::random
 
 /// So long an upgrade that has ended stays in the live status.
 const SHOWN_MS: u64 = 600_000;
-/// What somebody does who answers.
-const ANSWERED: &str = "fleet upgrade answered";
 /// Members of the audit log's row.
 const MEMBERS: [&str; 3] = ["state", "backend", "step"];
 
@@ -132,7 +130,7 @@ impl Control {
     /// refused: the page it was said on is old.
     pub async fn answer_upgrade(&self, actor: &Actor, input: AnswerUpgrade) -> Result<UpgradeView, AdminError> {
         let who = actor.view().name.clone();
-        self.tell_upgrade(actor.operates(ANSWERED)?, |run, world| {
+        self.tell_upgrade(answers(actor)?, |run, world| {
             let turn = run.view.current().map_or("", |step| step.backend.as_str());
             let other_run = !input.run.is_empty() && input.run != run.view.id;
             if other_run || !input.backend.is_empty() && input.backend != turn {
@@ -157,7 +155,7 @@ impl Control {
         id: &BackendId,
         owner: &str,
     ) -> Result<UpgradeView, AdminError> {
-        let mut by = actor.operates(ANSWERED)?;
+        let mut by = answers(actor)?;
         if Run::of(&self.state()).is_some_and(|run| run.holds(id.as_str(), owner)) {
             by = By::nobody("fleet upgrade watched");
         }
@@ -172,7 +170,7 @@ impl Control {
         owner: &str,
         code: Option<i32>,
     ) -> Result<UpgradeView, AdminError> {
-        let by = actor.operates(ANSWERED)?;
+        let by = answers(actor)?;
         self.tell_upgrade(by, |run, world| run.ran(id.as_str(), owner, code, world.now).map(|()| Vec::new())).await
     }
 
@@ -298,6 +296,11 @@ pub(crate) fn held_back(settings: &[(String, String)]) -> Option<Op> {
     run.view.state = UpgradeState::Paused;
     run.tell(Now::read().wall, None, "paused: the database was restored from a backup");
     run.op().ok()
+}
+
+/// What somebody writes down who answers.
+fn answers(actor: &Actor) -> Result<By, AdminError> {
+    actor.operates("fleet upgrade answered")
 }
 
 /// What the driver writes down.
