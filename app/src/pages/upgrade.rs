@@ -112,14 +112,13 @@ fn newest(stored: Option<&UpgradeView>, live: Option<&UpgradeView>) -> Option<Up
 }
 
 fn headline(run: &UpgradeView) -> String {
-    let (over, all) = run.progress();
     let state = match run.state {
         UpgradeState::Running => "Under way",
         UpgradeState::Paused => "Paused",
         UpgradeState::Stopped => "Stopped",
         UpgradeState::Finished => "Finished",
     };
-    format!("{state}: {over} of {all} done")
+    format!("{state}: {}", run.progress())
 }
 
 /// What happened, as far as it was read.

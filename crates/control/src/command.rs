@@ -86,16 +86,25 @@ pub enum Command {
         version: String,
         force: bool,
     },
+    /// To the change that was looked at, as [`AnswerUpgrade`] has it.
     FleetUpgradeAnswer {
+        #[serde(default)]
+        change: u64,
         answer: UpgradeAnswer,
     },
-    /// The command line upgrades the backend that is handed over by a command of its own.
+    /// The command line upgrades the backend that is handed over by a command of its own, or still does: without a word for
+    /// a while it counts as gone.
     FleetUpgradeClaim {
         backend: BackendId,
+        /// Tells this follower from others.
+        #[serde(default)]
+        owner: String,
     },
     /// That command ended.
     FleetUpgradeRan {
         backend: BackendId,
+        #[serde(default)]
+        owner: String,
         code: Option<i32>,
     },
     UserAdd {
@@ -282,15 +291,15 @@ impl Control {
                 let input = StartUpgrade { backends, version, force };
                 Ok(Reply::Upgrade(Some(Box::new(self.start_upgrade(actor, input).await?))))
             }
-            Command::FleetUpgradeAnswer { answer } => {
-                let input = AnswerUpgrade { run: String::new(), backend: String::new(), answer };
+            Command::FleetUpgradeAnswer { change, answer } => {
+                let input = AnswerUpgrade { run: String::new(), backend: String::new(), change, answer };
                 Ok(Reply::Upgrade(Some(Box::new(self.answer_upgrade(actor, input).await?))))
             }
-            Command::FleetUpgradeClaim { backend } => {
-                Ok(Reply::Upgrade(Some(Box::new(self.claim_upgrade(actor, &backend).await?))))
+            Command::FleetUpgradeClaim { backend, owner } => {
+                Ok(Reply::Upgrade(Some(Box::new(self.claim_upgrade(actor, &backend, &owner).await?))))
             }
-            Command::FleetUpgradeRan { backend, code } => {
-                Ok(Reply::Upgrade(Some(Box::new(self.upgrade_ran(actor, &backend, code).await?))))
+            Command::FleetUpgradeRan { backend, owner, code } => {
+                Ok(Reply::Upgrade(Some(Box::new(self.upgrade_ran(actor, &backend, &owner, code).await?))))
             }
             Command::UserAdd { name, policy } => {
                 let input = AddUser { name, policy: policy.apply(PolicyInput::default()) };

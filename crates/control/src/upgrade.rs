@@ -9,19 +9,26 @@ mod step;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::collections::BTreeMap;
+
 use domain::{
     backend::BackendView,
     error::AdminError,
     id::BackendId,
-    upgrade::{AnswerUpgrade, StartUpgrade, UpgradeOverview, UpgradePlace, UpgradeState, UpgradeStep, UpgradeView},
+    upgrade::{
+        AnswerUpgrade, StartUpgrade, UpgradeAnswer, UpgradeOverview, UpgradePlace, UpgradeState, UpgradeStep,
+        UpgradeView,
+    },
 };
 use store::row::{BackendRow, Op};
 use tokio::sync::Notify;
 
+#[cfg(test)]
+pub(crate) use self::driver::{CLAIM, Hands};
 pub(crate) use self::run::SETTING;
 use self::{
-    run::{Act, Run, World},
-    step::{alone, backends as counted, is_up, named},
+    run::{Act, Known, Run, World},
+    step::{Fleet, alone, backends as counted, is_up, named},
 };
 use crate::{Actor, Control, backends, by::By, clock::Now, fault, secrets::random, state::State};
 
@@ -53,6 +60,9 @@ impl Control {
     /// The same, with the backends that may take part in another.
     pub fn upgrade_overview(&self, actor: &Actor) -> UpgradeOverview {
         let all = self.known_backends(&self.state());
+        let (foreign, run) = (self.0.gateway.foreign(), Run::of(&self.state()));
+        let known = run.as_ref().map(|run| &run.known);
+        let fleet = Fleet { backends: &all, foreign: &foreign, unsure: &[], known };
         let mut places: Vec<UpgradePlace> = all
             .iter()
             .filter(|backend| backend.enabled)
@@ -60,7 +70,7 @@ impl Control {
                 id: backend.id.clone(),
                 name: backend.name.clone(),
                 version: backend.version.clone(),
-                alone: if serves(backend) { alone(&all, backend) } else { Vec::new() },
+                alone: if serves(backend) { alone(&fleet, backend) } else { Vec::new() },
             })
             .collect();
         places.sort_by(|left, right| left.name.cmp(&right.name));
@@ -82,7 +92,9 @@ impl Control {
                 }
                 let now = Now::read().wall;
                 let all = self.known_backends(state);
-                let chosen = chosen(state, &all, &input)?;
+                let foreign = self.0.gateway.foreign();
+                let fleet = Fleet { backends: &all, foreign: &foreign, unsure: &[], known: None };
+                let chosen = chosen(state, &fleet, &input)?;
                 let steps: Vec<UpgradeStep> =
                     chosen.iter().map(|b| UpgradeStep::new(b.id.clone(), b.name.clone(), b.url.clone(), now)).collect();
                 let mut run = Run {
@@ -99,6 +111,8 @@ impl Control {
                     },
                     force: input.force,
                     before: Default::default(),
+                    known: known(&fleet),
+                    claim: None,
                     driver: self.0.upgrades.own.clone(),
                     driven_at: now,
                 };
@@ -116,20 +130,36 @@ impl Control {
     /// refused: the page it was said on is old.
     pub async fn answer_upgrade(&self, actor: &Actor, input: AnswerUpgrade) -> Result<UpgradeView, AdminError> {
         let who = actor.view().name.clone();
-        self.tell_upgrade(actor, |run, world| {
+        self.tell_upgrade(answers(actor)?, |run, world| {
             let turn = run.view.current().map_or("", |step| step.backend.as_str());
             let other_run = !input.run.is_empty() && input.run != run.view.id;
             if other_run || !input.backend.is_empty() && input.backend != turn {
                 return Err("this was said on a page that shows what is over: look again".into());
+            }
+            // The same word means something else after what has happened since; holding and ending means the same.
+            let depends =
+                matches!(input.answer, UpgradeAnswer::Continue | UpgradeAnswer::Retry | UpgradeAnswer::Rejoin);
+            let told = input.change != 0 || !input.run.is_empty();
+            if depends && told && input.change != run.view.change {
+                return Err("something has happened since this was shown, and it was left as it is: look again".into());
             }
             run.answer(input.answer, &who, world)
         })
         .await
     }
 
-    /// A command line begins to upgrade the backend that is handed over, by itself.
-    pub(crate) async fn claim_upgrade(&self, actor: &Actor, id: &BackendId) -> Result<UpgradeView, AdminError> {
-        self.tell_upgrade(actor, |run, world| run.claim(id.as_str(), world.now).map(|()| Vec::new())).await
+    /// A command line begins to upgrade the backend that is handed over, by itself, or says that it still does.
+    pub(crate) async fn claim_upgrade(
+        &self,
+        actor: &Actor,
+        id: &BackendId,
+        owner: &str,
+    ) -> Result<UpgradeView, AdminError> {
+        let mut by = answers(actor)?;
+        if Run::of(&self.state()).is_some_and(|run| run.holds(id.as_str(), owner)) {
+            by = By::nobody("fleet upgrade watched");
+        }
+        self.tell_upgrade(by, |run, world| run.claim(id.as_str(), owner, world.now).map(|()| Vec::new())).await
     }
 
     /// And ended with this exit code.
@@ -137,17 +167,18 @@ impl Control {
         &self,
         actor: &Actor,
         id: &BackendId,
+        owner: &str,
         code: Option<i32>,
     ) -> Result<UpgradeView, AdminError> {
-        self.tell_upgrade(actor, |run, world| run.ran(id.as_str(), code, world.now).map(|()| Vec::new())).await
+        let by = answers(actor)?;
+        self.tell_upgrade(by, |run, world| run.ran(id.as_str(), owner, code, world.now).map(|()| Vec::new())).await
     }
 
     async fn tell_upgrade(
         &self,
-        actor: &Actor,
+        by: By,
         mut tell: impl FnMut(&mut Run, &World) -> Result<Vec<Act>, String>,
     ) -> Result<UpgradeView, AdminError> {
-        let by = actor.operates("fleet upgrade answered")?;
         let view = self
             .mutate(by, |state| {
                 let mut run = Run::of(state).ok_or_else(|| fault::conflict("no rolling upgrade is under way"))?;
@@ -178,7 +209,7 @@ impl Control {
 }
 
 /// The backends that take part, by name.
-fn chosen(state: &State, all: &[BackendView], input: &StartUpgrade) -> Result<Vec<BackendView>, AdminError> {
+fn chosen(state: &State, fleet: &Fleet<'_>, input: &StartUpgrade) -> Result<Vec<BackendView>, AdminError> {
     let mut chosen = Vec::new();
     for id in input.ticked() {
         let id = BackendId::new(id).map_err(|_| fault::not_found("backend"))?;
@@ -187,24 +218,37 @@ fn chosen(state: &State, all: &[BackendView], input: &StartUpgrade) -> Result<Ve
             let message = format!("{} is disabled: enable it first, or leave it out", row.name);
             return Err(AdminError::invalid("backends", message));
         }
-        chosen.extend(all.iter().find(|backend| backend.id == id).cloned());
+        chosen.extend(fleet.backends.iter().find(|backend| backend.id == id).cloned());
     }
     if chosen.is_empty() {
         return Err(AdminError::invalid("backends", "choose at least one backend"));
     }
     chosen.sort_by(|left, right| left.name.cmp(&right.name));
     let gaps = chosen.iter().filter(|backend| serves(backend)).filter_map(|backend| {
-        let models = alone(all, backend);
+        let models = alone(fleet, backend);
         (!models.is_empty())
             .then(|| format!("calls for {} will get 503 while {} is away", named(&models), backend.name))
     });
     let gaps: Vec<String> = gaps.collect();
     if !gaps.is_empty() && !input.force {
-        let message =
-            format!("{}, because no other backend has them: say that this is accepted to go on", gaps.join("; "));
+        let message = format!(
+            "{}, because no other backend has them: say that this is accepted (on the command line: --force) to go on",
+            gaps.join("; ")
+        );
         return Err(AdminError::invalid("force", message));
     }
     Ok(chosen)
+}
+
+/// What is known of each backend that ever gave its list to this process.
+fn known(fleet: &Fleet<'_>) -> BTreeMap<String, Known> {
+    let answered = |backend: &&BackendView| is_up(backend) || !backend.models.is_empty();
+    let known = |backend: &BackendView| Known {
+        models: backend.models.clone(),
+        version: backend.version.clone(),
+        foreign: fleet.foreign.contains(&backend.id),
+    };
+    fleet.backends.iter().filter(answered).map(|backend| (backend.id.to_string(), known(backend))).collect()
 }
 
 /// Calls go there now.
@@ -252,6 +296,11 @@ pub(crate) fn held_back(settings: &[(String, String)]) -> Option<Op> {
     run.view.state = UpgradeState::Paused;
     run.tell(Now::read().wall, None, "paused: the database was restored from a backup");
     run.op().ok()
+}
+
+/// What somebody writes down who answers.
+fn answers(actor: &Actor) -> Result<By, AdminError> {
+    actor.operates("fleet upgrade answered")
 }
 
 /// What the driver writes down.

@@ -173,9 +173,17 @@ impl UpgradeView {
         answers
     }
 
-    /// How many backends had their turn, of how many.
-    pub fn progress(&self) -> (usize, usize) {
-        (self.steps.iter().filter(|step| step.phase.is_over()).count(), self.steps.len())
+    /// How many backends had their turn, of how many, and how many were left out or left drained.
+    pub fn progress(&self) -> String {
+        let count = |phase| self.steps.iter().filter(|step| step.phase == phase).count();
+        let mut text = format!("{} of {} done", count(UpgradePhase::Rejoined), self.steps.len());
+        for (phase, words) in [(UpgradePhase::Skipped, "skipped"), (UpgradePhase::LeftDrained, "left drained")] {
+            let number = count(phase);
+            if number > 0 {
+                text += &format!(", {number} {words}");
+            }
+        }
+        text
     }
 }
 
@@ -200,6 +208,14 @@ mod tests {
             change: 0,
             events: Vec::new(),
         }
+    }
+
+    #[test]
+    fn a_turn_that_was_left_out_is_not_done() {
+        let of = |phase| run(UpgradeState::Stopped, phase, |_| {}).progress();
+        assert_eq!(of(UpgradePhase::Rejoined), "1 of 1 done");
+        assert_eq!(of(UpgradePhase::Skipped), "0 of 1 done, 1 skipped");
+        assert_eq!(of(UpgradePhase::LeftDrained), "0 of 1 done, 1 left drained");
     }
 
     #[test]

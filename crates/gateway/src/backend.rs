@@ -280,6 +280,16 @@ impl Backend {
         view(None, &self.origin.breaker).into_iter().chain(of_models).collect()
     }
 
+    /// It lists models, and is not Ollama.
+    pub(crate) fn is_foreign(&self) -> bool {
+        let seen = self.origin.seen();
+        seen.answered() && !seen.native()
+    }
+
+    pub(crate) fn is_unsure(&self) -> bool {
+        self.origin.seen().is_unsure()
+    }
+
     fn status(&self, now: u64) -> BackendView {
         let seen = self.origin.seen();
         BackendView {

@@ -44,6 +44,21 @@ impl Gateway {
         running.unwrap_or_default().into_iter().map(loaded).collect()
     }
 
+    /// Backends that were found to speak OpenAI's API only.
+    pub fn foreign(&self) -> Vec<BackendId> {
+        self.ids(Backend::is_foreign)
+    }
+
+    /// Backends whose last look failed, where only the next one says whether they are down.
+    pub fn unsure(&self) -> Vec<BackendId> {
+        self.ids(Backend::is_unsure)
+    }
+
+    fn ids(&self, fits: impl Fn(&Backend) -> bool) -> Vec<BackendId> {
+        let view = self.0.fleet.view();
+        view.backends.iter().filter(|backend| fits(backend)).map(|backend| backend.id().clone()).collect()
+    }
+
     /// Has a backend load a model, and returns when it is loaded, or after `patience`. The error is a few words for people.
     pub async fn load_model(&self, backend: &BackendId, wanted: &Loaded, patience: Duration) -> Result<(), String> {
         let view = self.0.fleet.view();

@@ -1,6 +1,7 @@
 //! `fleet upgrade`: the arguments of rolling upgrades, answering one, and beginning one. A running server does the work: what
 //! is asked here goes over its socket and never to the store itself. `follow` shows how it goes on.
 
+mod command;
 mod follow;
 mod show;
 
@@ -64,15 +65,22 @@ pub enum UpgradeVerb {
     /// Follow one that is under way until it ends.
     Follow(RunOption),
     /// The backend is upgraded, or the pause is over, or what is waited for is not needed: go on.
-    Continue,
+    Continue(At),
     /// Look again, or let a command run again.
-    Retry,
+    Retry(At),
     /// Take the backend back although something is missing.
-    Rejoin,
+    Rejoin(At),
     /// Let nothing go on until `continue`.
     Pause,
     /// End it.
     Stop(Stop),
+}
+
+#[derive(Args)]
+pub struct At {
+    /// Only if nothing has happened since `status` showed this change. Without it the answer is to how it stands now.
+    #[arg(long, value_name = "CHANGE")]
+    change: Option<u64>,
 }
 
 #[derive(Args)]
@@ -91,6 +99,7 @@ impl Fleet {
         let Self::Upgrade(upgrade) = self;
         // A warning belongs on the terminal, details do not.
         logging::start(&logging::quiet(&config.log));
+        let mut at = None;
         let answer = match upgrade.verb {
             None => return begin(config, upgrade.begin, json),
             Some(UpgradeVerb::Status) => return status(config, json),
@@ -98,14 +107,23 @@ impl Fleet {
                 let view = under_way(config)?;
                 return follow::follow(config, &view, run.run.as_deref(), json);
             }
-            Some(UpgradeVerb::Continue) => UpgradeAnswer::Continue,
-            Some(UpgradeVerb::Retry) => UpgradeAnswer::Retry,
-            Some(UpgradeVerb::Rejoin) => UpgradeAnswer::Rejoin,
+            Some(UpgradeVerb::Continue(said)) => {
+                at = said.change;
+                UpgradeAnswer::Continue
+            }
+            Some(UpgradeVerb::Retry(said)) => {
+                at = said.change;
+                UpgradeAnswer::Retry
+            }
+            Some(UpgradeVerb::Rejoin(said)) => {
+                at = said.change;
+                UpgradeAnswer::Rejoin
+            }
             Some(UpgradeVerb::Pause) => UpgradeAnswer::Pause,
             Some(UpgradeVerb::Stop(Stop { leave_drained: true, .. })) => UpgradeAnswer::StopDrained,
             Some(UpgradeVerb::Stop(_)) => UpgradeAnswer::StopRejoin,
         };
-        let view = ask(config, &Command::FleetUpgradeAnswer { answer })?;
+        let view = ask(config, &Command::FleetUpgradeAnswer { change: at.unwrap_or(0), answer })?;
         show::status(view.as_ref(), json)
     }
 }

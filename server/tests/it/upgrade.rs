@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    io::{BufRead, BufReader},
     path::Path,
     process::{Child, Stdio},
     sync::{
@@ -12,7 +13,7 @@ use std::{
 };
 
 use domain::{id::BackendId, upgrade::StartUpgrade};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use testkit::FakeOllama;
 
 use crate::{
@@ -119,7 +120,7 @@ async fn a_command_that_fails_pauses_and_a_restart_changes_nothing() {
     until("it is looked at", || (home.json(&["backend", "list"])[0]["state"] == "up").then_some(()));
     let alone = home.run(&["fleet", "upgrade"]);
     assert_eq!(alone.code, Some(64), "{alone:?}");
-    assert!(alone.stderr.contains("--force") && alone.stderr.contains("llama3.2"), "{alone:?}");
+    assert!(alone.stderr.contains("on the command line: --force") && alone.stderr.contains("llama3.2"), "{alone:?}");
     assert_eq!(home.run(&["fleet", "upgrade", "--version", "newest"]).code, Some(64));
     assert_eq!(home.run(&["fleet", "upgrade", "--backend", "nobody"]).code, Some(1));
     assert_eq!(home.run(&["fleet", "upgrade", "continue"]).code, Some(1), "nothing is under way");
@@ -147,6 +148,7 @@ async fn a_command_that_fails_pauses_and_a_restart_changes_nothing() {
     assert_eq!(followed.code, Some(0), "{followed:?}");
     assert_eq!(home.json(&["backend", "list"])[0]["draining"], false);
     assert!(home.ok(&["fleet", "upgrade", "status"]).starts_with("Rolling upgrade, finished: 1 of 1 done."));
+    assert!(followed.stdout.contains("1 of 1 backend done, version unchanged on gpu"), "{followed:?}");
     let rows = home.ok(&["audit", "list"]);
     for words in ["fleet upgrade begun", "fleet upgrade went on", "fleet upgrade answered"] {
         assert!(rows.contains(words), "{words} is missing in {rows}");
@@ -177,6 +179,58 @@ async fn leaving_the_terminal_leaves_the_upgrade_as_it_is() {
     assert!(home.ok(&["fleet", "upgrade", "stop", "--leave-drained"]).contains("left drained"));
     assert_eq!(home.json(&["backend", "list"])[0]["draining"], true);
     assert_eq!(home.run(&["fleet", "upgrade", "follow"]).code, Some(1));
+    server.stop();
+}
+
+/// Follows with a command that waits for a file, and returns when that runs. It does what it pleases with Ctrl-C.
+fn follow_with(home: &Home, traps: &str, number: usize) -> Child {
+    let run = format!(
+        "{traps} echo $$ > runs-{number}; for look in $(seq 1200); do [ -e end-{number} ] && exit 0; sleep 0.05; done; exit 9"
+    );
+    let follower = begin(home, &["follow", "--run", &run]);
+    until("the command runs", || file(home, &format!("runs-{number}")));
+    follower
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_waits_for_the_command_and_twice_kills_it() {
+    let (home, _) = home_with_key();
+    let fake = FakeOllama::builder().models(["llama3.2"]).start().await;
+    home.ok(&["backend", "add", "--name", "gpu", "--url", &fake.base()]);
+    let server = home.start();
+    until("it is looked at", || (home.json(&["backend", "list"])[0]["state"] == "up").then_some(()));
+    let mut first = begin(&home, &["--force"]);
+    until("an upgrade is under way", || (home.json(&["fleet", "upgrade", "status"]).len() == 1).then_some(()));
+    until_phase(&home, "handed_over");
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let shown = run(&home)["change"].as_u64().unwrap();
+    let stale = home.run(&["fleet", "upgrade", "continue", "--change", &(shown - 1).to_string()]);
+    assert!(stale.code == Some(1) && stale.stderr.contains("look again"), "{stale:?}");
+
+    let mut follower = follow_with(&home, "trap '' INT;", 1);
+    let interrupt = |follower: &Child| kill_process(Pid::from_child(follower), Signal::INT).unwrap();
+    interrupt(&follower);
+    // Signals of one kind are not counted: the first has to be taken before the second is sent.
+    let mut said = BufReader::new(follower.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("Ctrl-C once more kills it") {
+        line.clear();
+        assert!(said.read_line(&mut line).unwrap() > 0, "it ended");
+    }
+    assert_eq!(follower.try_wait().unwrap(), None, "it waits for the command");
+    interrupt(&follower);
+    assert_eq!(follower.wait().unwrap().code(), Some(130));
+    let shell = Pid::from_raw(file(&home, "runs-1").unwrap().trim().parse().unwrap()).unwrap();
+    assert!(test_kill_process(shell).is_err(), "the command is gone as well");
+    assert!(run(&home)["steps"][0]["problem"].as_str().unwrap().contains("ended by a signal"));
+
+    home.ok(&["fleet", "upgrade", "retry"]);
+    let follower = follow_with(&home, "", 2);
+    interrupt(&follower);
+    write(home.path(), "end-2");
+    assert_eq!(follower.wait_with_output().unwrap().status.code(), Some(130));
+    until("what ended well counts", || (run(&home)["state"] == "finished").then_some(()));
     server.stop();
 }
 

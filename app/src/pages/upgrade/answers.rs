@@ -33,20 +33,22 @@ pub(super) fn Answers(
     tell: FormAction<TellUpgrade>,
 ) -> impl IntoView {
     let offers = Memo::new(move |_| run.with(|run| run.as_ref().map(offers).unwrap_or_default()));
+    let change = Signal::derive(move || run.with(|run| run.as_ref().map_or(0, |run| run.change).to_string()));
     let asked = Memo::new(move |_| run.with(|run| run.as_ref().and_then(asked)));
     let key = |offer: &Offer| format!("{}{}{}{}", offer.run, offer.backend, offer.answer.as_str(), offer.label);
     view! {
         <div role="status" aria-live="polite">
             {move || asked.get().filter(|_| open.get()).map(|(wrong, text)| {
                 let class = if wrong { "alert alert-error alert-soft" } else { "alert alert-info alert-soft" };
-                view! { <p class=class><span class="break-words">{format!("{}.", visible(&text))}</span></p> }
+                let end = if text.ends_with(['.', '?', '!']) { "" } else { "." };
+                view! { <p class=class><span class="break-words">{format!("{}{end}", visible(&text))}</span></p> }
             })}
         </div>
         <FormFault action=tell only_told=true />
         {may(Role::Operator).then(|| view! {
             <div class="flex flex-wrap gap-2">
                 <For each=move || offers.get() key let:offer>
-                    <OfferForm offer tell />
+                    <OfferForm offer change tell />
                 </For>
             </div>
         })}
@@ -55,7 +57,7 @@ pub(super) fn Answers(
 }
 
 #[component]
-fn OfferForm(offer: Offer, tell: FormAction<TellUpgrade>) -> impl IntoView {
+fn OfferForm(offer: Offer, change: Signal<String>, tell: FormAction<TellUpgrade>) -> impl IntoView {
     let Offer { answer, label, run, backend } = offer;
     let class = match answer {
         UpgradeAnswer::Continue | UpgradeAnswer::Retry => "btn btn-sm btn-primary",
@@ -66,6 +68,7 @@ fn OfferForm(offer: Offer, tell: FormAction<TellUpgrade>) -> impl IntoView {
         <ActionForm action=tell>
             <Hidden name="run" value=run />
             <Hidden name="backend" value=backend />
+            <Hidden name="change" value=change />
             <Hidden name="answer" value=answer.as_str().to_owned() />
             <SubmitButton label pending=tell.pending() class />
         </ActionForm>

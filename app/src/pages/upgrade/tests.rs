@@ -50,12 +50,14 @@ fn what_may_be_answered_is_a_button_and_what_backends_say_is_text() {
     for text in ["Under way: 0 of 1 done", "Upgrade gpu-1 now", "gpu-1 is upgraded, go on", "Pause", "Handed over"] {
         assert!(page.contains(text), "{text} is missing in {page}");
     }
+    assert!(page.contains(r#"name="input[change]" value="1""#), "what is answered is told: {page}");
     assert!(page.contains("Stop and leave gpu-1 drained") && !page.contains("Begin the upgrade"), "{page}");
     assert!(!page.contains("<b>0.5") && !page.contains("<i>drained"), "{page}");
     let asked = shown(run(UpgradePhase::Verifying, |run| {
         run.state = UpgradeState::Paused;
-        run.steps[0].problem = Some("gpu-1 has no <u>model any more".into());
+        run.steps[0].problem = Some("gpu-1 has no <u>model any more. Is it there?".into());
     }));
+    assert!(!asked.contains("?."), "{asked}");
     for text in ["Paused", "has no &lt;u&gt;model any more", "Try again", "Take gpu-1 back all the same"] {
         assert!(asked.contains(text), "{text} is missing in {asked}");
     }

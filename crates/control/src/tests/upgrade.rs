@@ -1,13 +1,14 @@
 //! Rolling upgrades against fake backends over real sockets: what reaches them, who may begin one, what is kept.
 
 use domain::{
-    backend::{BackendRef, SetBackendDraining},
+    backend::{BackendRef, BackendState, EditBackend, SetBackendDraining},
     upgrade::{AnswerUpgrade, StartUpgrade, UpgradeAnswer, UpgradePhase, UpgradeState, UpgradeView},
 };
 use testkit::FakeOllama;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::upgrade::{CLAIM, Hands};
 
 pub(crate) fn start(ids: &[&domain::id::BackendId], force: bool) -> StartUpgrade {
     StartUpgrade {
@@ -18,7 +19,7 @@ pub(crate) fn start(ids: &[&domain::id::BackendId], force: bool) -> StartUpgrade
 }
 
 pub(crate) fn say(answer: UpgradeAnswer) -> AnswerUpgrade {
-    AnswerUpgrade { run: String::new(), backend: String::new(), answer }
+    AnswerUpgrade { run: String::new(), backend: String::new(), change: 0, answer }
 }
 
 /// Drives upgrades until it is dropped.
@@ -118,6 +119,14 @@ async fn an_upgrade_outlives_a_restart_and_a_stop_leaves_what_was_asked_for() {
     let second = bench_of(&folder, &address).await;
     let actor = second.control.authenticate(&session.token, &client("127.0.0.1")).unwrap();
     assert_eq!(seen(&second, &actor).steps[0].phase, UpgradePhase::HandedOver);
+    let mut hands = Hands::default();
+    until(async || {
+        second.control.tend_upgrade(&mut hands, Now::read()).await.unwrap();
+        second.control.backends(&actor)[0].state == BackendState::Draining
+    })
+    .await;
+    let step = seen(&second, &actor).steps.remove(0);
+    assert!(!step.seen_down && step.phase == UpgradePhase::HandedOver, "the gateway went away, not the backend");
     let _driver = Driver::of(&second);
     one.set(|script| script.version = "0.6.0".into());
     until(async || seen(&second, &actor).state == UpgradeState::Finished).await;
@@ -165,4 +174,73 @@ fn a_restored_upgrade_waits_for_somebody() {
     assert!(crate::upgrade::held_back(&[("mark.other".into(), "{}".into())]).is_none());
     let damaged = [(crate::upgrade::SETTING.to_owned(), "no JSON".to_owned())];
     assert!(crate::upgrade::held_back(&damaged).is_none());
+}
+
+#[tokio::test]
+async fn all_that_must_serve_meanwhile_are_looked_at_before_a_drain() {
+    let one = FakeOllama::builder().models(["llama3.2"]).start().await;
+    let two = FakeOllama::builder().models(["llama3.2"]).start().await;
+    let bench = bench().await;
+    let actor = bench.admin().await;
+    let first = bench.control.add_backend(&actor, add("gpu-1", &one.base(), "")).await.unwrap().id;
+    bench.control.add_backend(&actor, add("gpu-2", &two.base(), "")).await.unwrap();
+    until(async || bench.control.backends(&actor).iter().all(|backend| backend.state == BackendState::Up)).await;
+    // Nobody has noticed yet.
+    two.refuse_connections().await;
+    let _driver = Driver::of(&bench);
+    bench.control.start_upgrade(&actor, start(&[&first], false)).await.unwrap();
+    until(async || seen(&bench, &actor).steps[0].waits.is_some()).await;
+    let step = seen(&bench, &actor).steps.remove(0);
+    assert_eq!(step.phase, UpgradePhase::Waiting);
+    assert_eq!(step.waits.unwrap(), "gpu-2, which has llama3.2:latest too, does not serve it now");
+    two.accept_connections().await;
+    until_phase(&bench, &actor, 0, UpgradePhase::HandedOver).await;
+}
+
+#[tokio::test]
+async fn what_is_said_to_an_older_state_is_refused_and_names_are_those_of_now() {
+    let one = FakeOllama::builder().models(["llama3.2"]).start().await;
+    let bench = bench().await;
+    let actor = bench.admin().await;
+    let id = bench.control.add_backend(&actor, add("gpu-1", &one.base(), "")).await.unwrap().id;
+    let driver = Driver::of(&bench);
+    bench.control.start_upgrade(&actor, start(&[&id], true)).await.unwrap();
+    until_phase(&bench, &actor, 0, UpgradePhase::HandedOver).await;
+    bench.control.answer_upgrade(&actor, say(UpgradeAnswer::Pause)).await.unwrap();
+    let twice = AnswerUpgrade { change: seen(&bench, &actor).change, ..say(UpgradeAnswer::Continue) };
+    bench.control.answer_upgrade(&actor, twice.clone()).await.unwrap();
+    let untold = AnswerUpgrade { change: 0, run: seen(&bench, &actor).id, ..twice.clone() };
+    assert_eq!(bench.control.answer_upgrade(&actor, untold).await.err().unwrap().status(), 409);
+    let refused = bench.control.answer_upgrade(&actor, twice).await.err().unwrap();
+    assert_eq!(refused.status(), 409, "the pause was ended, which says nothing of the backend: {refused}");
+    assert_eq!(seen(&bench, &actor).steps[0].phase, UpgradePhase::HandedOver);
+
+    let edit = EditBackend {
+        id: id.clone(),
+        name: "gpu-one".into(),
+        url: one.base(),
+        token: String::new(),
+        clear_token: false,
+        parallel: String::new(),
+        weight: String::new(),
+        priority: String::new(),
+    };
+    bench.control.edit_backend(&actor, edit).await.unwrap();
+    let claimed = bench.control.claim_upgrade(&actor, &id, "me").await.unwrap();
+    assert_eq!((claimed.steps[0].name.as_str(), seen(&bench, &actor).steps[0].name.as_str()), ("gpu-one", "gpu-one"));
+
+    // The follower says nothing more.
+    drop(driver);
+    let (mut hands, now) = (Hands::default(), Now::read());
+    bench.control.tend_upgrade(&mut hands, now).await.unwrap();
+    bench.control.tend_upgrade(&mut hands, now.plus(CLAIM / 2)).await.unwrap();
+    bench.control.claim_upgrade(&actor, &id, "me").await.unwrap();
+    bench.control.tend_upgrade(&mut hands, now.plus(CLAIM)).await.unwrap();
+    assert_eq!(seen(&bench, &actor).steps[0].problem, None, "it did in between");
+    bench.control.tend_upgrade(&mut hands, now.plus(CLAIM * 2)).await.unwrap();
+    let problem = seen(&bench, &actor).steps[0].problem.clone().unwrap();
+    assert!(problem.contains("whoever ran the command for gpu-one went away"), "{problem}");
+    let said = bench.control.read_audit(&Default::default(), 50).await.unwrap().entries;
+    let answered = said.iter().filter(|row| row.action == "fleet upgrade answered").count();
+    assert_eq!(answered, 3, "that a command still runs is no news");
 }

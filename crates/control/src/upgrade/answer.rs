@@ -6,7 +6,7 @@ use domain::{
     upgrade::{UpgradeAnswer, UpgradePhase, UpgradeState, UpgradeView},
 };
 
-use super::run::{Act, Run, World};
+use super::run::{Act, Claim, Run, World};
 
 impl Run {
     /// Does what `who` says, or says why that does not fit.
@@ -72,13 +72,31 @@ impl Run {
         acts
     }
 
-    /// A command line begins to upgrade the backend itself. Once only, however many follow the run.
-    pub fn claim(&mut self, backend: &str, now: u64) -> Result<(), String> {
+    /// `owner` runs its command for this backend already.
+    pub fn holds(&self, backend: &str, owner: &str) -> bool {
+        let step = self.view.current().filter(|_| self.view.is_open());
+        step.is_some_and(|step| step.commanded && is_handed(backend, step.backend.as_str(), step.phase))
+            && self.claim.as_ref().is_some_and(|claim| claim.owner == owner)
+    }
+
+    /// A command line begins to upgrade the backend itself, once only, however many follow the run; or says that it still
+    /// does.
+    pub fn claim(&mut self, backend: &str, owner: &str, now: u64) -> Result<(), String> {
+        if self.holds(backend, owner) {
+            let lost = self.turn().filter(|at| self.view.steps[*at].problem.take().is_some());
+            if lost.is_some() {
+                self.view.state = UpgradeState::Running;
+                self.tell(now, lost, "the command still upgrades it");
+            }
+            self.claim.iter_mut().for_each(|claim| claim.said += 1);
+            return Ok(());
+        }
         let running = self.view.state == UpgradeState::Running;
         let step = self.turn().map(|at| (at, &mut self.view.steps[at])).filter(|_| running);
         match step {
             Some((at, step)) if is_handed(backend, step.backend.as_str(), step.phase) && !step.commanded => {
                 step.commanded = true;
+                self.claim = Some(Claim { owner: owner.to_owned(), said: 1 });
                 self.tell(now, Some(at), "a command upgrades it");
                 Ok(())
             }
@@ -86,20 +104,29 @@ impl Run {
         }
     }
 
-    /// The command ended with this exit code, or none where a signal ended it.
-    pub fn ran(&mut self, backend: &str, code: Option<i32>, now: u64) -> Result<(), String> {
-        let open = self.view.is_open();
-        let step = self.turn().map(|at| (at, &mut self.view.steps[at])).filter(|_| open);
-        let Some((at, step)) = step.filter(|(_, step)| {
-            is_handed(backend, step.backend.as_str(), step.phase) && step.commanded && step.problem.is_none()
-        }) else {
-            return Err("no command upgrades it any more".into());
-        };
+    /// The command of `owner` ended with this exit code, or none where a signal ended it.
+    pub fn ran(&mut self, backend: &str, owner: &str, code: Option<i32>, now: u64) -> Result<(), String> {
+        let holds = self.holds(backend, owner);
+        // In a run that was stored before claims had owners anybody's word counts.
+        let before = self.claim.is_none();
+        let at = self.turn().filter(|at| {
+            let step = &self.view.steps[*at];
+            let waited = self.view.is_open() && step.commanded && step.problem.is_none();
+            holds || before && waited && is_handed(backend, step.backend.as_str(), step.phase)
+        });
+        let Some(at) = at else { return Err("no command upgrades it any more".into()) };
+        let lost = self.view.steps[at].problem.is_some();
         match code {
-            Some(0) => self.enter(now, at, UpgradePhase::Verifying, "the command ended well"),
+            Some(0) => {
+                if lost {
+                    self.view.state = UpgradeState::Running;
+                }
+                self.enter(now, at, UpgradePhase::Verifying, "the command ended well");
+            }
             code => {
                 let how = code.map_or_else(|| "by a signal".to_owned(), |code| format!("with exit code {code}"));
-                let problem = format!("the command for {} ended {how}", step.name);
+                let problem = format!("the command for {} ended {how}", self.view.steps[at].name);
+                self.claim = None;
                 self.ask(now, at, problem);
             }
         }
@@ -125,6 +152,10 @@ fn unfit(view: &UpgradeView, answer: UpgradeAnswer, world: &World) -> String {
         (UpgradeAnswer::Continue, phase, None) => {
             format!("{} goes on by itself ({}): nothing is waited for", step.name, phase.words().to_lowercase())
         }
+        (UpgradeAnswer::Retry, UpgradePhase::HandedOver, None) if step.commanded => format!(
+            "a command upgrades {} now: should whoever runs it be gone, that is found out within half a minute",
+            step.name
+        ),
         (UpgradeAnswer::Retry | UpgradeAnswer::Rejoin, ..) => format!("nothing is wrong with {} so far", step.name),
         (UpgradeAnswer::Pause, ..) => "it is paused already".into(),
         (UpgradeAnswer::StopDrained, ..) => format!("{} is not drained by the upgrade: stop and rejoin", step.name),

@@ -14,7 +14,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
     by_itself, ops,
-    run::{Run, World},
+    run::{Claim, Run, World},
 };
 use crate::{Control, by::By, clock::Now, settings};
 
@@ -24,11 +24,25 @@ const TICK: Duration = Duration::from_millis(250);
 const QUIET: Duration = Duration::from_millis(600);
 /// Between two looks at a backend that is away.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// And at the fleet, while a turn waits for it.
+const WAIT_EVERY: Duration = Duration::from_secs(2);
 /// Transitions that may follow at one moment.
 const AT_ONCE: usize = 8;
 /// With a shared database: how often a driver says that it drives, and after which silence another takes over.
 const SAY_MS: u64 = 10_000;
 const LEASE_MS: u64 = 40_000;
+
+/// Whoever runs a command is lost after this long without a word; it says one every few seconds.
+pub(crate) const CLAIM: Duration = Duration::from_secs(20);
+
+/// What is looked at for a backend's turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sight {
+    /// All of the fleet: others have to serve meanwhile.
+    Fleet,
+    /// The backend itself.
+    One,
+}
 
 /// A model that is being loaded; the error is for people.
 type Loading = AbortOnDropHandle<Result<(), String>>;
@@ -40,10 +54,12 @@ pub(crate) struct Hands {
     settled: Option<u64>,
     /// Since when nothing is in flight at the present backend.
     idle: Option<(BackendId, Instant)>,
-    look: Option<(BackendId, u64, AbortOnDropHandle<()>)>,
+    look: Option<(BackendId, Sight, u64, AbortOnDropHandle<()>)>,
     /// The last look that is over: when it began on the wall clock, and when it ended.
-    looked: Option<(BackendId, u64, Instant)>,
+    looked: Option<(BackendId, Sight, u64, Instant)>,
     loading: Option<(BackendId, String, Loading)>,
+    /// Who runs a command for the present backend, and since when this process has heard no other word of it.
+    claim: Option<(BackendId, Option<Claim>, Instant)>,
     /// The last write failed, which was said.
     failing: bool,
 }
@@ -91,7 +107,8 @@ impl Control {
         if remote && !mine && now.wall.saturating_sub(run.driven_at) < LEASE_MS {
             return Ok(false);
         }
-        let mut world = World { now: now.wall, backends: self.known_backends(&state), ..World::default() };
+        let (backends, foreign) = (self.known_backends(&state), self.0.gateway.foreign());
+        let mut world = World { now: now.wall, backends, foreign, ..World::default() };
         if let Some(done) = self.handle(hands, &run, &mut world, now).await {
             let (backend, model, done) = done;
             self.write_upgrade(By::nobody("fleet upgrade watched"), |run| {
@@ -131,13 +148,24 @@ impl Control {
             }
             _ => hands.idle = None,
         }
+        if step.phase == UpgradePhase::HandedOver && step.commanded {
+            let same = |(other, claim, _): &(BackendId, Option<Claim>, Instant)| other == id && *claim == run.claim;
+            let since = hands.claim.take().filter(same).map_or(now.instant, |(.., since)| since);
+            world.lost = now.instant.duration_since(since) >= CLAIM;
+            hands.claim = Some((id.clone(), run.claim.clone(), since));
+        } else {
+            hands.claim = None;
+        }
         let looks = [UpgradePhase::Waiting, UpgradePhase::HandedOver, UpgradePhase::Verifying];
         if looks.contains(&step.phase) {
-            let fresh = self.look_again(hands, id, step.since, now);
+            let pace = if step.waits.is_some() { WAIT_EVERY } else { LOOK_EVERY };
+            let sight = if step.phase == UpgradePhase::Waiting { Sight::Fleet } else { Sight::One };
+            let fresh = self.look_again(hands, id, sight, step.since, pace, now);
             world.unseen = step.phase == UpgradePhase::Waiting && !fresh;
-            world.looked = hands.looked.as_ref().filter(|(other, ..)| other == id).map(|(_, began, _)| *began);
+            world.looked = hands.looked.as_ref().filter(|(other, ..)| other == id).map(|(_, _, began, _)| *began);
             // What that look has found is not in the status taken before it.
             world.backends = self.known_backends(&self.state());
+            (world.foreign, world.unsure) = (self.0.gateway.foreign(), self.0.gateway.unsure());
             world.loaded = self.0.gateway.loaded(id);
         } else {
             hands.look = None;
@@ -151,24 +179,33 @@ impl Control {
 
     /// Takes a look that is over, and begins the next when it is time or something has changed since. Says whether the last
     /// one is of now.
-    fn look_again(&self, hands: &mut Hands, id: &BackendId, since: u64, now: Now) -> bool {
+    fn look_again(
+        &self,
+        hands: &mut Hands,
+        id: &BackendId,
+        sight: Sight,
+        since: u64,
+        pace: Duration,
+        now: Now,
+    ) -> bool {
         match &hands.look {
-            Some((other, began, task)) if other == id && task.is_finished() => {
-                hands.looked = Some((id.clone(), *began, now.instant));
+            Some((other, seen, began, task)) if (other, *seen) == (id, sight) && task.is_finished() => {
+                hands.looked = Some((id.clone(), sight, *began, now.instant));
                 hands.look = None;
             }
-            Some((other, ..)) if other == id => return false,
+            Some((other, seen, ..)) if (other, *seen) == (id, sight) => return false,
             _ => {}
         }
-        let fresh = hands.looked.as_ref().is_some_and(|(other, began, ended)| {
-            other == id && *began >= since && now.instant.duration_since(*ended) < LOOK_EVERY
+        let age = hands.looked.as_ref().and_then(|(other, seen, began, ended)| {
+            let same = other == id && *seen == sight && *began >= since;
+            same.then(|| now.instant.duration_since(*ended))
         });
-        if !fresh {
-            let (gateway, wanted) = (self.0.gateway.clone(), id.clone());
-            let task = tokio::spawn(async move { gateway.refresh(Some(wanted)).await });
-            hands.look = Some((id.clone(), now.wall, AbortOnDropHandle::new(task)));
+        if age.is_none_or(|age| age >= pace) {
+            let (gateway, wanted) = (self.0.gateway.clone(), (sight == Sight::One).then(|| id.clone()));
+            let task = tokio::spawn(async move { gateway.refresh(wanted).await });
+            hands.look = Some((id.clone(), sight, now.wall, AbortOnDropHandle::new(task)));
         }
-        fresh
+        age.is_some_and(|age| age < LOOK_EVERY)
     }
 
     async fn load_next(

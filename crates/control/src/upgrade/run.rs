@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use domain::{
     backend::BackendView,
+    id::BackendId,
     upgrade::{UpgradeEvent, UpgradePhase, UpgradeState, UpgradeStep, UpgradeView},
 };
 use gateway::Loaded;
@@ -26,6 +27,13 @@ pub(crate) struct Run {
     pub force: bool,
     /// What each backend was before its turn, by its id.
     pub before: BTreeMap<String, Before>,
+    /// What each backend of the fleet was when the run began, by its id: a restart forgets what was seen of those that are
+    /// down. Empty in runs that were stored before this was kept.
+    #[serde(default)]
+    pub known: BTreeMap<String, Known>,
+    /// Who runs the command for the backend that is handed over; nothing once it ended.
+    #[serde(default)]
+    pub claim: Option<Claim>,
     /// The process that drives it, and when it last said so: gateways on one database must not all do it.
     pub driver: String,
     pub driven_at: u64,
@@ -39,11 +47,29 @@ pub(crate) struct Before {
     pub warm: Vec<(String, i64)>,
 }
 
+/// A follower runs its command for a backend.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Claim {
+    /// Tells one follower from another.
+    pub owner: String,
+    /// How often it has said so.
+    pub said: u64,
+}
+
+/// What was known of a backend when the run began, or when it was seen first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Known {
+    pub models: Vec<String>,
+    pub version: Option<String>,
+    /// It speaks OpenAI's API only.
+    pub foreign: bool,
+}
+
 /// What a transition wants done to a backend in the same transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Act {
-    Drain(domain::id::BackendId),
-    TakeBack(domain::id::BackendId),
+    Drain(BackendId),
+    TakeBack(BackendId),
 }
 
 /// What is seen at one moment.
@@ -52,12 +78,18 @@ pub(crate) struct World {
     /// Unix milliseconds.
     pub now: u64,
     pub backends: Vec<BackendView>,
+    /// Those that speak OpenAI's API only.
+    pub foreign: Vec<BackendId>,
+    /// Those of which the last look does not say whether they are up.
+    pub unsure: Vec<BackendId>,
     /// What the present backend has loaded.
     pub loaded: Vec<Loaded>,
-    /// What the present backend has loaded is not known as of now.
+    /// The fleet was not looked at just now.
     pub unseen: bool,
     /// Nothing was in flight at the present backend for a while.
     pub idle: bool,
+    /// Whoever runs the command for the present backend was not heard of for too long.
+    pub lost: bool,
     /// When the last look at the present backend that is over began.
     pub looked: Option<u64>,
 }
@@ -70,8 +102,16 @@ impl World {
 
 impl Run {
     /// The one that is stored. One that cannot be read is as good as none, and said.
+    /// Backends have the names and addresses that they have now.
     pub fn of(state: &State) -> Option<Self> {
-        Self::read(state.setting(SETTING)?)
+        let mut run = Self::read(state.setting(SETTING)?)?;
+        for step in &mut run.view.steps {
+            if let Ok(row) = state.backend(&step.backend) {
+                row.name.clone_into(&mut step.name);
+                row.url.clone_into(&mut step.url);
+            }
+        }
+        Some(run)
     }
 
     pub fn read(text: &str) -> Option<Self> {
@@ -105,6 +145,7 @@ impl Run {
             (step.phase, step.since) = (phase, now);
             (step.waits, step.problem, step.overdue) = (None, None, false);
         }
+        self.claim = None;
         self.tell(now, Some(at), text);
     }
 

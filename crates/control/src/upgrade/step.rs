@@ -1,15 +1,16 @@
 //! A rolling upgrade's transitions: what the moment that is seen makes of a run. Pure: the time and everything that is
 //! known come as an argument, and what has to be done to backends is answered.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use domain::{
     backend::{BackendState, BackendView, BreakerState},
+    id::BackendId,
     model::ModelName,
-    upgrade::{UpgradePhase, UpgradeState, Version, same_version},
+    upgrade::{UpgradePhase, UpgradeState, UpgradeStep, Version, same_version},
 };
 
-use super::run::{Act, Before, Run, World};
+use super::run::{Act, Before, Known, Run, World};
 
 /// After this long a drain is told to take long. Streams are never cut.
 pub(crate) const LONG_MS: u64 = 600_000;
@@ -25,9 +26,9 @@ impl Run {
         if self.view.state != UpgradeState::Running {
             return Vec::new();
         }
+        self.learn(world);
         let Some(at) = self.turn() else {
-            let rejoined = self.view.steps.iter().filter(|step| step.phase == UpgradePhase::Rejoined).count();
-            let text = format!("finished: {rejoined} of {} upgraded", backends(self.view.steps.len()));
+            let text = finished(&self.view.steps);
             self.end(now, UpgradeState::Finished, text);
             return Vec::new();
         };
@@ -48,7 +49,8 @@ impl Run {
         match phase {
             UpgradePhase::Waiting => return self.begin(at, backend, world),
             UpgradePhase::Draining => self.drain(at, backend, world),
-            UpgradePhase::HandedOver => self.await_return(at, backend, now),
+            UpgradePhase::HandedOver if self.view.steps[at].commanded => self.await_command(at, world),
+            UpgradePhase::HandedOver => self.await_return(at, backend, world),
             UpgradePhase::Verifying => return self.verify(at, backend, world),
             UpgradePhase::Warming if self.view.steps[at].cold.is_empty() => return self.rejoin(at, now),
             _ => {}
@@ -56,10 +58,29 @@ impl Run {
         Vec::new()
     }
 
+    /// Keeps what is seen of a backend for the first time.
+    fn learn(&mut self, world: &World) {
+        for backend in world.backends.iter().filter(|backend| is_up(backend)) {
+            let known = || Known {
+                models: backend.models.clone(),
+                version: backend.version.clone(),
+                foreign: world.foreign.contains(&backend.id),
+            };
+            self.known.entry(backend.id.to_string()).or_insert_with(known);
+        }
+    }
+
+    fn fleet<'f>(&'f self, world: &'f World) -> Fleet<'f> {
+        let World { backends, foreign, unsure, .. } = world;
+        Fleet { backends, foreign, unsure, known: Some(&self.known) }
+    }
+
     /// Begins a turn, if calls find another backend meanwhile or nobody minds that they do not.
     fn begin(&mut self, at: usize, backend: &BackendView, world: &World) -> Vec<Act> {
         let now = world.now;
-        if world.unseen {
+        // What nobody has looked at yet is not known to be fine.
+        let unknown = |other: &BackendView| other.enabled && other.state == BackendState::Unknown;
+        if world.unseen || world.backends.iter().any(unknown) || world.unsure.contains(&backend.id) {
             return Vec::new();
         }
         if let (Some(wanted), Some(version)) = (&self.view.version, &backend.version)
@@ -70,7 +91,8 @@ impl Run {
             return Vec::new();
         }
         let serves = is_up(backend) && !backend.draining;
-        let gap = (serves && !self.view.steps[at].accepted).then(|| world.gap(backend, self.force)).flatten();
+        let gap =
+            (serves && !self.view.steps[at].accepted).then(|| gap(&self.fleet(world), backend, self.force)).flatten();
         if let Some(why) = gap {
             if self.view.steps[at].waits.as_ref() != Some(&why) {
                 self.tell(now, Some(at), format!("waits: {why}"));
@@ -79,10 +101,13 @@ impl Run {
             return Vec::new();
         }
         let warm = world.loaded.iter().map(|loaded| (loaded.model.clone(), loaded.keep_alive_s)).collect();
-        let before = Before { models: backend.models.clone(), warm };
+        // One that is down since the restart of this process is what it was when the run began.
+        let known = self.known.get(backend.id.as_str()).cloned().unwrap_or_default();
+        let unseen = !is_up(backend) && backend.models.is_empty();
+        let before = Before { models: if unseen { known.models } else { backend.models.clone() }, warm };
         self.before.insert(backend.id.to_string(), before);
         let step = &mut self.view.steps[at];
-        (step.before, step.was_draining) = (backend.version.clone(), backend.draining);
+        (step.before, step.was_draining) = (backend.version.clone().or(known.version), backend.draining);
         if backend.draining {
             self.enter(now, at, UpgradePhase::Draining, "was drained already");
             return Vec::new();
@@ -111,9 +136,11 @@ impl Run {
     }
 
     /// Sees by itself that the operator is done: the backend went away and is back, or runs something else.
-    fn await_return(&mut self, at: usize, backend: &BackendView, now: u64) {
-        let step = &mut self.view.steps[at];
-        if step.commanded {
+    fn await_return(&mut self, at: usize, backend: &BackendView, world: &World) {
+        let (now, step) = (world.now, &mut self.view.steps[at]);
+        // Only a look since the hand-over counts: after a restart nothing was looked at, and nothing went away.
+        let looked = world.looked.is_some_and(|looked| looked >= step.since) && !world.unsure.contains(&backend.id);
+        if !looked || backend.state == BackendState::Unknown {
             return;
         }
         let other = match (&step.before, &backend.version) {
@@ -132,10 +159,23 @@ impl Run {
         }
     }
 
+    /// Whoever runs the command says so again and again. Without a word nobody knows whether it still runs, so that it is
+    /// not for the gateway to have it run again.
+    fn await_command(&mut self, at: usize, world: &World) {
+        if world.lost {
+            let problem = format!(
+                "whoever ran the command for {} went away, and how far it came is not known: look there first",
+                self.view.steps[at].name
+            );
+            self.ask(world.now, at, problem);
+        }
+    }
+
     /// Judges what the first look since the hand-over ended has found.
     fn verify(&mut self, at: usize, backend: &BackendView, world: &World) -> Vec<Act> {
         let (now, step) = (world.now, &mut self.view.steps[at]);
-        if world.looked.is_none_or(|looked| looked < step.since) {
+        let unsure = is_up(backend) && world.unsure.contains(&backend.id);
+        if unsure || world.looked.is_none_or(|looked| looked < step.since) {
             return Vec::new();
         }
         if !is_up(backend) {
@@ -209,52 +249,80 @@ impl Run {
     }
 }
 
-impl World {
-    /// Why calls would find no backend while this one is away. With `force` models that only it has do not count.
-    fn gap(&self, backend: &BackendView, force: bool) -> Option<String> {
-        let others = others(&self.backends, backend);
-        let mut wait = None;
-        for model in &backend.models {
-            let holders = others.get(&key(model)).map_or(&[][..], Vec::as_slice);
-            if holders.iter().any(|other| answers(other, model)) {
-                continue;
-            }
-            match holders.first() {
-                Some(other) => {
-                    wait =
-                        wait.or_else(|| Some(format!("{}, which has {model} too, does not serve it now", other.name)))
+/// The fleet as far as it matters to whether calls find a backend.
+pub(crate) struct Fleet<'f> {
+    pub backends: &'f [BackendView],
+    pub foreign: &'f [BackendId],
+    pub unsure: &'f [BackendId],
+    pub known: Option<&'f BTreeMap<String, Known>>,
+}
+
+impl<'f> Fleet<'f> {
+    fn known(&self, backend: &BackendView) -> Option<&'f Known> {
+        self.known.and_then(|known| known.get(backend.id.as_str()))
+    }
+
+    /// Its models, also where it is down since a restart that forgot them.
+    fn models(&self, backend: &'f BackendView) -> &'f [String] {
+        match self.known(backend) {
+            Some(known) if !is_up(backend) && backend.models.is_empty() => &known.models,
+            _ => &backend.models,
+        }
+    }
+
+    fn is_foreign(&self, backend: &BackendView) -> bool {
+        let was = || !is_up(backend) && self.known(backend).is_some_and(|known| known.foreign);
+        self.foreign.contains(&backend.id) || was()
+    }
+
+    /// By each model that another enabled backend has that is not drained: those backends. What speaks OpenAI's API only
+    /// takes no place of an Ollama.
+    fn others(&self, backend: &BackendView) -> HashMap<String, Vec<&'f BackendView>> {
+        let any = self.is_foreign(backend);
+        let mut holders: HashMap<String, Vec<&BackendView>> = HashMap::new();
+        for other in self.backends.iter().filter(|other| other.id != backend.id && other.enabled && !other.draining) {
+            if any || !self.is_foreign(other) {
+                for model in keys(self.models(other)) {
+                    holders.entry(model).or_default().push(other);
                 }
-                None if force => {}
-                None => return Some(format!("no other backend has {model}: calls for it would get 503")),
             }
         }
-        wait
+        holders
     }
+
+    /// A call for the model would be sent there.
+    fn answers(&self, backend: &BackendView, model: &str) -> bool {
+        let out = backend.breakers.iter().any(|breaker| {
+            breaker.state == BreakerState::Open && breaker.model.as_ref().is_none_or(|name| key(name) == key(model))
+        });
+        is_up(backend) && !out && !self.unsure.contains(&backend.id)
+    }
+}
+
+/// Why calls would find no backend while this one is away. With `force` models that only it has do not count.
+fn gap(fleet: &Fleet<'_>, backend: &BackendView, force: bool) -> Option<String> {
+    let others = fleet.others(backend);
+    let mut wait = None;
+    for model in &backend.models {
+        let holders = others.get(&key(model)).map_or(&[][..], Vec::as_slice);
+        if holders.iter().any(|other| fleet.answers(other, model)) {
+            continue;
+        }
+        match holders.first() {
+            Some(other) => {
+                wait = wait.or_else(|| Some(format!("{}, which has {model} too, does not serve it now", other.name)))
+            }
+            None if force => {}
+            None => return Some(format!("no other backend has {model}: calls for it would get 503")),
+        }
+    }
+    wait
 }
 
 /// Models of `backend` that no other backend may serve.
-pub(crate) fn alone(all: &[BackendView], backend: &BackendView) -> Vec<String> {
-    let others = others(all, backend);
+pub(crate) fn alone(fleet: &Fleet<'_>, backend: &BackendView) -> Vec<String> {
+    let others = fleet.others(backend);
     backend.models.iter().filter(|model| !others.contains_key(&key(model))).cloned().collect()
-}
-
-/// By each model that another enabled backend has that is not drained: those backends.
-fn others<'b>(all: &'b [BackendView], backend: &BackendView) -> HashMap<String, Vec<&'b BackendView>> {
-    let mut holders: HashMap<String, Vec<&BackendView>> = HashMap::new();
-    for other in all.iter().filter(|other| other.id != backend.id && other.enabled && !other.draining) {
-        for model in keys(&other.models) {
-            holders.entry(model).or_default().push(other);
-        }
-    }
-    holders
-}
-
-/// A call for the model would be sent there.
-fn answers(backend: &BackendView, model: &str) -> bool {
-    let out = backend.breakers.iter().any(|breaker| {
-        breaker.state == BreakerState::Open && breaker.model.as_ref().is_none_or(|name| key(name) == key(model))
-    });
-    is_up(backend) && !out
 }
 
 pub(crate) fn is_up(backend: &BackendView) -> bool {
@@ -268,6 +336,26 @@ fn key(model: &str) -> String {
 
 fn keys(models: &[String]) -> Vec<String> {
     models.iter().map(|model| key(model)).collect()
+}
+
+/// How it ended, in words.
+fn finished(steps: &[UpgradeStep]) -> String {
+    let rejoined: Vec<&UpgradeStep> = steps.iter().filter(|step| step.phase == UpgradePhase::Rejoined).collect();
+    let (mut same, mut unknown) = (Vec::new(), Vec::new());
+    for step in &rejoined {
+        match (&step.before, &step.after) {
+            (Some(before), Some(after)) if same_version(before, after) => same.push(&step.name),
+            (Some(_), Some(_)) => {}
+            _ => unknown.push(&step.name),
+        }
+    }
+    let (done, all) = (rejoined.len(), backends(steps.len()));
+    if same.is_empty() && unknown.is_empty() {
+        return format!("finished: {done} of {all} upgraded");
+    }
+    let told = [("unchanged on", same), ("not known of", unknown)].into_iter().filter(|(_, names)| !names.is_empty());
+    let told: Vec<String> = told.map(|(how, names)| format!("version {how} {}", named(&names))).collect();
+    format!("finished: {done} of {all} done, {}", told.join(", "))
 }
 
 /// What is wrong with the version that a backend runs now.

@@ -46,6 +46,8 @@ fn run(count: usize) -> Run {
         },
         force: false,
         before: Default::default(),
+        known: Default::default(),
+        claim: None,
         driver: "d".into(),
         driven_at: 0,
     }
@@ -85,6 +87,7 @@ fn handed() -> (Run, World) {
     world.idle = true;
     assert_eq!(go(&mut run, &mut world), []);
     assert_eq!(phase(&run, 1), UpgradePhase::HandedOver);
+    world.looked = Some(world.now);
     (run, world)
 }
 
@@ -113,6 +116,7 @@ fn each_backend_takes_its_turn_and_the_next_waits_for_it() {
     go(&mut run, &mut world);
     assert_eq!(phase(&run, 1), UpgradePhase::HandedOver, "nothing happened to it yet");
     world.backends[0].state = BackendState::Down;
+    world.looked = Some(world.now);
     go(&mut run, &mut world);
     assert!(run.view.steps[0].seen_down && phase(&run, 1) == UpgradePhase::HandedOver);
     (world.backends[0].state, world.backends[0].version) = (BackendState::Draining, Some("0.6.0".into()));
@@ -315,27 +319,28 @@ fn who_is_gone_or_done_already_is_skipped_with_a_note() {
 fn a_command_upgrades_a_backend_once_and_its_exit_code_decides() {
     let (mut run, mut world) = handed();
     let gpu = id(1);
-    assert!(run.claim(id(2).as_str(), 1).is_err() && run.ran(gpu.as_str(), Some(0), 1).is_err());
-    run.claim(gpu.as_str(), 1).unwrap();
-    assert!(run.claim(gpu.as_str(), 1).is_err(), "another follower");
+    assert!(run.claim(id(2).as_str(), "me", 1).is_err() && run.ran(gpu.as_str(), "me", Some(0), 1).is_err());
+    run.claim(gpu.as_str(), "me", 1).unwrap();
+    assert!(run.claim(gpu.as_str(), "other", 1).is_err(), "another follower");
+    assert!(run.ran(gpu.as_str(), "other", Some(0), 1).is_err(), "it says nothing for this one");
     world.backends[0].version = Some("0.6.0".into());
     go(&mut run, &mut world);
     assert_eq!(phase(&run, 1), UpgradePhase::HandedOver, "the command is not over");
     let mut paused = run.clone();
     paused.answer(UpgradeAnswer::Pause, "root", &world).unwrap();
-    paused.ran(gpu.as_str(), Some(0), 2).unwrap();
+    paused.ran(gpu.as_str(), "me", Some(0), 2).unwrap();
     assert_eq!((paused.view.state, phase(&paused, 1)), (UpgradeState::Paused, UpgradePhase::Verifying));
     for (code, told) in [(Some(3), "with exit code 3"), (None, "by a signal")] {
         let mut failed = run.clone();
-        failed.ran(gpu.as_str(), code, 2).unwrap();
+        failed.ran(gpu.as_str(), "me", code, 2).unwrap();
         assert!(failed.view.steps[0].problem.as_ref().unwrap().contains(told));
-        assert!(failed.ran(gpu.as_str(), Some(0), 2).is_err() && failed.claim(gpu.as_str(), 2).is_err());
+        assert!(failed.ran(gpu.as_str(), "me", Some(0), 2).is_err() && failed.claim(gpu.as_str(), "me", 2).is_err());
         let mut by_hand = failed.clone();
         by_hand.answer(UpgradeAnswer::Continue, "root", &world).unwrap();
         assert_eq!(phase(&by_hand, 1), UpgradePhase::Verifying);
         failed.answer(UpgradeAnswer::Retry, "root", &world).unwrap();
-        failed.claim(gpu.as_str(), 3).unwrap();
-        failed.ran(gpu.as_str(), Some(0), 4).unwrap();
+        failed.claim(gpu.as_str(), "other", 3).unwrap();
+        failed.ran(gpu.as_str(), "other", Some(0), 4).unwrap();
         assert_eq!(phase(&failed, 1), UpgradePhase::Verifying);
     }
 }
@@ -353,4 +358,134 @@ fn what_was_under_way_in_a_backup_waits_for_somebody() {
     assert_eq!((held.view.state, phase(&held, 1)), (UpgradeState::Paused, UpgradePhase::HandedOver));
     run.view.state = UpgradeState::Finished;
     assert_eq!(restored(&run), None, "nothing is to be held back");
+}
+
+/// Of `gpu-2` nothing is known but that it is there, as after a restart of this process.
+fn forget(world: &mut World, state: BackendState) {
+    let two = &mut world.backends[1];
+    (two.state, two.models, two.version) = (state, Vec::new(), None);
+}
+
+#[test]
+fn after_a_restart_only_a_finished_look_says_that_a_backend_went_away() {
+    let (mut run, mut world) = handed();
+    let stays = |run: &mut Run, world: &mut World, why: &str| {
+        go(run, world);
+        assert!(!run.view.steps[0].seen_down && phase(run, 1) == UpgradePhase::HandedOver, "{why}");
+    };
+    world.looked = None;
+    for state in [BackendState::Unknown, BackendState::Down, BackendState::Draining] {
+        world.backends[0].state = state;
+        stays(&mut run, &mut world, "nobody has looked at it since");
+    }
+    world.backends[0].state = BackendState::Down;
+    world.looked = Some(world.now - 1);
+    stays(&mut run, &mut world, "that was before the hand-over");
+    (world.looked, world.unsure) = (Some(world.now), vec![id(1)]);
+    stays(&mut run, &mut world, "one look that failed proves nothing");
+    world.unsure.clear();
+    go(&mut run, &mut world);
+    assert!(run.view.steps[0].seen_down);
+}
+
+#[test]
+fn what_backends_had_outlives_a_restart() {
+    // Nobody has looked at the other one yet.
+    let (mut run, mut world) = pair();
+    forget(&mut world, BackendState::Unknown);
+    run.force = true;
+    assert_eq!(go(&mut run, &mut world), [], "not looked at is not fine");
+    // It had the model, and it is down: that is not the same as a model that nobody else has.
+    let (mut run, mut world) = pair();
+    (run.force, world.unseen) = (true, true);
+    assert_eq!(go(&mut run, &mut world), []);
+    world.unseen = false;
+    let mut stored: Run = serde_json::from_str(&serde_json::to_string(&run).unwrap()).unwrap();
+    forget(&mut world, BackendState::Down);
+    assert_eq!(go(&mut stored, &mut world), []);
+    let waits = stored.view.steps[0].waits.clone().unwrap();
+    assert!(waits.contains("gpu-2, which has m:latest too"), "{waits}");
+    // What it had is asked back of it after its own turn.
+    let mut own = stored.clone();
+    own.view.steps.remove(0);
+    assert_eq!(go(&mut own, &mut world), [Act::Drain(id(2))]);
+    world.idle = true;
+    go(&mut own, &mut world);
+    own.answer(UpgradeAnswer::Continue, "root", &world).unwrap();
+    let two = &mut world.backends[1];
+    (two.state, two.version) = (BackendState::Draining, Some("0.1.0".into()));
+    (world.looked, world.unsure) = (Some(world.now), vec![id(2)]);
+    go(&mut own, &mut world);
+    assert_eq!(own.view.state, UpgradeState::Running, "the last look failed");
+    world.unsure.clear();
+    go(&mut own, &mut world);
+    let problem = own.view.steps[0].problem.clone().unwrap();
+    assert!(problem.contains("older than 0.5.1") && problem.contains("no M any more"), "{problem}");
+    // Runs of before did not keep it.
+    let mut old = serde_json::to_value(&stored).unwrap();
+    old.as_object_mut().unwrap().retain(|name, _| name != "known" && name != "claim");
+    assert_eq!(serde_json::from_value::<Run>(old).unwrap().known, Default::default());
+}
+
+#[test]
+fn what_speaks_another_language_takes_no_ollamas_place() {
+    let (mut run, mut world) = pair();
+    world.foreign = vec![id(2)];
+    assert_eq!(go(&mut run, &mut world), []);
+    assert!(run.view.steps[0].waits.as_ref().unwrap().contains("no other backend has m:latest"));
+    world.foreign = vec![id(1), id(2)];
+    assert_eq!(go(&mut run, &mut world), [Act::Drain(id(1))], "two of the same kind do");
+    let (mut run, mut world) = pair();
+    world.unsure = vec![id(2)];
+    assert_eq!(go(&mut run, &mut world), [], "its last look failed");
+    world.unsure = vec![id(1)];
+    assert_eq!(go(&mut run, &mut world), [], "whether it serves is not known");
+}
+
+#[test]
+fn a_command_whose_follower_is_gone_is_run_again_if_somebody_says_so() {
+    let (mut run, mut world) = handed();
+    let gpu = id(1);
+    run.claim(gpu.as_str(), "me", 1).unwrap();
+    let refused = run.answer(UpgradeAnswer::Retry, "root", &world).unwrap_err();
+    assert!(refused.contains("a command upgrades gpu-1 now"), "{refused}");
+    assert!(run.holds(gpu.as_str(), "me") && !run.holds(gpu.as_str(), "other"));
+    world.lost = true;
+    go(&mut run, &mut world);
+    assert!(run.view.steps[0].problem.as_ref().unwrap().contains("went away"), "{run:?}");
+    // It was not gone after all.
+    let mut back = run.clone();
+    back.claim(gpu.as_str(), "me", 2).unwrap();
+    assert_eq!((back.view.state, &back.view.steps[0].problem), (UpgradeState::Running, &None));
+    let mut ended = run.clone();
+    assert!(ended.ran(gpu.as_str(), "other", Some(0), 2).is_err());
+    ended.ran(gpu.as_str(), "me", Some(0), 2).unwrap();
+    assert_eq!((ended.view.state, phase(&ended, 1)), (UpgradeState::Running, UpgradePhase::Verifying));
+    // It is.
+    world.lost = false;
+    run.answer(UpgradeAnswer::Retry, "root", &world).unwrap();
+    run.claim(gpu.as_str(), "other", 3).unwrap();
+    assert!(run.ran(gpu.as_str(), "me", Some(0), 4).is_err(), "its turn is over");
+    run.ran(gpu.as_str(), "other", Some(0), 4).unwrap();
+    assert_eq!(phase(&run, 1), UpgradePhase::Verifying);
+}
+
+#[test]
+fn the_end_says_what_became_of_the_versions() {
+    let ends = |versions: [(Option<&str>, Option<&str>); 2]| {
+        let (mut run, mut world) = pair();
+        for (step, (before, after)) in run.view.steps.iter_mut().zip(versions) {
+            (step.before, step.after) = (before.map(str::to_owned), after.map(str::to_owned));
+            step.phase = UpgradePhase::Rejoined;
+        }
+        go(&mut run, &mut world);
+        run.view.events.last().unwrap().text.clone()
+    };
+    let new = (Some("0.5.1"), Some("0.6.0"));
+    assert_eq!(ends([new, new]), "finished: 2 of 2 backends upgraded");
+    assert_eq!(ends([new, (Some("1.0"), Some("1.0.0"))]), "finished: 2 of 2 backends done, version unchanged on gpu-2");
+    assert_eq!(
+        ends([(Some("1"), Some("1")), (None, None)]),
+        "finished: 2 of 2 backends done, version unchanged on gpu-1, version not known of gpu-2"
+    );
 }

@@ -66,6 +66,10 @@ pub struct AnswerUpgrade {
     /// Whose turn it was then; empty for whosever it is.
     #[serde(default)]
     pub backend: String,
+    /// The count of changes that was shown; 0 without a run for whatever it is. What has changed since may give "go on" another meaning, so
+    /// that it is refused then.
+    #[serde(default)]
+    pub change: u64,
     pub answer: UpgradeAnswer,
 }
 

@@ -100,6 +100,11 @@ impl Seen {
         self.is_up() && self.failed > 0
     }
 
+    /// The looks so far do not say whether it is up: the last one failed, and no second one has yet.
+    pub(crate) fn is_unsure(&self) -> bool {
+        self.failed > 0 && (self.is_up() || !self.answered && self.failed < PATIENCE)
+    }
+
     pub(crate) fn state(&self) -> BackendState {
         match self.reached {
             None => BackendState::Unknown,
@@ -218,8 +223,11 @@ mod tests {
     fn two_failed_looks_make_a_backend_down_and_keep_its_last_good_list() {
         let mut seen = Seen::default();
         assert_eq!(seen.lose(false), Change::Status, "it never was up");
-        assert!(!seen.answered() && seen.state() == BackendState::Down);
+        assert!(!seen.answered() && seen.state() == BackendState::Down && seen.is_unsure());
+        seen.lose(true);
+        assert!(!seen.is_unsure(), "two looks say the same");
         seen.take(listing(&["a"]), false);
+        assert!(!seen.is_unsure());
         assert_eq!((seen.lose(false), seen.state(), seen.is_doubtful()), (Change::None, BackendState::Up, true));
         assert_eq!(seen.lose(false), Change::Status);
         assert_eq!(seen.lose(false), Change::None);

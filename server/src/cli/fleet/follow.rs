@@ -1,14 +1,14 @@
 //! Following a rolling upgrade in the terminal, and running the command that upgrades what is handed over: in this process,
 //! never in the server's. Leaving it (Ctrl-C) changes nothing of the upgrade.
 
-use std::{process::Stdio, time::Duration};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use control::command::{Command, Reply};
 use domain::upgrade::{UpgradeEvent, UpgradePhase, UpgradeState, UpgradeStep, UpgradeView};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{SELF, show};
+use super::{SELF, command, show};
 use crate::{
     cli::{Failure, output, remote},
     config::Config,
@@ -17,12 +17,17 @@ use crate::{
 /// How often the run is looked at.
 const LOOK: Duration = Duration::from_millis(300);
 
+/// How often the server is told that a command still runs; after 20 seconds of silence it counts as gone.
+const SAY: Duration = Duration::from_secs(5);
+
 /// What has been said so far.
 struct Follower<'c> {
     config: &'c Config,
     json: bool,
     run: Option<&'c str>,
     id: String,
+    /// Tells this process from others that follow the run.
+    owner: String,
     last: Option<UpgradeEvent>,
     /// The last hint, so that each is given once.
     hint: String,
@@ -35,7 +40,9 @@ pub fn follow(config: &Config, view: &UpgradeView, run: Option<&str>, json: bool
     runtime.block_on(async {
         let interrupt = signal(SignalKind::interrupt()).map_err(Failure::new)?;
         let id = view.id.clone();
-        Follower { config, json, run, id, last: None, hint: String::new(), interrupt }.run_to_end().await
+        let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let owner = format!("{}-{started}", std::process::id());
+        Follower { config, json, run, id, owner, last: None, hint: String::new(), interrupt }.run_to_end().await
     })
 }
 
@@ -92,8 +99,9 @@ impl Follower<'_> {
             (UpgradeState::Finished, _) => Ok(true),
             (UpgradeState::Stopped, _) => Err(Failure::new("the upgrade was stopped")),
             (UpgradeState::Paused, Some(problem)) => Err(Failure::new(format_args!(
-                "{problem}. `{SELF} retry` tries again, `{SELF} rejoin` takes it back as it is, `{SELF} stop` ends the \
-                 upgrade; then `{SELF} follow`, with --run where a command upgrades"
+                "{} `{SELF} retry` tries again, `{SELF} rejoin` takes it back as it is, `{SELF} stop` ends the \
+                 upgrade; then `{SELF} follow`, with --run where a command upgrades",
+                show::ended(problem)
             ))),
             _ => Ok(false),
         }
@@ -114,7 +122,7 @@ impl Follower<'_> {
                 step.name
             )),
             (UpgradePhase::HandedOver, Some(_)) if step.commanded => self.hint(&format!(
-                "a command upgrades {} already; if that is gone, `{SELF} continue` or `stop`",
+                "a command upgrades {} already; should whoever runs it be gone, that is found out within half a minute",
                 step.name
             )),
             (UpgradePhase::HandedOver, Some(command)) => self.command(step, command).await?,
@@ -125,46 +133,66 @@ impl Follower<'_> {
 
     /// Runs the command for a backend, where nobody else does, and tells how it ended.
     async fn command(&mut self, step: &UpgradeStep, command: &str) -> Result<(), Failure> {
-        let claim = Command::FleetUpgradeClaim { backend: step.backend.clone() };
-        match remote::ask_running(self.config, &claim) {
-            Ok(Some(_)) => {}
+        let step = match remote::ask_running(self.config, &self.claim(step)) {
+            // Its name and address may have been changed since.
+            Ok(Some(Reply::Upgrade(Some(view)))) => {
+                view.steps.into_iter().find(|other| other.backend == step.backend).unwrap_or_else(|| step.clone())
+            }
             // Another look tells why.
-            Ok(None) | Err(Failure::Other(_)) => return Ok(()),
+            Ok(_) | Err(Failure::Other(_)) => return Ok(()),
             Err(failure) => return Err(failure),
-        }
-        let mut child = tokio::process::Command::new("sh");
-        child.args(["-c", command]).env("FORTRESS_BACKEND_NAME", &step.name).env("FORTRESS_BACKEND_URL", &step.url);
-        if self.json {
-            // Standard output is for what happens to the upgrade.
-            child.stdout(Stdio::from(std::io::stderr()));
-        }
-        let mut interrupted = None;
-        let code = match child.spawn() {
+        };
+        let mut interrupts = 0;
+        let code = match command::start(command, &step.name, &step.url, self.json) {
             Err(error) => {
                 self.hint(&format!("the command cannot be started: {error}"));
                 Some(127)
             }
-            Ok(mut child) => {
-                let status = tokio::select! {
-                    status = child.wait() => status,
+            Ok(mut child) => loop {
+                tokio::select! {
+                    status = child.wait() => break status.ok().and_then(|status| status.code()),
                     _ = self.interrupt.recv() => {
-                        interrupted = Some(Failure::Interrupted(format!(
-                            "the command was interrupted, and the upgrade waits: `{SELF} retry`, then `{SELF} follow --run …`"
-                        )));
-                        // It was told as well.
-                        child.wait().await
+                        interrupts += 1;
+                        self.interrupted(interrupts, child.id());
                     }
-                };
-                status.ok().and_then(|status| status.code()).filter(|_| interrupted.is_none())
-            }
+                    () = tokio::time::sleep(SAY) => self.say(&step),
+                }
+            },
         };
-        self.report(step, code).await?;
-        interrupted.map_or(Ok(()), Err)
+        self.report(&step, code).await?;
+        match (interrupts, code) {
+            (0, _) => Ok(()),
+            (_, Some(0)) => Err(Failure::Interrupted(format!(
+                "the command ended well, and the upgrade goes on without this: `{SELF} follow --run …` follows it again"
+            ))),
+            _ => Err(Failure::Interrupted(format!(
+                "the command was interrupted, and the upgrade waits: `{SELF} retry`, then `{SELF} follow --run …`"
+            ))),
+        }
+    }
+
+    /// The first Ctrl-C is the command's own to take; whoever presses it again wants an end.
+    fn interrupted(&mut self, times: usize, process: Option<u32>) {
+        match process {
+            Some(process) if times > 1 => command::kill(process),
+            _ => self.hint("waiting until the command has ended; Ctrl-C once more kills it"),
+        }
+    }
+
+    fn claim(&self, step: &UpgradeStep) -> Command {
+        Command::FleetUpgradeClaim { backend: step.backend.clone(), owner: self.owner.clone() }
+    }
+
+    /// Tells that the command still runs. What is answered matters when it has ended.
+    fn say(&mut self, step: &UpgradeStep) {
+        if let Err(Failure::Other(message)) = remote::ask_running(self.config, &self.claim(step)) {
+            self.hint(&message);
+        }
     }
 
     /// Tells the server, as soon as there is one.
     async fn report(&mut self, step: &UpgradeStep, code: Option<i32>) -> Result<(), Failure> {
-        let ran = Command::FleetUpgradeRan { backend: step.backend.clone(), code };
+        let ran = Command::FleetUpgradeRan { backend: step.backend.clone(), owner: self.owner.clone(), code };
         loop {
             match remote::ask_running(self.config, &ran) {
                 Ok(None) => self.hint("the server does not answer; waiting to tell it how the command ended"),

@@ -37,7 +37,6 @@ pub fn status(view: Option<&UpgradeView>, json: bool) -> Result<(), Failure> {
 }
 
 fn headline(view: &UpgradeView) -> String {
-    let (over, all) = view.progress();
     let state = match view.state {
         UpgradeState::Running => "under way",
         UpgradeState::Paused => "paused",
@@ -45,7 +44,8 @@ fn headline(view: &UpgradeView) -> String {
         UpgradeState::Finished => "finished",
     };
     let to = view.version.as_ref().map(|version| format!(" to {version}")).unwrap_or_default();
-    format!("Rolling upgrade{to}, {state}: {over} of {all} done.")
+    let change = if view.is_open() { format!(" Change {}.", view.change) } else { String::new() };
+    format!("Rolling upgrade{to}, {state}: {}.{change}", view.progress())
 }
 
 fn cells(step: &UpgradeStep) -> Vec<String> {
@@ -54,6 +54,12 @@ fn cells(step: &UpgradeStep) -> Vec<String> {
     let told: Vec<String> = open.chain(step.notes.iter().cloned()).collect();
     let (before, after) = (version(&step.before), version(&step.after));
     vec![clean(&step.name), step.phase.words().to_lowercase(), before, after, clean(&told.join("; "))]
+}
+
+/// Text with a mark at its end.
+pub fn ended(text: &str) -> String {
+    let mark = if text.ends_with(['.', '?', '!']) { "" } else { "." };
+    format!("{text}{mark}")
 }
 
 /// Hours, minutes and seconds of UTC.
