@@ -109,7 +109,7 @@ fn Entry(entry: LogEntry) -> impl IntoView {
         </p>
         {error.map(|error| view! {
             <section aria-label="Error" class="alert alert-error alert-soft mb-4">
-                <span class="min-w-0 break-words"><strong>"The caller was told: "</strong>{visible(&error)}</span>
+                <span class="min-w-0 break-words"><strong>"What went wrong: "</strong>{visible(&error)}</span>
             </section>
         })}
         {why.map(|why| view! {

@@ -10,7 +10,7 @@ pub(super) mod words;
 
 use domain::usage::{
     asked::{AskLog, LogView},
-    log::LogRow,
+    log::{LogRow, PAGE},
 };
 use leptos::prelude::*;
 use leptos_router::{components::A, hooks::use_query_map};
@@ -204,11 +204,10 @@ fn Further(asked: Memo<Asked>, view: Memo<LogView>, tail: Tail) -> impl IntoView
     let Tail { rows, missed, .. } = tail;
     let at = move |after: String| asked.with(|Asked { log, .. }| address(&AskLog { after, ..log.clone() }, false));
     let older = Memo::new(move |_| {
-        let read = view.with(|view| view.page.next.clone());
+        let (read, end) = view.with(|view| (view.page.next.clone(), view.page.rows.last().map(place)));
         // New ones on top may have pushed others out.
-        let last =
-            rows.with(|rows| rows.last().filter(|_| rows.len() > view.with(|view| view.page.rows.len())).map(place));
-        last.filter(|_| read.is_some() || rows.with(Vec::len) >= domain::usage::asked::FOLLOWED).or(read)
+        let last = rows.with(|rows| rows.last().filter(|_| read.is_some() || rows.len() >= PAGE).map(place));
+        last.filter(|last| end.as_ref() != Some(last)).or(read)
     });
     let searched_to = move || view.with(|view| view.page.searched_to);
     view! {

@@ -70,6 +70,9 @@ mod tests {
             assert_eq!(serde_json::to_string(&balance).unwrap(), format!("{:?}", balance.name()));
             assert!(InvalidBalance.to_string().contains(balance.name()));
         }
+        // Their places are stored.
+        let names = Balance::ALL.map(Balance::name);
+        assert_eq!(names, ["warm-first", "least-in-flight", "round-robin", "weighted", "affinity"]);
         assert_eq!(" Warm-First ".parse(), Ok(Balance::default()));
         assert_eq!("fastest".parse::<Balance>(), Err(InvalidBalance));
     }

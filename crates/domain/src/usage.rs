@@ -109,7 +109,8 @@ pub struct UsageRecord {
     /// How its backend was chosen; `None` where none was.
     #[serde(default)]
     pub choice: Option<Choice>,
-    /// What the client was told where it was not served: the gateway's own words, or the backend's. At most 200 bytes.
+    /// What went wrong where it was not served, as the client was told it: the gateway's own words, or the backend's. Of a
+    /// stream that ended early it was told only where its dialect has a way to. At most 200 bytes.
     #[serde(default)]
     pub error: Option<Box<str>>,
     /// The answer came in pieces as they were made, so that the time to the first is that of a token. For whoever hears of

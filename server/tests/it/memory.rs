@@ -31,10 +31,13 @@ async fn large_bodies_at_once_take_the_memory_they_may_and_the_rest_is_told_to_c
     let ollama = FakeOllama::builder().models(["llama3.2"]).start().await;
     let (home, key) = home_with_key();
     home.ok(&["backend", "add", "--name", "gpu", "--url", &ollama.base()]);
+    // No key has more than half of the memory.
+    let other = home.ok(&["key", "create", "--user", "ada", "--name", "other"]).trim().to_owned();
     let home = home.with("MAX_BODY_MB", "4").with("BODY_MEMORY_MB", &BUDGET_MB.to_string());
     let server = home.start();
     until_listed(&server, &key, "llama3.2").await;
-    let ask = |path: &str, body: Bytes| http().post(server.url(path)).bearer_auth(&key).body(body).send();
+    let ask_by = |key: &str, path: &str, body: Bytes| http().post(server.url(path)).bearer_auth(key).body(body).send();
+    let ask = |path: &str, body: Bytes| ask_by(&key, path, body);
     assert_eq!(ask("/api/generate", body(BODY)).await.unwrap().status(), 200);
     // Whoever is served holds its body until the backend has begun to answer.
     ollama.set(|script| {
@@ -48,7 +51,7 @@ async fn large_bodies_at_once_take_the_memory_they_may_and_the_rest_is_told_to_c
     let mut crowd = JoinSet::new();
     for number in 0..CALLERS {
         let path = ["/api/generate", "/v1/chat/completions"][number % 2];
-        let (asked, sender) = (ask(path, large.clone()), sender.clone());
+        let (asked, sender) = (ask_by([&key, &other][number / 2 % 2], path, large.clone()), sender.clone());
         crowd.spawn(async move {
             let answer = asked.await.unwrap();
             let (status, retry) = (answer.status(), answer.headers().get("retry-after").cloned());

@@ -52,7 +52,11 @@ fn figure(chart: &UsageChart, labels: &[String], csv: String, palette: Signal<Op
     });
     let numbers = table(&chart.title, head, rows.collect());
     let note = (left_out > 0).then(|| {
-        let text = format!("The last {} of {}; the CSV has all.", number(ROWS as u64), number(labels.len() as u64));
+        let text = format!(
+            "The last {} of {}; the CSV has the totals of all.",
+            number(ROWS as u64),
+            number(labels.len() as u64)
+        );
         view! { <p class="text-sm text-muted">{text}</p> }.into_any()
     });
     let missing = draw(canvas, palette, move || sets.clone());

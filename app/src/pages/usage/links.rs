@@ -1,6 +1,10 @@
 //! Addresses: of this page for a question, of its files, and of the requests behind a number.
 
-use domain::usage::{log::LogQuery, page::AskUsage, report::UsageQuery};
+use domain::usage::{
+    log::{LONGEST_LOG, LogQuery},
+    page::AskUsage,
+    report::UsageQuery,
+};
 
 use super::HERE;
 use crate::session::encode_query_value;
@@ -32,6 +36,8 @@ pub(super) fn file(query: &UsageQuery, format: &'static str) -> String {
 /// The address of the log with the requests that a row counts: those of the report with `id` in `field`.
 pub(super) fn requests(query: &UsageQuery, field: &str, id: &str) -> String {
     let UsageQuery { from, to, user, key, model, backend, endpoint, outcome, .. } = query.clone();
+    // The log is searched over so much at once.
+    let from = from.max(to.saturating_sub(LONGEST_LOG));
     let mut log = LogQuery { from, to, user, key, model, backend, endpoint, outcome, ..LogQuery::default() };
     log.set(field, id.to_owned());
     join("/admin/requests", log.pairs())

@@ -23,7 +23,11 @@ const HOUR: u64 = 3_600_000;
 impl Control {
     /// A page of the log, newest first. Every role may read it. Faults name their fields.
     pub async fn request_log(&self, _actor: &Actor, query: &LogQuery) -> Result<LogPage, AdminError> {
-        let mut search = UsageSearch { limit: PAGE, look: LOOK, read: READ, ..self.search(query)? };
+        self.bounded_page(UsageSearch { limit: PAGE, look: LOOK, read: READ, ..self.search(query)? }).await
+    }
+
+    /// A page of a search that has bounds.
+    pub(super) async fn bounded_page(&self, mut search: UsageSearch) -> Result<LogPage, AdminError> {
         let page = self.log_page(&search).await?;
         // It stopped at its bound: what is looked for is rare. The roll-ups know when there was something of it.
         if page.searched_to.is_none() || !self.narrow(&mut search).await {

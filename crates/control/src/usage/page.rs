@@ -46,10 +46,13 @@ impl Control {
         let days = zone::zone(if report.utc_days { "" } else { &report.zone })?;
         let labels = report.points.iter().map(|point| zone::label(&days, report.step, point.at)).collect();
         let charts = charts(&report, courses);
-        let UsageReport { zone, utc_days, exact, total, groups, others, peak, tax_by_model, tax_by_key, .. } = report;
+        let UsageReport {
+            from, to, zone, utc_days, exact, total, groups, others, peak, tax_by_model, tax_by_key, ..
+        } = report;
         Ok(UsageShown {
             chosen: chosen(&query, &state),
-            query,
+            // From the beginning of its first step to the end of its last, as the numbers are.
+            query: UsageQuery { from, to, ..query },
             zone,
             utc_days,
             exact,

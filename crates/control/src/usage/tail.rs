@@ -138,8 +138,9 @@ impl LogTail {
     }
 
     async fn newest(&self) -> Option<LogNews> {
-        match self.control.log_page(&self.search).await {
-            Ok(page) => Some(LogNews { rows: page.rows, whole: true, missed: 0 }),
+        match self.control.bounded_page(self.search.clone()).await {
+            // Where the search ended early there may be others between these and those that a page has.
+            Ok(page) => Some(LogNews { whole: page.searched_to.is_none(), rows: page.rows, missed: 0 }),
             Err(error) => {
                 tracing::warn!(%error, "whoever follows the log is not told what is written down");
                 None

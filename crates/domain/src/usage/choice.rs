@@ -29,7 +29,7 @@ impl UsageRecord {
         }
         if desperate {
             return Some(format!(
-                "all {of} backends that have the model were shut out after errors, and one had to be tried"
+                "none of the {of} backends with the model could take it as usual, and one that was shut out after errors was tried"
             ));
         }
         let number = match ready {
@@ -41,10 +41,7 @@ impl UsageRecord {
             sentence.push_str(" after another had failed");
         }
         if ready > 1 {
-            if by_priority {
-                sentence.push_str(", with the highest priority");
-            }
-            sentence.push_str("; ");
+            sentence.push_str(if by_priority { ", with the highest priority; among those " } else { "; " });
             sentence.push_str(balance.name());
             sentence.push_str(": ");
             sentence.push_str(match (balance, self.warm) {
@@ -90,7 +87,11 @@ mod tests {
             let choice = Choice { balance: Balance::Weighted, of: 4, ready: 2, by_priority, desperate };
             UsageRecord { choice: Some(choice), ..record.clone() }.why_there().unwrap()
         };
-        assert!(of(true, false).contains("with the highest priority; weighted: drawn by lot"), "{}", of(true, false));
-        assert!(of(false, true).starts_with("all 4 backends that have the model were shut out"));
+        assert!(
+            of(true, false).contains("with the highest priority; among those weighted: drawn by lot"),
+            "{}",
+            of(true, false)
+        );
+        assert!(of(false, true).starts_with("none of the 4 backends"));
     }
 }

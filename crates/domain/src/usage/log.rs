@@ -220,7 +220,7 @@ pub struct LogEntry {
     pub evicted_by: Option<Named>,
     /// Why its backend was chosen, in one sentence without full stop; `None` where none was, or it was not kept yet.
     pub reason: Option<String>,
-    /// What the client was told where it was not served, at most 200 bytes.
+    /// What went wrong where it was not served, at most 200 bytes.
     pub error: Option<String>,
 }
 

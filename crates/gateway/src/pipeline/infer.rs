@@ -242,7 +242,7 @@ impl Ready {
 
 /// What a request costs in the queue, in tokens: its text at four bytes each, and something for its answer. Pictures are
 /// left out, because their bytes say nothing of the work. With the bound the longest text waits for a few rounds of others,
-/// not for as many as a flood of small requests likes; what it really used is charged once that is known.
+/// not for as many as a flood of small requests likes; what it really used is put right later, within the same bound.
 fn cost(prompt_bytes: usize) -> u64 {
     (256 + prompt_bytes as u64 / 4).min(queue::MOST)
 }
@@ -261,4 +261,19 @@ fn unresolved(error: ResolveError, endpoint: Endpoint, model: &str) -> Error {
 fn compatible_only(model: &str) -> Error {
     let model = request::cut(model, 200);
     Error::BadRequest(format!("model '{model}' is on OpenAI-compatible backends only, use the /v1 endpoints"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_costs_its_text_up_to_a_bound() {
+        assert_eq!((cost(0), cost(4_000)), (256, 1_256));
+        assert_eq!(cost(usize::MAX), queue::MOST);
+        let picture = "A".repeat(1 << 20);
+        let body = format!(r#"{{"model":"a","prompt":"what is it?","images":["{picture}"]}}"#);
+        let facts = request::read(Endpoint::Generate, &http::HeaderMap::new(), &body.into()).await.unwrap();
+        assert_eq!(cost(facts.prompt_bytes), 258, "pictures are no text");
+    }
 }

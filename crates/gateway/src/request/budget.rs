@@ -1,6 +1,6 @@
 //! The memory that all buffered request bodies may take together. Nobody waits for it, so that nobody holds a part while
 //! waiting for the rest: what does not fit is refused at once. One key has at most half of it, or room for its largest
-//! request, so that no key can keep all others out.
+//! request: where the memory is four times the largest body, no key can keep all others out.
 
 use std::{
     collections::HashMap,
@@ -94,19 +94,16 @@ impl Share {
             return Ok(());
         }
         let fits = |used: usize| used.checked_add(more).filter(|&sum| sum <= self.limit);
-        self.of.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).map_err(|_| Error::Crowded)?;
-        if let Some((key, limit)) = self.key {
-            let mut keys = self.of.by_key();
-            let own = keys.entry(key).or_default();
-            if own.saturating_add(more) > limit {
-                if *own == 0 {
-                    keys.remove(&key);
-                }
-                self.of.used.fetch_sub(more, Ordering::Relaxed);
-                return Err(Error::Crowded);
-            }
-            *own += more;
+        let take = || self.of.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).map_err(|_| Error::Crowded);
+        let Some((key, limit)) = self.key else { return take().map(|_| ()) };
+        // Its own bound first: what a key may not have must not be missing for others, not even for a moment.
+        let mut keys = self.of.by_key();
+        let own = keys.get(&key).map_or(0, |own| *own).saturating_add(more);
+        if own > limit {
+            return Err(Error::Crowded);
         }
+        take()?;
+        keys.insert(key, own);
         Ok(())
     }
 
