@@ -8,7 +8,7 @@ export class UpgradePage {
 
   constructor(private page: Page) {
     this.form = page.getByRole("region", { name: "Begin an upgrade" });
-    this.run = page.getByRole("region", { name: / of \d+ done$/ });
+    this.run = page.getByRole("region", { name: / of \d+ done/ });
   }
 
   /** A backend's turn, by its name. */
