@@ -247,7 +247,7 @@ test.describe("where JavaScript does not work", () => {
     const table = await usage.table("Requests by model");
     // The calls may lie on both sides of midnight.
     const calls = table.columns.find(({ label }) => label === "qwen3:4b")!.data;
-    expect(calls.reduce((sum, count) => sum + count, 0)).toBe(2);
+    expect(calls.reduce<number>((sum, count) => sum + (count ?? 0), 0)).toBe(2);
     await expect(usage.figure("Errors").getByRole("button", { name: "PNG" })).toHaveCount(0);
     await usage.field("User").selectOption({ label: "ada" });
     await usage.field("Model").selectOption("llama3.2:latest");
