@@ -3,6 +3,7 @@
 import { ADMIN, NOBODY, expect, generate, test } from "../fixtures.ts";
 import { alive, App } from "../pages/app.ts";
 import { DashboardPage } from "../pages/dashboard.ts";
+import { slowCall } from "../pages/slow.ts";
 import { LoginPage } from "../pages/login.ts";
 
 test("charts are drawn, and they and the numbers follow a request", async ({ page, key, fortress }) => {
@@ -45,14 +46,7 @@ test("a request that was kept waiting is listed with its reason", async ({ page,
   await new DashboardPage(page).expectLive();
   await fake.hold();
   try {
-    const body = JSON.stringify({ model: "llama3.2", prompt: "kept waiting" });
-    const call = fetch(`${fortress.url}/api/generate`, { method: "POST", headers: { authorization: `Bearer ${key}` }, body });
-    await fake.waitFor("kept waiting");
-    const begun = Date.now();
-    // Below two seconds nothing is called slow.
-    await expect.poll(() => Date.now() - begun).toBeGreaterThan(2_200);
-    await fake.open();
-    const id = (await call).headers.get("x-request-id")!;
+    const id = await slowCall(fortress.url, key, fake, "kept waiting");
     const slow = page.getByRole("region", { name: "Slow requests" }).getByRole("listitem").filter({ hasText: id });
     await expect(slow).toContainText(/^\d+ s: \d+ s (loading or )?reading the prompt( and answering)? on \S/);
     await expect(slow).toContainText("llama3.2:latest");

@@ -6,6 +6,7 @@ import { ADMIN, NOBODY, expect, test } from "../fixtures.ts";
 import { alive, App } from "../pages/app.ts";
 import { LoginPage } from "../pages/login.ts";
 import { RequestsPage, call, written } from "../pages/requests.ts";
+import { slowCall } from "../pages/slow.ts";
 
 /** Sums up what moved while the page came to life. */
 const shifts = (page: Page) =>
@@ -226,15 +227,7 @@ test("a slow request of the dashboard leads to its page", async ({ page, key, fo
   await new App(page).open();
   await fake.hold();
   try {
-    const body = JSON.stringify({ model: "llama3.2", prompt: "slow and linked" });
-    const answer = fetch(`${fortress.url}/api/generate`, { method: "POST", headers: { authorization: `Bearer ${key}` }, body });
-    await fake.waitFor("slow and linked");
-    const begun = Date.now();
-    // Below two seconds nothing is called slow.
-    await expect.poll(() => Date.now() - begun).toBeGreaterThan(2_200);
-    await fake.open();
-    const id = (await answer).headers.get("x-request-id")!;
-    await (await answer).text();
+    const id = await slowCall(fortress.url, key, fake, "slow and linked");
     const link = page.getByRole("region", { name: "Slow requests" }).getByRole("link", { name: id });
     await expect(link).toBeVisible();
     await written(page, fortress.url);
