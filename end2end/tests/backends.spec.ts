@@ -107,6 +107,28 @@ test("how much of the work a backend gets is set when it is added, and changed",
   await backends.remove("shared");
 });
 
+test("a backend has time-outs of its own where it needs them", async ({ page, startFake, fortress, problems }) => {
+  problems.allow(/Failed to load resource/);
+  const fake = await startFake("--models", "patient:1b");
+  const backends = new BackendsPage(page);
+  const row = await backends.add("patient", fake.url);
+  await expect(row).not.toContainText(/within \d+ s/);
+  await row.getByText("Edit", { exact: true }).click();
+  await expect(row.getByLabel("First byte", { exact: true }), "the simple case stays simple").toBeHidden();
+  await row.getByText("Time-outs of its own").click();
+  await row.getByLabel("Connection", { exact: true }).fill("61");
+  await row.getByLabel("First byte", { exact: true }).fill("1800");
+  await backends.press("patient", "Save backend");
+  await expect(row.getByLabel("Connection", { exact: true })).toHaveAccessibleDescription(/whole number from 1 to 60/);
+  await expect(row.getByLabel("First byte", { exact: true }), "what was typed stays").toHaveValue("1800");
+  await row.getByLabel("Connection", { exact: true }).fill("");
+  await backends.press("patient", "Save backend");
+  await expect(row).toContainText("First byte within 1800 s");
+  const [stored] = JSON.parse(await fortress.run("backend", "list", "--json")).filter((backend: { name: string }) => backend.name === "patient");
+  expect(stored.timeouts).toEqual({ connect_timeout_s: null, first_byte_timeout_s: 1800, stall_timeout_s: null });
+  await backends.remove("patient");
+});
+
 test("a backend is drained while it answers, followed without a reload, and taken back", async ({ page, startFake, fortress, key }) => {
   const fake = await startFake("--models", "drained:1b");
   const backends = new BackendsPage(page);

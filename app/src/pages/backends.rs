@@ -4,6 +4,7 @@ mod add;
 mod card;
 mod edit;
 mod share;
+mod timeouts;
 
 use domain::{admin::Role, backend::BackendView, live::LiveStatus};
 use leptos::prelude::*;

@@ -14,7 +14,8 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use domain::{
-    error::AdminError, network::SaveNetwork, policy::PolicyInput, settings::SaveSettings, upgrade::StartUpgrade,
+    backend::Timeouts, error::AdminError, network::SaveNetwork, policy::PolicyInput, settings::SaveSettings,
+    upgrade::StartUpgrade,
 };
 use leptos::{nonce::Nonce, server_fn::error::SERVER_FN_ERROR_HEADER};
 use url::Url;
@@ -48,7 +49,7 @@ const KEPT: [&str; 16] = [
 
 /// Whether a field comes back as it was typed; a field that nobody listed does not.
 fn is_kept(field: &str) -> bool {
-    let large = [&SaveSettings::FIELDS[..], &SaveNetwork::FIELDS, &PolicyInput::FIELDS];
+    let large = [&SaveSettings::FIELDS[..], &SaveNetwork::FIELDS, &PolicyInput::FIELDS, &Timeouts::FIELDS];
     let unkept = [&SaveSettings::UNKEPT[..], &SaveNetwork::UNKEPT];
     let within = |lists: &[&[&str]]| lists.iter().any(|list| list.contains(&field));
     KEPT.contains(&field) || field.starts_with(StartUpgrade::BOXES) || within(&large) && !within(&unkept)

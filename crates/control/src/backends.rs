@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::{
     backend::{
         AddBackend, BackendRef, BackendState, BackendView, EditBackend, ProbeAddress, ProbeReport, SetBackendDraining,
-        SetBackendEnabled, Share,
+        SetBackendEnabled, Share, Timeouts,
     },
     error::{AdminError, FieldError},
     id::BackendId,
@@ -38,19 +38,21 @@ struct Form {
     /// `None` where nothing was typed.
     token: Option<BackendToken>,
     share: Share,
+    timeouts: Timeouts,
 }
 
 impl Form {
-    /// `share` is bound, weight and priority.
-    fn check(name: &str, url: &str, token: &str, share: [&str; 3]) -> Result<Self, AdminError> {
+    /// `share` is bound, weight and priority; `timeouts` are in the order of [`Timeouts::FIELDS`].
+    fn check([name, url, token]: [&str; 3], share: [&str; 3], timeouts: [&str; 3]) -> Result<Self, AdminError> {
         let mut fields = Vec::new();
         let name = name::check("name", name).map_err(|fault| fields.push(fault));
         let url = check_url(url).map_err(|fault| fields.push(fault));
         let token = check_token(token).map_err(|fault| fields.push(fault));
         let [parallel, weight, priority] = share;
         let share = Share::from_fields(parallel, weight, priority).map_err(|faults| fields.extend(faults));
-        match (name, url, token, share) {
-            (Ok(name), Ok(url), Ok(token), Ok(share)) => Ok(Self { name, url, token, share }),
+        let timeouts = Timeouts::from_fields(timeouts).map_err(|faults| fields.extend(faults));
+        match (name, url, token, share, timeouts) {
+            (Ok(name), Ok(url), Ok(token), Ok(share), Ok(timeouts)) => Ok(Self { name, url, token, share, timeouts }),
             _ => Err(AdminError::Invalid { fields }),
         }
     }
@@ -132,7 +134,7 @@ impl Control {
     pub(crate) async fn store_backend(&self, actor: &Actor, input: &AddBackend) -> Result<BackendId, AdminError> {
         let by = actor.operates("backend added")?;
         let share = [&*input.parallel, &*input.weight, &*input.priority];
-        let form = Form::check(&input.name, &input.url, &input.token, share)?;
+        let form = Form::check([&input.name, &input.url, &input.token], share, input.timeouts())?;
         self.check_place(&form.url, None).await?;
         let id: BackendId = random::id()?;
         self.mutate(by, |state| {
@@ -151,6 +153,7 @@ impl Control {
                 weight,
                 priority,
                 draining: false,
+                timeouts: form.timeouts,
                 created_at,
             };
             Ok((vec![Op::PutBackend(row)], ()))
@@ -170,7 +173,7 @@ impl Control {
     pub(crate) async fn change_backend(&self, actor: &Actor, input: EditBackend) -> Result<BackendView, AdminError> {
         let by = actor.operates("backend changed")?;
         let share = [&*input.parallel, &*input.weight, &*input.priority];
-        let form = Form::check(&input.name, &input.url, &input.token, share)?;
+        let form = Form::check([&input.name, &input.url, &input.token], share, input.timeouts())?;
         self.check_place(&form.url, Some(&input.id)).await?;
         self.mutate(by, |state| {
             let row = state.backend(&input.id)?;
@@ -185,7 +188,8 @@ impl Control {
             let sealed_token = if keeps { row.sealed_token.clone() } else { sealed };
             let (name, url) = (form.name.clone(), shown(&form.url));
             let Share { parallel, weight, priority } = form.share;
-            let changed = BackendRow { name, url, sealed_token, parallel, weight, priority, ..row.clone() };
+            let timeouts = form.timeouts;
+            let changed = BackendRow { name, url, sealed_token, parallel, weight, priority, timeouts, ..row.clone() };
             Ok((vec![Op::PutBackend(changed)], ()))
         })
         .await?;
@@ -316,6 +320,7 @@ pub(crate) fn view(row: &BackendRow, live: &[BackendView]) -> BackendView {
         weight: row.weight,
         priority: row.priority,
         draining: row.draining,
+        timeouts: row.timeouts,
         state,
         ..known
     }

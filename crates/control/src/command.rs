@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use domain::{
     admin::{AddAdmin, AdminRef, AdminView, Role, SetAdminEnabled, SetAdminPassword, SetAdminRole},
     audit::{AuditPage, ReadAudit},
-    backend::{AddBackend, BackendRef, BackendView, EditBackend, SetBackendDraining, Share, ShareEdit},
+    backend::{
+        AddBackend, BackendRef, BackendView, EditBackend, SetBackendDraining, Share, ShareEdit, Timeouts, TimeoutsEdit,
+    },
     error::AdminError,
     id::{BackendId, ID_LENGTH, KeyId, UserId},
     key::{CreateKey, CreatedKey, KEY_PREFIX, KeyStatus, KeyView, SetKeyLimit, SetKeyStatus},
@@ -56,6 +58,8 @@ pub enum Command {
         token: Option<String>,
         #[serde(default)]
         share: ShareEdit,
+        #[serde(default)]
+        timeouts: TimeoutsEdit,
     },
     /// Changes what is named without reaching it.
     BackendEdit {
@@ -65,6 +69,8 @@ pub enum Command {
         token: Option<String>,
         forget_token: bool,
         share: ShareEdit,
+        #[serde(default)]
+        timeouts: TimeoutsEdit,
     },
     BackendList,
     BackendSetDraining {
@@ -249,16 +255,27 @@ impl Control {
                 let id = self.administrator_called(&name)?;
                 Ok(Reply::Admins(vec![self.reset_second_factor(actor, AdminRef { id }).await?]))
             }
-            Command::BackendAdd { name, url, token, share } => {
+            Command::BackendAdd { name, url, token, share, timeouts } => {
                 let [parallel, weight, priority] = share.apply(Share::default());
-                let token = token.unwrap_or_default();
-                let input = AddBackend { name, url, token, parallel, weight, priority };
+                let [connect_timeout_s, first_byte_timeout_s, stall_timeout_s] = timeouts.apply(Timeouts::default());
+                let input = AddBackend {
+                    name,
+                    url,
+                    token: token.unwrap_or_default(),
+                    parallel,
+                    weight,
+                    priority,
+                    connect_timeout_s,
+                    first_byte_timeout_s,
+                    stall_timeout_s,
+                };
                 let id = self.store_backend(actor, &input).await?;
                 Ok(Reply::Backends(vec![self.backend_view(&id)?]))
             }
-            Command::BackendEdit { backend, name, url, token, forget_token, share } => {
+            Command::BackendEdit { backend, name, url, token, forget_token, share, timeouts } => {
                 let before = self.backend_view(&self.backend_called(&backend)?)?;
                 let [parallel, weight, priority] = share.apply(Share::from(&before));
+                let [connect_timeout_s, first_byte_timeout_s, stall_timeout_s] = timeouts.apply(before.timeouts);
                 let input = EditBackend {
                     name: name.unwrap_or_else(|| before.name.clone()),
                     url: url.unwrap_or_else(|| before.url.clone()),
@@ -267,6 +284,9 @@ impl Control {
                     parallel,
                     weight,
                     priority,
+                    connect_timeout_s,
+                    first_byte_timeout_s,
+                    stall_timeout_s,
                     id: before.id,
                 };
                 Ok(Reply::Backends(vec![self.change_backend(actor, input).await?]))

@@ -189,6 +189,7 @@ fn new_backends(state: &State, servers: &[Url]) -> Result<Vec<Op>, AdminError> {
             weight: 1,
             priority: 0,
             draining: false,
+            timeouts: Default::default(),
             created_at,
         }));
     }

@@ -5,6 +5,7 @@ pub(crate) mod origins;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::{
+    backend::{MAX_CONNECT_TIMEOUT_S, MAX_TIMEOUT_S},
     balance::Balance,
     error::{AdminError, FieldError},
     limit::RateLimit,
@@ -43,9 +44,9 @@ struct Number {
 }
 
 const CATALOGUE: Number = Number { name: "catalogue_interval_s", min: 1, max: 3_600, default: 30 };
-const CONNECT: Number = Number { name: "connect_timeout_s", min: 1, max: 60, default: 3 };
-const FIRST_BYTE: Number = Number { name: "first_byte_timeout_s", min: 1, max: 86_400, default: 600 };
-const STALL: Number = Number { name: "stall_timeout_s", min: 1, max: 86_400, default: 300 };
+const CONNECT: Number = Number { name: "connect_timeout_s", min: 1, max: MAX_CONNECT_TIMEOUT_S, default: 3 };
+const FIRST_BYTE: Number = Number { name: "first_byte_timeout_s", min: 1, max: MAX_TIMEOUT_S, default: 600 };
+const STALL: Number = Number { name: "stall_timeout_s", min: 1, max: MAX_TIMEOUT_S, default: 300 };
 const REPLICAS: Number = Number { name: "replicas", min: 1, max: MAX_REPLICAS, default: 1 };
 const WAITING: Number = Number { name: "queue_max", min: 0, max: MAX_QUEUE, default: QUEUE };
 const PATIENCE: Number = Number { name: "queue_seconds", min: 1, max: MAX_QUEUE_SECONDS, default: QUEUE_SECONDS };

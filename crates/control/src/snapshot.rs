@@ -69,6 +69,7 @@ fn backend(row: &BackendRow, secrets: &Secrets) -> Option<BackendEntry> {
         weight: row.weight.max(1),
         priority: row.priority,
         draining: row.draining,
+        timeouts: row.timeouts,
     })
 }
 

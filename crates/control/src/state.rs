@@ -248,7 +248,11 @@ impl Control {
             held = guard;
             match result {
                 Ok(()) => {
-                    tracing::info!(what = by.what, revision = self.state().rows.revision, "configuration changed");
+                    let (what, revision) = (by.what, self.state().rows.revision);
+                    match by.actor {
+                        Some(_) => tracing::info!(what, revision, "configuration changed"),
+                        None => tracing::debug!(what, revision, "housekeeping written"),
+                    }
                     return Ok(value);
                 }
                 Err(StoreError::Stale) => {}

@@ -155,11 +155,17 @@ impl Control {
         id: &BackendId,
         owner: &str,
     ) -> Result<UpgradeView, AdminError> {
-        let mut by = answers(actor)?;
-        if Run::of(&self.state()).is_some_and(|run| run.holds(id.as_str(), owner)) {
-            by = By::nobody("fleet upgrade watched");
-        }
-        self.tell_upgrade(by, |run, world| run.claim(id.as_str(), owner, world.now).map(|()| Vec::new())).await
+        let by = answers(actor)?;
+        // Who only says it again every few seconds leaves no row in the log; nobody else may come in that way.
+        let again = Run::of(&self.state()).is_some_and(|run| run.holds(id.as_str(), owner));
+        let by = if again { By::nobody("fleet upgrade watched") } else { by };
+        self.tell_upgrade(by, |run, world| {
+            if again && !run.holds(id.as_str(), owner) {
+                return Err("this turn is no longer yours: begin it again".into());
+            }
+            run.claim(id.as_str(), owner, world.now).map(|()| Vec::new())
+        })
+        .await
     }
 
     /// And ended with this exit code.

@@ -1,15 +1,17 @@
 //! Backends as the pages and the command line see them: views, inputs and what a probe of an address found.
 
 mod share;
+mod timeouts;
 mod version;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::{
     share::{Share, ShareEdit},
+    timeouts::{MAX_CONNECT_TIMEOUT_S, MAX_TIMEOUT_S, Timeouts, TimeoutsEdit},
     version::ollama_warning,
 };
-use crate::id::BackendId;
+use crate::{error::FieldError, id::BackendId};
 
 /// A configured backend with what is known of it now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +46,9 @@ pub struct BackendView {
     /// It finishes what it has and gets nothing new.
     #[serde(default)]
     pub draining: bool,
+    /// Its own time-outs.
+    #[serde(default, skip_serializing_if = "Timeouts::is_default")]
+    pub timeouts: Timeouts,
     /// Most requests at once that are in force, set or learned; `None` while nothing is known.
     #[serde(default)]
     pub limit: Option<u32>,
@@ -87,6 +92,7 @@ impl BackendView {
             weight: one(),
             priority: 0,
             draining: false,
+            timeouts: Timeouts::default(),
             limit: None,
             breakers: Vec::new(),
             certificate_end: None,
@@ -110,6 +116,26 @@ pub const MAX_PRIORITY: u32 = 100;
 
 fn one() -> u32 {
     1
+}
+
+/// Reads a whole number within `bounds` from a field; nothing where it is empty, and where it is wrong, which `faults` is
+/// told of. `or` ends the sentence.
+fn number(
+    faults: &mut Vec<FieldError>,
+    field: &str,
+    text: &str,
+    bounds: std::ops::RangeInclusive<u32>,
+    or: &str,
+) -> Option<u32> {
+    match text.trim().parse::<u32>() {
+        _ if text.trim().is_empty() => None,
+        Ok(value) if bounds.contains(&value) => Some(value),
+        _ => {
+            let (min, max) = bounds.into_inner();
+            faults.push(FieldError::new(field, format!("must be a whole number from {min} to {max}{or}")));
+            None
+        }
+    }
 }
 
 /// A circuit breaker that is not closed.
@@ -170,15 +196,40 @@ pub struct AddBackend {
     pub weight: String,
     #[serde(default)]
     pub priority: String,
+    /// As [`Timeouts`] reads them; empty is the setting's.
+    #[serde(default)]
+    pub connect_timeout_s: String,
+    #[serde(default)]
+    pub first_byte_timeout_s: String,
+    #[serde(default)]
+    pub stall_timeout_s: String,
 }
 
 impl AddBackend {
     /// Every field that people fill in, in the page's order.
-    pub const FIELDS: [&str; 6] = ["name", "url", "token", "parallel", "weight", "priority"];
+    pub const FIELDS: [&str; 9] = {
+        let [connect, first_byte, stall] = Timeouts::FIELDS;
+        ["name", "url", "token", "parallel", "weight", "priority", connect, first_byte, stall]
+    };
 
-    /// With its share of the work as it is by default.
+    /// With its share of the work as it is by default, and the time-outs of the settings.
     pub fn new(name: String, url: String, token: String) -> Self {
-        Self { name, url, token, parallel: String::new(), weight: String::new(), priority: String::new() }
+        Self {
+            name,
+            url,
+            token,
+            parallel: String::new(),
+            weight: String::new(),
+            priority: String::new(),
+            connect_timeout_s: String::new(),
+            first_byte_timeout_s: String::new(),
+            stall_timeout_s: String::new(),
+        }
+    }
+
+    /// In the order of [`Timeouts::FIELDS`].
+    pub fn timeouts(&self) -> [&str; 3] {
+        [&self.connect_timeout_s, &self.first_byte_timeout_s, &self.stall_timeout_s]
     }
 }
 
@@ -200,12 +251,20 @@ pub struct EditBackend {
     pub weight: String,
     #[serde(default)]
     pub priority: String,
+    /// As [`Timeouts`] reads them; empty is the setting's.
+    #[serde(default)]
+    pub connect_timeout_s: String,
+    #[serde(default)]
+    pub first_byte_timeout_s: String,
+    #[serde(default)]
+    pub stall_timeout_s: String,
 }
 
 impl EditBackend {
     /// An edit that changes nothing.
     pub fn of(backend: &BackendView) -> Self {
         let [parallel, weight, priority] = ShareEdit::default().apply(backend.into());
+        let [connect_timeout_s, first_byte_timeout_s, stall_timeout_s] = TimeoutsEdit::default().apply(backend.into());
         Self {
             id: backend.id.clone(),
             name: backend.name.clone(),
@@ -215,7 +274,15 @@ impl EditBackend {
             parallel,
             weight,
             priority,
+            connect_timeout_s,
+            first_byte_timeout_s,
+            stall_timeout_s,
         }
+    }
+
+    /// In the order of [`Timeouts::FIELDS`].
+    pub fn timeouts(&self) -> [&str; 3] {
+        [&self.connect_timeout_s, &self.first_byte_timeout_s, &self.stall_timeout_s]
     }
 }
 

@@ -27,7 +27,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use domain::{
@@ -52,7 +52,7 @@ use self::{
 use crate::{
     breaker::{Breaker, Pass, State},
     hash,
-    snapshot::BackendEntry,
+    snapshot::{BackendEntry, Settings},
 };
 
 /// Failures to reach a backend that eject it.
@@ -192,6 +192,21 @@ impl Backend {
         self.hash
     }
 
+    /// Longest wait for a connection.
+    pub(crate) fn connect_timeout(&self, settings: &Settings) -> Duration {
+        own_or(self.entry.timeouts.connect_timeout_s, settings.connect_timeout)
+    }
+
+    /// Longest wait for the head of an answer.
+    pub(crate) fn first_byte_timeout(&self, settings: &Settings) -> Duration {
+        own_or(self.entry.timeouts.first_byte_timeout_s, settings.first_byte_timeout)
+    }
+
+    /// Longest wait between two frames of an answer.
+    pub(crate) fn stall_timeout(&self, settings: &Settings) -> Duration {
+        own_or(self.entry.timeouts.stall_timeout_s, settings.stall_timeout)
+    }
+
     #[cfg(test)]
     pub(crate) fn queue(&self) -> &crate::queue::Queue {
         &self.fleet.queue
@@ -312,12 +327,18 @@ impl Backend {
             weight: self.entry.weight,
             priority: self.entry.priority,
             draining: self.entry.draining,
+            timeouts: self.entry.timeouts,
             limit: self.load.bound(),
             breakers: self.breakers(now),
             certificate_end: seen.certificate_end(),
             certificate_ends_soon: seen.certificate_end().is_some_and(|end| certificate::ends_soon(end, unix_now())),
         }
     }
+}
+
+/// The backend's own time-out, or the setting's.
+fn own_or(seconds: Option<u32>, setting: Duration) -> Duration {
+    seconds.map_or(setting, |seconds| Duration::from_secs(u64::from(seconds)))
 }
 
 fn bump(counter: &watch::Sender<u64>) {

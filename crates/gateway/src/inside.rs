@@ -90,6 +90,7 @@ impl Backends {
                 weight: 1,
                 priority: 0,
                 draining: false,
+                timeouts: Default::default(),
             }))
         };
         let mut lists = vec![Vec::new(); backends];

@@ -190,7 +190,7 @@ impl Exchange<'_> {
                 Class::Refused => Err(Error::Account),
                 Class::Catalogue | Class::Local => self.local(&route, rules),
                 Class::Inference => match self.infer(&principal, held, endpoint, &mut account, body).await {
-                    Ok(ready) => return with_standing(ready.respond(self, account), standing),
+                    Ok(ready) => return with_standing(ready.respond(account), standing),
                     Err(error) => Err(error),
                 },
             };

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use domain::{
+    backend::Timeouts,
     balance::Balance,
     id::{BackendId, KeyId, UserId},
     key::KeyStatus,
@@ -76,6 +77,7 @@ pub struct BackendEntry {
     pub priority: u32,
     /// It gets nothing new.
     pub draining: bool,
+    pub timeouts: Timeouts,
 }
 
 /// A backend's own credential, sent to that backend only.

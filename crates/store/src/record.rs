@@ -2,6 +2,7 @@
 
 use domain::{
     admin::Role,
+    backend::Timeouts,
     id::{AdminId, BackendId, KeyId, UserId},
     key::KeyStatus,
     limit::RateLimit,
@@ -51,6 +52,9 @@ pub(crate) struct BackendRecord {
     weight: u32,
     priority: u32,
     draining: bool,
+    connect_timeout_s: Option<u32>,
+    first_byte_timeout_s: Option<u32>,
+    stall_timeout_s: Option<u32>,
     created_at: u64,
 }
 
@@ -133,6 +137,7 @@ impl From<SessionRow> for SessionRecord {
 
 impl From<BackendRow> for BackendRecord {
     fn from(row: BackendRow) -> Self {
+        let Timeouts { connect_timeout_s, first_byte_timeout_s, stall_timeout_s } = row.timeouts;
         Self {
             name: row.name,
             url: row.url,
@@ -142,6 +147,9 @@ impl From<BackendRow> for BackendRecord {
             weight: row.weight,
             priority: row.priority,
             draining: row.draining,
+            connect_timeout_s,
+            first_byte_timeout_s,
+            stall_timeout_s,
             created_at: row.created_at,
         }
     }
@@ -215,6 +223,11 @@ impl TryFrom<StateRecord> for State {
                     weight: row.weight,
                     priority: row.priority,
                     draining: row.draining,
+                    timeouts: Timeouts {
+                        connect_timeout_s: row.connect_timeout_s,
+                        first_byte_timeout_s: row.first_byte_timeout_s,
+                        stall_timeout_s: row.stall_timeout_s,
+                    },
                     created_at: row.created_at,
                 })
             })?,

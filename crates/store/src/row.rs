@@ -3,6 +3,7 @@
 use domain::{
     admin::Role,
     audit::AuditEntry,
+    backend::Timeouts,
     endpoint::Endpoint,
     id::{AdminId, BackendId, KeyId, UserId},
     key::KeyStatus,
@@ -65,6 +66,7 @@ pub struct BackendRow {
     pub priority: u32,
     /// It gets nothing new.
     pub draining: bool,
+    pub timeouts: Timeouts,
     pub created_at: u64,
 }
 

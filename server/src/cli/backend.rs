@@ -8,7 +8,7 @@ use std::{
 
 use clap::{Args, Subcommand};
 use control::command::{Command, Reply};
-use domain::backend::{BackendView, ShareEdit};
+use domain::backend::{BackendView, ShareEdit, TimeoutsEdit};
 
 use super::{Failure, arguments::secret_from_stdin, remote};
 use crate::config::Config;
@@ -32,6 +32,8 @@ pub enum Backend {
         token_stdin: bool,
         #[command(flatten)]
         share: ShareOptions,
+        #[command(flatten)]
+        timeouts: TimeoutOptions,
     },
     /// Change a backend; what is not named stays.
     Edit {
@@ -51,6 +53,8 @@ pub enum Backend {
         forget_token: bool,
         #[command(flatten)]
         share: ShareOptions,
+        #[command(flatten)]
+        timeouts: TimeoutOptions,
     },
     /// List backends.
     List,
@@ -104,6 +108,30 @@ pub struct ShareOptions {
     priority: Option<String>,
 }
 
+/// How long it is waited for; without one, what the settings say.
+#[derive(Args, Default)]
+pub struct TimeoutOptions {
+    /// Longest wait for a connection in seconds, 1 to 60, or `default`.
+    #[arg(long, value_name = "SECONDS|default", allow_hyphen_values = true)]
+    connect_timeout: Option<String>,
+    /// Longest wait for the first byte of an answer in seconds, 1 to 86400, or `default`. A cold model takes minutes.
+    #[arg(long, value_name = "SECONDS|default", allow_hyphen_values = true)]
+    first_byte_timeout: Option<String>,
+    /// Longest silence within an answer in seconds, 1 to 86400, or `default`.
+    #[arg(long, value_name = "SECONDS|default", allow_hyphen_values = true)]
+    stall_timeout: Option<String>,
+}
+
+impl From<TimeoutOptions> for TimeoutsEdit {
+    fn from(options: TimeoutOptions) -> Self {
+        Self {
+            connect_timeout_s: options.connect_timeout,
+            first_byte_timeout_s: options.first_byte_timeout,
+            stall_timeout_s: options.stall_timeout,
+        }
+    }
+}
+
 impl From<ShareOptions> for ShareEdit {
     fn from(options: ShareOptions) -> Self {
         Self { parallel: options.parallel, weight: options.weight, priority: options.priority }
@@ -114,12 +142,17 @@ impl Backend {
     pub fn into_command(self) -> Result<Command, Failure> {
         let token = |read: bool| read.then(|| secret_from_stdin("token")).transpose();
         Ok(match self {
-            Self::Add { name, url, token_stdin, share } => {
-                Command::BackendAdd { name, url, token: token(token_stdin)?, share: share.into() }
-            }
-            Self::Edit { backend, name, url, token_stdin, forget_token, share } => {
+            Self::Add { name, url, token_stdin, share, timeouts } => Command::BackendAdd {
+                name,
+                url,
+                token: token(token_stdin)?,
+                share: share.into(),
+                timeouts: timeouts.into(),
+            },
+            Self::Edit { backend, name, url, token_stdin, forget_token, share, timeouts } => {
                 let token = token(token_stdin)?;
-                Command::BackendEdit { backend, name, url, token, forget_token, share: share.into() }
+                let (share, timeouts) = (share.into(), timeouts.into());
+                Command::BackendEdit { backend, name, url, token, forget_token, share, timeouts }
             }
             Self::List => Command::BackendList,
             Self::Enable { backend } => Command::BackendSetEnabled { backend, enabled: true },

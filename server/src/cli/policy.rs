@@ -2,7 +2,10 @@
 //! the control plane's, so that faults sound as they do in the pages.
 
 use clap::Args;
-use domain::policy::{PolicyEdit, PolicyInput};
+use domain::{
+    backend::Timeouts,
+    policy::{PolicyEdit, PolicyInput},
+};
 
 /// What a backend's share of the work is made of.
 const SHARE: [&str; 3] = ["parallel", "weight", "priority"];
@@ -61,6 +64,9 @@ pub fn option_of(field: &str) -> String {
         "keep_alive_s" => "--keep-alive".to_owned(),
         "backends" => "--backend".to_owned(),
         "force" | "version" => format!("--{field}"),
+        field if Timeouts::FIELDS.contains(&field) => {
+            format!("--{}", field.trim_end_matches("_s").replace('_', "-"))
+        }
         field if PolicyInput::FIELDS.contains(&field) || SHARE.contains(&field) => {
             format!("--{}", field.replace('_', "-"))
         }

@@ -1,9 +1,9 @@
 //! Adding a backend.
 
-use domain::backend::AddBackend;
+use domain::backend::{AddBackend, Timeouts};
 use leptos::prelude::*;
 
-use super::share::ShareFields;
+use super::{share::ShareFields, timeouts::TimeoutFields};
 use crate::{
     answer::typed,
     api::backends::CreateBackend,
@@ -39,6 +39,7 @@ pub(super) fn AddBackendForm(refresh: Refresh) -> impl IntoView {
                     />
                 </div>
                 <ShareFields action id="new-backend" values=["parallel", "weight", "priority"].map(typed::<CreateBackend>) />
+                <TimeoutFields action id="new-backend" values=Timeouts::FIELDS.map(typed::<CreateBackend>) />
                 <div class="mt-3">
                     <SubmitButton label="Add backend" pending=action.pending() />
                 </div>

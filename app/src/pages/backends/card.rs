@@ -68,11 +68,18 @@ fn Facts(backend: Signal<BackendView>) -> impl IntoView {
             <ModelNames backend />
             <span>{move || backend.with(|backend| backend.version.as_ref().map_or_else(|| "Version unknown".to_owned(), |v| format!("Version {}", visible(v))))}</span>
             <span>{token}</span>
-            {move || backend.with(share::in_force).into_iter().map(|told| view! { <span>{told}</span> }).collect_view()}
+            {move || backend.with(in_force).into_iter().map(|told| view! { <span>{told}</span> }).collect_view()}
             <span class="font-medium" aria-live="polite">{move || backend.with(BackendView::drained)}</span>
         </div>
     }
     .into_any()
+}
+
+/// What it is held to beside the settings, in a few words each.
+fn in_force(backend: &BackendView) -> Vec<String> {
+    let mut told = share::in_force(backend);
+    told.extend(super::timeouts::in_force(backend));
+    told
 }
 
 #[component]

@@ -1,9 +1,9 @@
 //! Changing a backend in place.
 
-use domain::backend::{AddBackend, BackendView, EditBackend, Share};
+use domain::backend::{AddBackend, BackendView, EditBackend, Share, Timeouts};
 use leptos::{html, prelude::*};
 
-use super::share::ShareFields;
+use super::{share::ShareFields, timeouts::TimeoutFields};
 use crate::{
     answer::typed_in,
     api::backends::ChangeBackend,
@@ -27,15 +27,15 @@ pub(super) fn EditBackendForm(backend: Signal<BackendView>, refresh: Refresh) ->
     first.url = typed_in::<ChangeBackend>(&own, "url", &first.url);
     let details = NodeRef::<html::Details>::new();
     let typed = |field, stored: String| typed_in::<ChangeBackend>(&own, field, &stored);
-    let [parallel, weight, priority] = share_of(&first);
-    let share = [typed("parallel", parallel), typed("weight", weight), typed("priority", priority)];
-    let stored = RwSignal::new((0_u32, first, share));
+    let mut numbers = numbers_of(&first).into_iter();
+    let numbers = NUMBERS.map(|field| typed(field, numbers.next().unwrap_or_default()));
+    let stored = RwSignal::new((0_u32, first, numbers));
     refresh_after(action, refresh);
     on_success(action, move || {
         close(details);
         if let Some(answer) = untrack(|| action.output()) {
-            let share = share_of(&answer);
-            stored.update(|stored| *stored = (stored.0 + 1, answer, share));
+            let numbers = numbers_of(&answer);
+            stored.update(|stored| *stored = (stored.0 + 1, answer, numbers));
         }
     });
     view! {
@@ -43,8 +43,8 @@ pub(super) fn EditBackendForm(backend: Signal<BackendView>, refresh: Refresh) ->
             <ActionForm action>
                 <FormFault action=action fields=&AddBackend::FIELDS />
                 // New fields after every save, with what it stored: a token that was typed must not be sent again with the next.
-                <For each=move || [stored.get()] key=|(save, ..)| *save let((_, backend, share))>
-                    <Fields action backend share />
+                <For each=move || [stored.get()] key=|(save, ..)| *save let((_, backend, numbers))>
+                    <Fields action backend numbers />
                 </For>
                 <div class="mt-3">
                     <SubmitButton label="Save backend" pending=action.pending() class="btn btn-sm btn-primary" />
@@ -55,16 +55,26 @@ pub(super) fn EditBackendForm(backend: Signal<BackendView>, refresh: Refresh) ->
     .into_any()
 }
 
-/// Bound, weight and priority as the form shows them.
-fn share_of(backend: &BackendView) -> [String; 3] {
-    let EditBackend { parallel, weight, priority, .. } = EditBackend::of(backend);
-    [parallel, weight, priority]
+/// Its share of the work and its time-outs, in the order of [`NUMBERS`].
+type Numbers = [String; 6];
+
+const NUMBERS: [&str; 6] = {
+    let [connect, first_byte, stall] = Timeouts::FIELDS;
+    ["parallel", "weight", "priority", connect, first_byte, stall]
+};
+
+/// As the form shows them.
+fn numbers_of(backend: &BackendView) -> Numbers {
+    let edit = EditBackend::of(backend);
+    let [connect, first_byte, stall] = edit.timeouts().map(str::to_owned);
+    [edit.parallel, edit.weight, edit.priority, connect, first_byte, stall]
 }
 
 #[component]
-fn Fields(action: FormAction<ChangeBackend>, backend: BackendView, share: [String; 3]) -> impl IntoView {
+fn Fields(action: FormAction<ChangeBackend>, backend: BackendView, numbers: Numbers) -> impl IntoView {
     let open = !Share::from(&backend).is_default();
-    let BackendView { id, name, url, has_token, .. } = backend;
+    let BackendView { id, name, url, has_token, timeouts, .. } = backend;
+    let [parallel, weight, priority, connect, first_byte, stall] = numbers;
     view! {
         <Hidden name="id" value=id.to_string() />
         <div class="grid gap-3 md:grid-cols-2">
@@ -86,7 +96,8 @@ fn Fields(action: FormAction<ChangeBackend>, backend: BackendView, share: [Strin
                 </label>
             }
         })}
-        <ShareFields action id=id.to_string() values=share open />
+        <ShareFields action id=id.to_string() values=[parallel, weight, priority] open />
+        <TimeoutFields action id=id.to_string() values=[connect, first_byte, stall] open=!timeouts.is_default() />
     }
     .into_any()
 }

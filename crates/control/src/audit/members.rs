@@ -84,8 +84,20 @@ pub(super) fn session(row: &SessionRow) -> Vec<Member> {
 }
 
 pub(super) fn backend(row: &BackendRow) -> Vec<Member> {
-    let BackendRow { id: _, name, url, enabled, sealed_token, parallel, weight, priority, draining, created_at: _ } =
-        row;
+    let BackendRow {
+        id: _,
+        name,
+        url,
+        enabled,
+        sealed_token,
+        parallel,
+        weight,
+        priority,
+        draining,
+        timeouts,
+        created_at: _,
+    } = row;
+    let [connect, first_byte, stall] = timeouts.values();
     let other_than = |value: u32, usual: u32| plain((value != usual).then_some(value));
     vec![
         member("name", plain(Some(name))),
@@ -96,6 +108,9 @@ pub(super) fn backend(row: &BackendRow) -> Vec<Member> {
         member("weight", other_than(*weight, 1)),
         member("priority", other_than(*priority, 0)),
         member("draining", if *draining { yes_no(true) } else { Nothing }),
+        member("connect timeout in seconds", plain(connect)),
+        member("first byte timeout in seconds", plain(first_byte)),
+        member("stall timeout in seconds", plain(stall)),
     ]
 }
 

@@ -14,7 +14,13 @@ fn all() -> Vec<Command> {
         Command::AdminRemove { name: text() },
         Command::AdminResetTotp { name: text() },
         Command::AdminResetPassword { name: text(), password: text() },
-        Command::BackendAdd { name: text(), url: text(), token: Some(text()), share: ShareEdit::default() },
+        Command::BackendAdd {
+            name: text(),
+            url: text(),
+            token: Some(text()),
+            share: ShareEdit::default(),
+            timeouts: TimeoutsEdit::default(),
+        },
         Command::BackendEdit {
             backend: text(),
             name: None,
@@ -22,6 +28,7 @@ fn all() -> Vec<Command> {
             token: None,
             forget_token: true,
             share: ShareEdit { parallel: Some("auto".into()), ..ShareEdit::default() },
+            timeouts: TimeoutsEdit { stall_timeout_s: Some("9".into()), ..TimeoutsEdit::default() },
         },
         Command::BackendSetDraining { backend: text(), draining: true },
         Command::BackendList,
@@ -119,6 +126,7 @@ async fn a_fleet_can_be_set_up_from_the_command_line_alone() {
         url: "http://127.0.0.1:9".into(),
         token: Some("geheim".into()),
         share: ShareEdit { weight: Some("2".into()), ..ShareEdit::default() },
+        timeouts: TimeoutsEdit { stall_timeout_s: Some("9".into()), ..TimeoutsEdit::default() },
     };
     let Ok(Reply::Backends(added)) = run(add).await else { panic!() };
     assert!(added[0].has_token && added[0].enabled);
@@ -129,12 +137,13 @@ async fn a_fleet_can_be_set_up_from_the_command_line_alone() {
         token: None,
         forget_token: false,
         share,
+        timeouts: TimeoutsEdit::default(),
     };
     let parallel = |parallel: &str| ShareEdit { parallel: Some(parallel.into()), ..ShareEdit::default() };
     assert!(run(edit(parallel("0"))).await.err().unwrap().field("parallel").is_some());
     let Ok(Reply::Backends(edited)) = run(edit(parallel("4"))).await else { panic!() };
     assert_eq!((edited[0].name.as_str(), edited[0].parallel, edited[0].weight), ("gpu 1", Some(4), 2));
-    assert!(edited[0].has_token, "what is not named stays");
+    assert!(edited[0].has_token && edited[0].timeouts.stall_timeout_s == Some(9), "what is not named stays");
     for draining in [true, false] {
         let Ok(Reply::Backends(now)) = run(Command::BackendSetDraining { backend: "gpu 1".into(), draining }).await
         else {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use domain::{
     backend::{
         BackendRef, BackendState, BackendView, EditBackend, ProbeAddress, SetBackendDraining, SetBackendEnabled, Share,
+        Timeouts,
     },
     balance::Balance,
     limit::RateLimit,
@@ -134,6 +135,30 @@ async fn a_backends_share_of_the_work_reaches_the_gateway_and_stays_within_bound
         assert!(faults.field(field).is_some_and(|message| message.contains(bounds)), "{faults}");
     }
     assert_eq!((bench.control.backends(&actor)[0].name.as_str(), share(&bench)), ("gpu", (None, 100, 7)));
+}
+
+#[tokio::test]
+async fn a_backends_own_time_outs_reach_the_gateway_and_outlive_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = format!("surrealkv://{}", folder.path().join("db").display());
+    let bench = bench_of(&folder, &address).await;
+    let actor = bench.admin().await;
+    let mut input = add("gpu", "http://127.0.0.1:1", "");
+    (input.connect_timeout_s, input.stall_timeout_s) = ("9".into(), "86400".into());
+    let added = bench.control.add_backend(&actor, input).await.unwrap();
+    let own = Timeouts { connect_timeout_s: Some(9), first_byte_timeout_s: None, stall_timeout_s: Some(86_400) };
+    assert_eq!((added.timeouts, bench.gateway.snapshot().backends[0].timeouts), (own, own));
+
+    let faulty = EditBackend { connect_timeout_s: "61".into(), ..EditBackend::of(&added) };
+    let fault = bench.control.edit_backend(&actor, faulty).await.err().unwrap();
+    assert!(fault.field("connect_timeout_s").is_some_and(|message| message.contains("1 to 60")), "{fault}");
+    let edit = EditBackend { connect_timeout_s: String::new(), ..EditBackend::of(&added) };
+    bench.control.edit_backend(&actor, edit).await.unwrap();
+    bench.control.close().await.unwrap();
+
+    let bench = bench_of(&folder, &address).await;
+    let own = Timeouts { connect_timeout_s: None, ..own };
+    assert_eq!(bench.gateway.snapshot().backends[0].timeouts, own);
 }
 
 #[tokio::test]

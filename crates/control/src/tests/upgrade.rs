@@ -1,7 +1,7 @@
 //! Rolling upgrades against fake backends over real sockets: what reaches them, who may begin one, what is kept.
 
 use domain::{
-    backend::{BackendRef, BackendState, EditBackend, SetBackendDraining},
+    backend::{BackendRef, BackendState, BackendView, EditBackend, SetBackendDraining},
     upgrade::{AnswerUpgrade, StartUpgrade, UpgradeAnswer, UpgradePhase, UpgradeState, UpgradeView},
 };
 use testkit::FakeOllama;
@@ -215,16 +215,7 @@ async fn what_is_said_to_an_older_state_is_refused_and_names_are_those_of_now() 
     assert_eq!(refused.status(), 409, "the pause was ended, which says nothing of the backend: {refused}");
     assert_eq!(seen(&bench, &actor).steps[0].phase, UpgradePhase::HandedOver);
 
-    let edit = EditBackend {
-        id: id.clone(),
-        name: "gpu-one".into(),
-        url: one.base(),
-        token: String::new(),
-        clear_token: false,
-        parallel: String::new(),
-        weight: String::new(),
-        priority: String::new(),
-    };
+    let edit = EditBackend::of(&BackendView::new(id.clone(), "gpu-one".into(), one.base()));
     bench.control.edit_backend(&actor, edit).await.unwrap();
     let claimed = bench.control.claim_upgrade(&actor, &id, "me").await.unwrap();
     assert_eq!((claimed.steps[0].name.as_str(), seen(&bench, &actor).steps[0].name.as_str()), ("gpu-one", "gpu-one"));

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BackendView, MAX_PARALLEL, MAX_PRIORITY, MAX_WEIGHT};
+use super::{BackendView, MAX_PARALLEL, MAX_PRIORITY, MAX_WEIGHT, number};
 use crate::error::FieldError;
 
 /// What learns the bound from the backend, beside nothing at all.
@@ -28,19 +28,12 @@ impl Share {
     /// one fault for each field that has one.
     pub fn from_fields(parallel: &str, weight: &str, priority: &str) -> Result<Self, Vec<FieldError>> {
         let (default, mut faults) = (Self::default(), Vec::new());
-        let mut number = |field: &str, text: &str, min: u32, max: u32, or: &str| match text.trim().parse::<u32>() {
-            _ if text.trim().is_empty() => None,
-            Ok(value) if (min..=max).contains(&value) => Some(value),
-            _ => {
-                faults.push(FieldError::new(field, format!("must be a whole number from {min} to {max}{or}")));
-                None
-            }
-        };
+        let mut read = |field, text, bounds, or| number(&mut faults, field, text, bounds, or);
         let parallel = if parallel.trim().eq_ignore_ascii_case(LEARNED) { "" } else { parallel };
         let share = Self {
-            parallel: number("parallel", parallel, 1, MAX_PARALLEL, ", or empty to learn it from the backend"),
-            weight: number("weight", weight, 1, MAX_WEIGHT, "").unwrap_or(default.weight),
-            priority: number("priority", priority, 0, MAX_PRIORITY, "").unwrap_or(default.priority),
+            parallel: read("parallel", parallel, 1..=MAX_PARALLEL, ", or empty to learn it from the backend"),
+            weight: read("weight", weight, 1..=MAX_WEIGHT, "").unwrap_or(default.weight),
+            priority: read("priority", priority, 0..=MAX_PRIORITY, "").unwrap_or(default.priority),
         };
         if faults.is_empty() { Ok(share) } else { Err(faults) }
     }

@@ -109,8 +109,8 @@ impl Fleet {
             let old = &old.entry;
             (&old.name, &old.url, old.enabled, &old.token, old.created_at)
                 == (&entry.name, &entry.url, entry.enabled, &entry.token, entry.created_at)
-                && (old.parallel, old.weight, old.priority, old.draining)
-                    == (entry.parallel, entry.weight, entry.priority, entry.draining)
+                && (old.parallel, old.weight, old.priority, old.draining, old.timeouts)
+                    == (entry.parallel, entry.weight, entry.priority, entry.draining, entry.timeouts)
         });
         match unchanged {
             Some(backend) => Arc::clone(backend),

@@ -115,11 +115,11 @@ impl Backend {
             let (mut connection, reused, begun) = match self.origin.pool.take(now) {
                 Some(connection) => (connection, true, now),
                 None => {
-                    let (limit, networks) = (settings.connect_timeout, &settings.backend_networks);
+                    let (limit, networks) = (self.connect_timeout(settings), &settings.backend_networks);
                     (connect::connect(&self.target.url, limit, networks).await?, false, Instant::now())
                 }
             };
-            let lost = match connection.exchange(request, begun + settings.first_byte_timeout).await {
+            let lost = match connection.exchange(request, begun + self.first_byte_timeout(settings)).await {
                 Ok(response) => return Ok(BackendResponse::new(response, connection, Arc::clone(&self.origin))),
                 Err(lost) => lost,
             };

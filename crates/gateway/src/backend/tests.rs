@@ -30,6 +30,7 @@ pub(crate) fn entry(number: u8, url: Url) -> BackendEntry {
         weight: 1,
         priority: 0,
         draining: false,
+        timeouts: Default::default(),
     }
 }
 

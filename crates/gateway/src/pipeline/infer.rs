@@ -1,7 +1,7 @@
 //! The part of the pipeline that needs a backend: read the body, resolve its model, forward, and hand the answer over to
 //! its body.
 
-use std::pin::pin;
+use std::{pin::pin, time::Duration};
 
 use bytes::Bytes;
 use domain::{
@@ -43,6 +43,8 @@ pub(super) struct Ready {
     endpoint: Endpoint,
     prompt_bytes: usize,
     met: Met,
+    /// Longest silence within the answer.
+    stall: Duration,
 }
 
 enum Answer {
@@ -99,10 +101,10 @@ impl Exchange<'_> {
             error => error,
         })?;
         account.status(response.status);
+        let stall = choice.backend.stall_timeout(&self.view.snapshot.settings);
         let response = if response.status.is_client_error() || response.status.is_server_error() {
             // What is left of it says nothing any more.
             choice.speaks = false;
-            let stall = self.view.snapshot.settings.stall_timeout;
             // In a box, because it is rare.
             tokio::select! {
                 complaint = Box::pin(Complaint::read(response, self.dialect, stall, self.id)) => {
@@ -115,7 +117,7 @@ impl Exchange<'_> {
         };
         let met = self.met(principal, &candidates, &choice, account);
         let owner = Running::new(caller, Held::Choice(choice), permit, slots);
-        Ok(Ready { response, owner, watch, endpoint, prompt_bytes: facts.prompt_bytes, met })
+        Ok(Ready { response, owner, watch, endpoint, prompt_bytes: facts.prompt_bytes, met, stall })
     }
 
     fn dispatch<'d>(&'d self, principal: &'d Principal, cost: u64) -> Dispatch<'d> {
@@ -212,9 +214,8 @@ impl Exchange<'_> {
 
 impl Ready {
     /// The answer to the client; its body owns all that the request holds.
-    pub(super) fn respond(self, exchange: &Exchange<'_>, mut account: Account) -> Response<Body> {
-        let Self { response, owner, watch, endpoint, prompt_bytes, met } = self;
-        let stall = exchange.view.snapshot.settings.stall_timeout;
+    pub(super) fn respond(self, mut account: Account) -> Response<Body> {
+        let Self { response, owner, watch, endpoint, prompt_bytes, met, stall } = self;
         let (status, headers, body) = match response {
             Answer::Passing(BackendResponse { status, headers, body }) => {
                 let framing = Framing::of(&headers);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use domain::usage::Outcome;
+use domain::{backend::Timeouts, usage::Outcome};
 use testkit::{FakeOllama, Fault};
 
 use crate::rig::{Rig, read_to_close};
@@ -61,6 +61,33 @@ async fn a_backend_that_never_begins_is_given_up_at_the_first_byte_time_out() {
     assert_eq!(rig.get("/api/tags").await.status, 200);
     hung.wait_for(|seen| seen.inference().all(|request| request.ended.is_some())).await;
     rig.idle().await;
+}
+
+#[tokio::test]
+async fn a_backends_own_time_outs_go_before_the_settings() {
+    let own = Timeouts { first_byte_timeout_s: Some(1), stall_timeout_s: Some(1), ..Timeouts::default() };
+    for (fault, end) in [
+        (Fault::HangBeforeHeaders, "the backend did not begin to answer in time"),
+        (Fault::StallAfter(1), "the backend stopped sending before the end of its answer"),
+    ] {
+        let script = |script: &mut testkit::Script| script.fault_at("/api/generate", fault.clone());
+        let hung = FakeOllama::builder().models(["llama3.2"]).chunks(9).script(script).start().await;
+        // The settings' are ten and five minutes.
+        let mut rig = Rig::with(&[&hung], |plan| plan.timeouts = vec![own]).await;
+        let mut stream = rig.raw(&rig.raw_post("/api/generate", GENERATE)).await;
+        let text = read_to_close(&mut stream).await;
+        assert!(text.contains(end), "{text}");
+        hung.wait_for(|seen| seen.inference().all(|request| request.ended.is_some())).await;
+        rig.idle().await;
+
+        rig.change(|plan| {
+            plan.settings.first_byte_timeout = Duration::from_millis(50);
+            plan.settings.stall_timeout = Duration::from_millis(50);
+            plan.timeouts.clear();
+        });
+        let mut stream = rig.raw(&rig.raw_post("/api/generate", GENERATE)).await;
+        assert!(read_to_close(&mut stream).await.contains(end), "without one of its own the settings' is in force");
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use domain::{
+    backend::Timeouts,
     id::{BackendId, KeyId, UserId},
     key::{KeyStatus, SECRET_LENGTH, assemble_key},
     limit::RateLimit,
@@ -51,6 +52,8 @@ pub struct Plan {
     pub draining: Vec<usize>,
     /// The place of a backend with a higher priority than all others.
     pub preferred: Option<usize>,
+    /// Their own time-outs, in their order; those that are not there have the settings'.
+    pub timeouts: Vec<Timeouts>,
 }
 
 #[derive(Debug)]
@@ -106,6 +109,7 @@ impl Plan {
                 parallel: self.parallel,
                 weight: 1,
                 priority: if self.preferred == Some(index) { 7 } else { 0 },
+                timeouts: self.timeouts.get(index).copied().unwrap_or_default(),
                 draining: self.draining.contains(&index),
             })
         });
@@ -137,6 +141,7 @@ impl Rig {
             parallel: None,
             draining: Vec::new(),
             preferred: None,
+            timeouts: Vec::new(),
         };
         change(&mut plan);
         let key = assemble_key(&KeyId::new("keykeykeykey").unwrap(), &"s".repeat(SECRET_LENGTH));

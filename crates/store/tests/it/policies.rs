@@ -65,6 +65,7 @@ async fn a_database_of_the_first_schema_keeps_all_rows_and_takes_policies() {
     assert!(old.policy.is_default() && before.users[0].policy.is_default());
     let backend = &before.backends[0];
     assert_eq!((backend.parallel, backend.weight, backend.priority, backend.draining), (None, 1, 0, false));
+    assert!(backend.timeouts.is_default());
     let rollups = store.rollups(0, 1_000_000).await.unwrap();
     assert_eq!((rollups[0].requests, rollups[0].gpu_us), (2, 0));
     let spent = store.spent(0, 1_000_000).await.unwrap();

@@ -2,6 +2,7 @@
 
 use domain::{
     admin::Role,
+    backend::Timeouts,
     id::{AdminId, BackendId, KeyId, UserId},
 };
 use store::{
@@ -57,6 +58,7 @@ pub fn backend(n: u64) -> BackendRow {
         weight: 2,
         priority: 3,
         draining: true,
+        timeouts: Timeouts { stall_timeout_s: Some(n as u32 + 1), ..Timeouts::default() },
         created_at: 1_000 + n,
     }
 }

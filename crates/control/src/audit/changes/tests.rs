@@ -76,6 +76,7 @@ fn backend() -> BackendRow {
         weight: 1,
         priority: 0,
         draining: false,
+        timeouts: Default::default(),
         created_at: 1,
     }
 }
