@@ -4,9 +4,14 @@
 
 mod bridge;
 
-use axum::{Router, extract::Request as AdminRequest, response::IntoResponse, routing::get};
+use axum::{
+    Router,
+    extract::Request as AdminRequest,
+    response::IntoResponse,
+    routing::{get, post},
+};
 use control::{Client, Control, MetricsToken};
-use gateway::Body;
+use gateway::{Body, Gateway};
 use http::{Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -23,6 +28,7 @@ use crate::{
     assets, audit_export, live, log_export, log_live,
     metrics::{Scrape, scrape},
     middleware::{self, guard::Guard},
+    playground::{self, Playground},
     reply, usage_export,
 };
 use bridge::Bridge;
@@ -41,8 +47,14 @@ pub struct AdminPlane {
 }
 
 impl AdminPlane {
-    /// Puts the app behind its middleware. `stopping` ends open event streams.
-    pub fn new(runtime: Handle, control: Control, stopping: CancellationToken) -> Result<Self, toml::de::Error> {
+    /// Puts the app behind its middleware. `stopping` ends open event streams; what the Playground asks is `gateway`'s, and
+    /// drained with it.
+    pub fn new(
+        runtime: Handle,
+        control: Control,
+        gateway: Gateway,
+        stopping: CancellationToken,
+    ) -> Result<Self, toml::de::Error> {
         let guard = Guard::new(control.clone());
         let pages = match assets::manifest() {
             Some(assets) => {
@@ -56,11 +68,15 @@ impl AdminPlane {
             .route("/admin/requests/export", get(log_export::export))
             .route("/admin/usage/export", get(usage_export::export))
             .with_state(control.clone());
+        let playground = Router::new()
+            .route("/admin/playground/chat", post(playground::chat))
+            .route("/admin/playground/embed", post(playground::embed))
+            .with_state(Playground { control: control.clone(), gateway });
         let live = Router::new()
             .route("/admin/live", get(live::live))
             .route("/admin/requests/live", get(log_live::live))
             .with_state(live::Live { control, stopping });
-        Ok(Self { runtime, router: middleware::around(live.merge(export).merge(pages), guard) })
+        Ok(Self { runtime, router: middleware::around(live.merge(export).merge(pages), playground, guard) })
     }
 
     /// The same with the metrics, for whoever has `token` or a session.
@@ -71,15 +87,19 @@ impl AdminPlane {
     }
 
     /// Answers one request. What was begun is finished even if the caller goes away: half an admin action is worse than
-    /// one nobody waited for. Only the body of the answer ends with its reader.
+    /// one nobody waited for. Only the body of the answer ends with its reader, and what is asked of a model with its caller.
     pub async fn call(&self, request: Request<Incoming>, client: Client) -> Response<Body> {
-        let (head, answer) = oneshot::channel();
+        let (mut head, answer) = oneshot::channel();
         let (frames, body) = mpsc::channel(FRAMES);
         let mut request: AdminRequest = request.map(axum::body::Body::new);
         request.extensions_mut().insert(client);
+        let given_up = playground::ends_with_caller(request.uri().path());
         let service = self.router.clone();
         self.runtime.spawn(async move {
-            let Ok(response) = service.oneshot(request).await;
+            let Ok(response) = tokio::select! {
+                response = service.oneshot(request) => response,
+                () = head.closed(), if given_up => return,
+            };
             let (parts, mut body) = response.into_parts();
             if head.send(parts).is_err() {
                 return;

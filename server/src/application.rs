@@ -121,7 +121,8 @@ impl Application {
         let stopping = CancellationToken::new();
         let limits = limits(&config, files);
         let places = Places::new(limits);
-        let pages = AdminPlane::new(admin.clone(), control.clone(), stopping.clone()).map_err(StartError::other)?;
+        let pages = AdminPlane::new(admin.clone(), control.clone(), gateway.clone(), stopping.clone())
+            .map_err(StartError::other)?;
         let edge = Edge {
             gateway: gateway.clone(),
             admin: pages.with_metrics(control.clone(), config.metrics_token, places.clone()),

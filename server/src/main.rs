@@ -17,6 +17,7 @@ mod log_live;
 mod logging;
 mod metrics;
 mod middleware;
+mod playground;
 mod proxies;
 mod reply;
 mod shutdown;

@@ -12,10 +12,11 @@ use axum::{Router, middleware::from_fn, middleware::from_fn_with_state};
 
 use guard::Guard;
 
-/// Puts the layers around `router`.
-pub fn around(router: Router, guard: Guard) -> Router {
+/// Puts the layers around `router`, and all but the last around `bounded`, which reads its bodies itself, with bounds of its
+/// own.
+pub fn around(router: Router, bounded: Router, guard: Guard) -> Router {
     let limited = router.layer(from_fn_with_state(guard.clone(), body::limit));
-    around_unguarded(limited.layer(from_fn_with_state(guard, guard::check)))
+    around_unguarded(limited.merge(bounded).layer(from_fn_with_state(guard, guard::check)))
 }
 
 /// What remains around something that only reads and that asks the guard itself, where it has to.

@@ -140,7 +140,8 @@ fn facts(row: &LogRow, evicted_by: Option<Named>, reason: Option<String>) -> Vec
     let mut add = |name, value: String, link: Option<String>| facts.push(Fact { name, value, link });
     let list = |field: &str, id: &str| Some(format!("/admin/requests?from=7d&{field}={}", encode_query_value(id)));
     add("Key", name(&row.key), list("key", &row.key.id));
-    let user = (!row.user.removed).then(|| format!("/admin/users/{}", row.user.id));
+    // An administrator who asks from the Playground is its own key, and no user.
+    let user = (!row.user.removed && row.user.id != row.key.id).then(|| format!("/admin/users/{}", row.user.id));
     add("User", name(&row.user), user.or_else(|| list("user", &row.user.id)));
     if let Some(model) = &row.model {
         let text = visible(model);

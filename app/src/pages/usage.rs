@@ -141,9 +141,7 @@ fn title(whose: &Chosen) -> String {
 
 /// The way to the user that it is about, or whose key it is about.
 fn back(whose: &Chosen) -> AnyView {
-    let user = if whose.field == "user" { Some(whose.of.id.clone()) } else { whose.owner.clone() };
-    let is_there = whose.field == "key" || !whose.of.removed;
-    let page = user.filter(|_| is_there).map(|user| {
+    let page = whose.owner.clone().map(|user| {
         let name = if whose.field == "user" { "This user" } else { "The user of this key" };
         view! { <li><a href=format!("/admin/users/{user}")>{name}</a></li> }
     });

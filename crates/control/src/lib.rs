@@ -25,6 +25,7 @@ mod metrics;
 mod name;
 mod open;
 mod password;
+mod playground;
 mod policy;
 mod redis;
 pub mod restore;

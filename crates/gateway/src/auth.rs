@@ -1,5 +1,5 @@
-//! Who is calling: the one place where an API key becomes a [`Principal`]. Nothing but this module can make one, and every
-//! later stage asks for it, so a path around authentication does not compile.
+//! Who is calling: the one place where an API key, or an administrator that `control` vouches for, becomes a [`Principal`].
+//! Nothing but this module can make one, and every later stage asks for it, so a path around authentication does not compile.
 
 mod credential;
 mod failures;
@@ -20,6 +20,7 @@ pub(crate) use failures::FailureLimit;
 
 use crate::{
     error::Error,
+    insider::Insider,
     policy::Now,
     snapshot::{KeyEntry, Snapshot},
 };
@@ -27,9 +28,20 @@ use crate::{
 /// An authenticated API caller.
 pub(crate) struct Principal {
     key: Arc<KeyEntry>,
+    /// It came in by a session of the admin pages.
+    insider: Option<Insider>,
 }
 
 impl Principal {
+    /// Whom `control` vouches for.
+    pub(crate) fn of_insider(insider: Insider) -> Self {
+        Self { key: Arc::clone(insider.entry()), insider: Some(insider) }
+    }
+
+    pub(crate) fn insider(&self) -> Option<&Insider> {
+        self.insider.as_ref()
+    }
+
     pub(crate) fn key(&self) -> &KeyEntry {
         &self.key
     }
@@ -51,7 +63,7 @@ pub(crate) fn authenticate(
 ) -> Result<Principal, Error> {
     let key = credential::extract(&parts.headers, parts.uri.query())?.ok_or(Error::MissingKey)?;
     match verify(snapshot, key, now.unix) {
-        Some(key) => Ok(Principal { key }),
+        Some(key) => Ok(Principal { key, insider: None }),
         None => Err(match failures.record(peer, now.mono) {
             Some(retry_after) => Error::TooManyFailures { retry_after },
             None => Error::InvalidKey,

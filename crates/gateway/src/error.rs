@@ -85,6 +85,8 @@ pub(crate) enum Error {
     BackendMalformed,
     #[error("the backend refused the gateway's credentials")]
     BackendCredentials,
+    #[error("your session has ended, sign in again")]
+    SessionEnded,
     #[error("the gateway is shutting down")]
     ShutDown,
     #[error("this request has passed this gateway before: one of its backends leads back to it")]
@@ -96,7 +98,7 @@ impl Error {
         match self {
             Self::UnknownPath | Self::UnknownModel(_) => StatusCode::NOT_FOUND,
             Self::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::MissingKey | Self::InvalidKey => StatusCode::UNAUTHORIZED,
+            Self::MissingKey | Self::InvalidKey | Self::SessionEnded => StatusCode::UNAUTHORIZED,
             Self::TooManyFailures { .. } | Self::Limited { .. } | Self::Exceeded(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::TwoCredentials | Self::KeyInQuery | Self::BodyBroken | Self::BadRequest(_) | Self::MissingModel => {
                 StatusCode::BAD_REQUEST
@@ -158,6 +160,7 @@ impl Error {
             Self::FirstByteTimeout => "first_byte_timeout",
             Self::BackendMalformed => "backend_malformed",
             Self::BackendCredentials => "backend_credentials",
+            Self::SessionEnded => "session_ended",
             Self::ShutDown => "shut_down",
             Self::Loop => "loop",
         }
@@ -218,6 +221,8 @@ pub(crate) enum Broken {
     KeyEnded,
     #[error("requests from this address are no longer accepted")]
     AddressEnded,
+    #[error("your session has ended, sign in again")]
+    SessionEnded,
     #[error("the gateway is shutting down")]
     ShutDown,
 }
@@ -226,7 +231,7 @@ impl Broken {
     pub(crate) fn outcome(&self) -> Outcome {
         match self {
             Self::BackendDied | Self::Stalled => Outcome::UpstreamFailed,
-            Self::KeyEnded | Self::AddressEnded => Outcome::Refused,
+            Self::KeyEnded | Self::AddressEnded | Self::SessionEnded => Outcome::Refused,
             Self::ShutDown => Outcome::ShutDown,
         }
     }

@@ -18,6 +18,7 @@ mod hop;
 mod ids;
 #[cfg(feature = "inside")]
 pub mod inside;
+mod insider;
 pub mod lanes;
 mod limit;
 mod listing;
@@ -37,6 +38,7 @@ mod warmth;
 mod wire;
 
 pub use alarm::Alarm;
+pub use insider::{InsideCall, Insider};
 pub use limit::{Authority, RedisSettings};
 pub use policy::Spend;
 pub use signal::{Signal, Watch};
@@ -154,6 +156,26 @@ impl Gateway {
         peer: SocketAddr,
     ) -> impl Future<Output = http::Response<Body>> {
         pipeline::handle(&self.0, request, peer)
+    }
+
+    /// Answers a request of an administrator's own, as `/api/chat` and `/api/embed` answer one with a key: the same bounds,
+    /// queue, backends and usage. Of the request's head only what is said of its body counts.
+    pub fn handle_insider<B>(
+        &self,
+        request: http::Request<B>,
+        (insider, call): (Insider, InsideCall),
+        address: IpAddr,
+    ) -> impl Future<Output = http::Response<Body>>
+    where
+        B: http_body::Body<Data = bytes::Bytes> + Unpin,
+    {
+        pipeline::handle_insider(&self.0, request, (insider, call), address)
+    }
+
+    /// Ends all that runs for this insider, as a revoked key's requests are ended.
+    pub fn end_insider(&self, insider: &Insider) {
+        insider.end();
+        self.0.signal.raise();
     }
 
     /// An error of the listener's own for a request that never gets here, as clients of `path` understand it.

@@ -2,6 +2,7 @@
 //! takes what the one before it made, and one view of the configuration serves the whole request.
 
 mod infer;
+mod inside;
 mod manage;
 mod running;
 
@@ -34,6 +35,7 @@ use crate::{
     policy::{Now, Rules, Slots},
     request, wire,
 };
+pub(crate) use inside::handle_insider;
 use running::Caller;
 
 /// A request that is being answered.
@@ -77,7 +79,10 @@ pub(crate) fn handle(
 
 /// An answer before its request was read to the end. A little more is read, so that the connection can go on; otherwise
 /// the answer says that it ends, because it would end all the same.
-async fn unread(body: Incoming, expects: bool, response: &mut Response<Body>) {
+async fn unread<B>(body: B, expects: bool, response: &mut Response<Body>)
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+{
     // Whoever waits to be asked for the body shall not be asked for it now.
     let read = !expects && !response.headers().contains_key(header::CONNECTION) && request::read_away(body).await;
     if !read {
@@ -103,7 +108,12 @@ struct Known<'r> {
 
 impl Exchange<'_> {
     fn caller(&self, principal: &Principal) -> Caller {
-        Caller { inner: Arc::clone(self.inner), key: principal.key().id.clone(), address: self.address }
+        Caller {
+            inner: Arc::clone(self.inner),
+            key: principal.key().id.clone(),
+            address: self.address,
+            insider: principal.insider().cloned(),
+        }
     }
 
     async fn run(&self, body: &mut Option<Incoming>) -> Response<Body> {

@@ -99,7 +99,8 @@ impl Rig {
         prepare(&control);
         let edge = Edge {
             gateway: gateway.clone(),
-            admin: AdminPlane::new(Handle::current(), control.clone(), CancellationToken::new()).unwrap(),
+            admin: AdminPlane::new(Handle::current(), control.clone(), gateway.clone(), CancellationToken::new())
+                .unwrap(),
             control: control.clone(),
             proxies: TrustedProxies::new(Vec::new()),
             readiness: Readiness::default(),

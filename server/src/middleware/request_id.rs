@@ -17,7 +17,8 @@ pub async fn add(request: Request, next: Next) -> Response {
     let span = tracing::info_span!("admin", request_id = %id, method = %request.method(), path = request.uri().path());
     let mut response = next.run(request).instrument(span).await;
     if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(X_REQUEST_ID, value);
+        // What the gateway answered has the number that the log of requests knows it by.
+        response.headers_mut().entry(X_REQUEST_ID).or_insert(value);
     }
     response
 }

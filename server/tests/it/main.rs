@@ -27,6 +27,7 @@ mod logs;
 mod memory;
 mod metrics;
 mod page_weight;
+mod playground;
 mod policies;
 mod redis;
 mod refusals;

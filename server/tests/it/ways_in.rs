@@ -119,9 +119,11 @@ pub const CLOSED_PAGES: [&str; 15] = [
     "/admin/users/{id}",
 ];
 /// Addresses of the admin plane that are neither page nor server function. `/metrics` also opens to a token.
-pub const OTHER: [&str; 8] = [
+pub const OTHER: [&str; 10] = [
     "/admin/audit/export",
     "/admin/live",
+    "/admin/playground/chat",
+    "/admin/playground/embed",
     "/admin/requests/export",
     "/admin/requests/live",
     "/admin/usage/export",
@@ -229,6 +231,16 @@ fn every_other_path_in_the_program_is_in_a_list() {
     assert_eq!(called(".leptos_routes_with_context(").len(), 1, "the pages, which are listed above");
     assert_eq!(called(".fallback(").len(), 1, "without pages built: it says so");
 
+    // Who comes in without a key is made out of a session, in one place.
+    let control = self::programs(&root.join("../crates/control/src"));
+    let made = |sources: &[String]| sources.iter().map(|source| source.matches("Insider::new(").count()).sum::<usize>();
+    assert_eq!((made(&programs), made(&control)), (0, 1));
+    assert!(
+        control
+            .iter()
+            .any(|source| source.contains("actor.operates(\"playground used\")?") && made(&[source.clone()]) == 1)
+    );
+
     let endpoints = include_str!("../../../crates/gateway/src/endpoints.rs");
     let find = endpoints.split("pub(crate) fn find").nth(1).unwrap().split("\n}\n").next().unwrap();
     let mut api = literals(find, "/api/");
@@ -283,6 +295,9 @@ async fn nothing_of_the_admin_plane_answers_without_a_session_but_what_is_listed
         }
         for stream in ["/admin/live", "/admin/requests/live"] {
             assert_eq!(call(&server, "GET", stream, cookie, "text/event-stream").await.status(), 401, "{stream}");
+        }
+        for asked in ["/admin/playground/chat", "/admin/playground/embed"] {
+            assert_eq!(call(&server, "POST", asked, cookie, "application/json").await.status(), 401, "{asked}");
         }
         assert_eq!(call(&server, "GET", "/metrics", cookie, "text/plain").await.status(), 401);
         for export in [

@@ -66,6 +66,7 @@ pub(super) fn of_path(path: &str) -> &'static str {
         super::EXPORT_PATH => super::EXPORTED,
         super::LOG_EXPORT_PATH => super::LOG_EXPORTED,
         "/admin/usage/export" => "usage exported",
+        "/admin/playground/chat" | "/admin/playground/embed" => "playground used",
         _ => of_function(path).unwrap_or(PAGES),
     }
 }

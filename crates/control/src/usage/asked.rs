@@ -19,6 +19,7 @@ use crate::{
     audit::LOG_EXPORTED,
     clock::Now,
     name::{find, same},
+    playground,
     state::State,
 };
 
@@ -81,7 +82,7 @@ fn user(state: &State, text: &str) -> Result<Option<String>, &'static str> {
             (Some(row), None) => Ok(Some(row.id.to_string())),
             (Some(_), Some(_)) => Err("several users of this name were removed: give the id"),
             (None, _) if UserId::new(text).is_ok() => Ok(Some(text.to_owned())),
-            (None, _) => Err("no user has this name"),
+            (None, _) => playground(state, text).map(Some).ok_or("no user has this name"),
         },
     }
 }
@@ -106,10 +107,16 @@ fn key(state: &State, text: &str, user: &str) -> Result<Option<String>, &'static
         ([row], _) => Ok(Some(row.id.to_string())),
         ([], [row]) => Ok(Some(row.id.to_string())),
         ([], []) if KeyId::new(text).is_ok() => Ok(Some(text.to_owned())),
-        ([], []) => Err("no key has this name"),
+        ([], []) => playground(state, text).map(Some).ok_or("no key has this name"),
         _ if user.is_empty() => Err("several keys have this name: say whose as well, or give the id"),
         _ => Err("several keys of this user have this name: give the id"),
     }
+}
+
+/// The id of the administrator whom usage calls so.
+fn playground(state: &State, text: &str) -> Option<String> {
+    let admins = &state.rows.admins;
+    admins.iter().find(|row| same(&playground::name_of(row), text)).map(|row| row.id.to_string())
 }
 
 fn backend(state: &State, text: &str) -> Result<Option<String>, &'static str> {

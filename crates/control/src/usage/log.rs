@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use domain::{
     error::AdminError,
+    id::KeyId,
     usage::{
         UsageRecord,
         log::{LogEntry, LogPage, LogQuery, LogRow, PAGE, place_text},
@@ -90,8 +91,11 @@ impl Control {
     pub(super) fn search(&self, query: &LogQuery) -> Result<UsageSearch, AdminError> {
         let read = query.read().map_err(|fields| AdminError::Invalid { fields })?;
         let state = self.state();
-        // No key is ever without a row, so those of a user are all that it can have used.
-        let keys = read.filters.user.as_ref().map(|user| state.keys_of(user).map(|key| key.id.clone()).collect());
+        // No key is ever without a row, so those of a user are all that it can have used; an administrator is its own key.
+        let keys =
+            read.filters.user.as_ref().map(|user| {
+                state.keys_of(user).map(|key| key.id.clone()).chain(KeyId::new(user.as_str()).ok()).collect()
+            });
         Ok(UsageSearch {
             from: query.from,
             to: query.to,

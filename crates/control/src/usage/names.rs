@@ -7,14 +7,16 @@ use domain::{
     key::KeyStatus,
     usage::report::{GroupBy, NO_MODEL, Named},
 };
+use store::row::AdminRow;
 
-use crate::state::State;
+use crate::{playground, state::State};
 
 /// Names by id, and whether it is gone. A backend that is gone leaves no name.
 pub(super) struct Names<'s> {
     users: HashMap<&'s str, (&'s str, bool)>,
     keys: HashMap<&'s str, (&'s str, bool)>,
     backends: HashMap<&'s str, (&'s str, bool)>,
+    admins: &'s [AdminRow],
 }
 
 impl<'s> Names<'s> {
@@ -23,15 +25,21 @@ impl<'s> Names<'s> {
         let users = rows.users.iter().map(|row| (row.id.as_str(), (row.name.as_str(), row.removed_at.is_some())));
         let keys = rows.keys.iter().map(|row| (row.id.as_str(), (row.name.as_str(), row.status == KeyStatus::Revoked)));
         let backends = rows.backends.iter().map(|row| (row.id.as_str(), (row.name.as_str(), false)));
-        Self { users: users.collect(), keys: keys.collect(), backends: backends.collect() }
+        Self { users: users.collect(), keys: keys.collect(), backends: backends.collect(), admins: &rows.admins }
     }
 
     pub(super) fn user(&self, id: &str) -> Named {
-        named(&self.users, id)
+        self.playground(id).unwrap_or_else(|| named(&self.users, id))
     }
 
     pub(super) fn key(&self, id: &str) -> Named {
-        named(&self.keys, id)
+        self.playground(id).unwrap_or_else(|| named(&self.keys, id))
+    }
+
+    /// An administrator, who is key and user at once.
+    fn playground(&self, id: &str) -> Option<Named> {
+        let admin = self.admins.iter().find(|row| row.id.as_str() == id)?;
+        Some(itself(id, &playground::name_of(admin)))
     }
 
     pub(super) fn backend(&self, id: &str) -> Named {

@@ -218,8 +218,12 @@ fn chosen(query: &UsageQuery, state: &State) -> Vec<Chosen> {
     let given = filters.into_iter().filter(|(_, text, _)| !text.is_empty());
     given
         .map(|(field, text, of)| {
-            let key = (field == "key").then(|| state.rows.keys.iter().find(|key| key.id.as_str() == text)).flatten();
-            Chosen { field: field.to_owned(), of, owner: key.map(|key| key.user.to_string()) }
+            let owner = match field {
+                "key" => state.rows.keys.iter().find(|key| key.id.as_str() == text).map(|key| key.user.to_string()),
+                "user" => state.users().find(|user| user.id.as_str() == text).map(|user| user.id.to_string()),
+                _ => None,
+            };
+            Chosen { field: field.to_owned(), of, owner }
         })
         .collect()
 }

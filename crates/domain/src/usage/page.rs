@@ -113,7 +113,7 @@ pub struct Chosen {
     /// A name of [`AskUsage::FILTERS`].
     pub field: String,
     pub of: Named,
-    /// Id of the user whose key it is, where it is one.
+    /// Id of the user that it is, or whose key it is, where there is one.
     pub owner: Option<String>,
 }
 

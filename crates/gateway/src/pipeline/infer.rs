@@ -11,7 +11,6 @@ use domain::{
 };
 use http::{Response, header};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
 
 use super::{
     Exchange,
@@ -56,14 +55,17 @@ enum Answer {
 
 impl Exchange<'_> {
     /// Everything up to the backend's first byte. Ends early when the gateway shuts down or the key is revoked.
-    pub(super) async fn infer(
+    pub(super) async fn infer<B>(
         &self,
         principal: &Principal,
         (permit, slots): (Permit, Slots),
         endpoint: Endpoint,
         account: &mut Account,
-        body: &mut Option<Incoming>,
-    ) -> Result<Ready, Error> {
+        body: &mut Option<B>,
+    ) -> Result<Ready, Error>
+    where
+        B: http_body::Body<Data = Bytes> + Unpin,
+    {
         let caller = self.caller(principal);
         let mut watch = caller.watch(&self.view)?;
         // The work first: what is ready at once costs no look at the signal.
@@ -139,13 +141,16 @@ impl Exchange<'_> {
         }
     }
 
-    async fn receive(
+    async fn receive<B>(
         &self,
         key: &KeyId,
         endpoint: Endpoint,
-        body: &mut Option<Incoming>,
+        body: &mut Option<B>,
         account: &mut Account,
-    ) -> Result<(Buffered, Facts), Error> {
+    ) -> Result<(Buffered, Facts), Error>
+    where
+        B: http_body::Body<Data = Bytes> + Unpin,
+    {
         let settings = &self.view.snapshot.settings;
         let body = request::buffer(&self.parts.headers, body, settings, (&self.inner.bodies, key)).await?;
         account.received(body.received);

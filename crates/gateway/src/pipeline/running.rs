@@ -8,6 +8,7 @@ use crate::{
     Inner, auth,
     backend::{Backend, InFlight, View},
     error::{Broken, Error},
+    insider::Insider,
     limit::Permit,
     policy::Slots,
     resolve::Choice,
@@ -22,6 +23,7 @@ pub(super) struct Caller {
     pub(super) inner: Arc<Inner>,
     pub(super) key: KeyId,
     pub(super) address: IpAddr,
+    pub(super) insider: Option<Insider>,
 }
 
 impl Caller {
@@ -29,6 +31,10 @@ impl Caller {
     fn ended(&self) -> Option<Broken> {
         if self.inner.signal.is_stopped() {
             return Some(Broken::ShutDown);
+        }
+        // Who may use the admin pages, and from where, is the session's affair.
+        if let Some(insider) = &self.insider {
+            return insider.has_ended().then_some(Broken::SessionEnded);
         }
         let view = self.inner.fleet.view();
         let snapshot = &view.snapshot;
@@ -43,7 +49,7 @@ impl Caller {
     /// Watches for the request's end from outside. What happened since `view` was taken is looked at here.
     pub(super) fn watch(&self, view: &Arc<View>) -> Result<Watch, Error> {
         let watch = self.inner.signal.watch();
-        if (watch.is_stopped() || !Arc::ptr_eq(&self.inner.fleet.view(), view))
+        if (watch.is_stopped() || self.insider.is_some() || !Arc::ptr_eq(&self.inner.fleet.view(), view))
             && let Some(broken) = self.ended()
         {
             return Err(refusal(&broken));
@@ -67,6 +73,7 @@ fn refusal(broken: &Broken) -> Error {
     match broken {
         Broken::KeyEnded => Error::InvalidKey,
         Broken::AddressEnded => Error::Address,
+        Broken::SessionEnded => Error::SessionEnded,
         _ => Error::ShutDown,
     }
 }
@@ -163,11 +170,15 @@ mod tests {
         gateway.publish(Snapshot { revision: 1, keys, backends: Vec::new(), settings, pepper: Pepper([7; 32]) });
     }
 
+    fn caller(gateway: &Gateway, insider: Option<Insider>) -> Caller {
+        Caller { inner: gateway.0.clone(), key: KeyId::new("keykeykeykey").unwrap(), address: ADDRESS, insider }
+    }
+
     /// What a request is told that took its view, and was overtaken before it began to watch.
     fn overtaken(change: impl FnOnce(&mut KeyEntry, &mut Settings)) -> Option<Error> {
         let (gateway, _usage) = Gateway::new(1);
         publish(&gateway, |_, _| ());
-        let caller = Caller { inner: gateway.0.clone(), key: KeyId::new("keykeykeykey").unwrap(), address: ADDRESS };
+        let caller = caller(&gateway, None);
         let view = gateway.0.fleet.view();
         assert!(caller.watch(&view).is_ok());
         publish(&gateway, change);
@@ -184,10 +195,26 @@ mod tests {
     }
 
     #[test]
+    fn an_insider_ends_with_its_session_and_with_no_key() {
+        let (gateway, _usage) = Gateway::new(1);
+        publish(&gateway, |_, _| ());
+        let insider = Insider::new(KeyId::new("administrat0").unwrap(), UserId::new("administrat0").unwrap());
+        let caller = caller(&gateway, Some(insider.clone()));
+        let view = gateway.0.fleet.view();
+        publish(&gateway, |key, settings| {
+            key.status = KeyStatus::Revoked;
+            settings.doors.denied = Networks::parse("127.0.0.0/8").unwrap();
+        });
+        assert!(caller.watch(&view).is_ok(), "keys and their doors are others'");
+        gateway.end_insider(&insider);
+        assert_eq!(caller.watch(&view).err(), Some(Error::SessionEnded));
+    }
+
+    #[test]
     fn nobody_begins_to_watch_a_gateway_that_has_stopped() {
         let (gateway, _usage) = Gateway::new(1);
         publish(&gateway, |_, _| ());
-        let caller = Caller { inner: gateway.0.clone(), key: KeyId::new("keykeykeykey").unwrap(), address: ADDRESS };
+        let caller = caller(&gateway, None);
         let view = gateway.0.fleet.view();
         gateway.cancel_all();
         assert_eq!(caller.watch(&view).err(), Some(Error::ShutDown));

@@ -19,6 +19,7 @@ mod fleet;
 mod golden;
 mod hops;
 mod hostile;
+mod insider;
 mod keep_alive;
 mod keys;
 mod limits;
