@@ -17,11 +17,12 @@ use crate::{
     api::live::get_live,
     components::{fault::LoadFault, listing::Loading, page::PageHeader},
     format::{date_time, plural, sentence},
+    reading::reading,
 };
 
 #[component]
 pub fn DashboardPage() -> impl IntoView {
-    let first = Resource::new(|| (), |()| get_live());
+    let first = reading(|| (), |()| get_live());
     view! {
         <Suspense fallback=Loading>
             {move || match first.get() {

@@ -10,7 +10,8 @@ use crate::{
     usage::{MinutePoint, SlowRequest},
 };
 
-/// The fleet now. Sent whole: a hundred backends are some tens of kilobytes.
+/// The fleet now. Sent whole: a hundred backends are some tens of kilobytes. As this type only the dashboard reads it, without
+/// what only other pages show; those read their part by types of their own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveStatus {
     /// Counts up with every change; lets a page drop a late frame.
@@ -32,12 +33,12 @@ pub struct LiveStatus {
     #[serde(default)]
     pub redis: RedisStatus,
     /// The rolling upgrade that is under way or has just ended, without its events.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub upgrade: Option<UpgradeView>,
     /// Requests that were kept waiting lately, the latest first; a few, and forgotten with the process.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slow: Vec<SlowRequest>,
     /// On the stream of one user's page: where its keys stand. Everything about the fleet is left out there.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_deserializing, skip_serializing_if = "Vec::is_empty")]
     pub standings: Vec<KeyStanding>,
 }
