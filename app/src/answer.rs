@@ -34,7 +34,7 @@ pub fn provide() {
     let answer = document()
         .document_element()
         .and_then(|root| root.get_attribute("data-answer"))
-        .and_then(|text| serde_json::from_str(&text).ok());
+        .and_then(|text| crate::decode::decode(&text).ok());
     provide_context(Kept(StoredValue::new(answer)));
 }
 

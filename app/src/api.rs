@@ -26,8 +26,9 @@ use leptos::server_fn::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-/// JSON that the browser decodes as text. Leptos' own decodes bytes, and pages decode text anyway (what came with the
-/// document), so that every view would have two decoders in the browser's half.
+use crate::decode::{Fault, decode};
+
+/// JSON that the browser reads by [`decode`], as it reads what came with the document.
 pub struct JsonText;
 
 /// For `output` of the server functions that pages read from.
@@ -50,11 +51,11 @@ impl<T: Serialize> Encodes<T> for JsonText {
 }
 
 impl<T: DeserializeOwned> Decodes<T> for JsonText {
-    type Error = serde_json::Error;
+    type Error = Fault;
 
     fn decode(bytes: Bytes) -> Result<T, Self::Error> {
         // Whatever is no UTF-8 is no JSON either.
-        serde_json::from_str(std::str::from_utf8(&bytes).unwrap_or_default())
+        decode(std::str::from_utf8(&bytes).unwrap_or_default())
     }
 }
 

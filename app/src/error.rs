@@ -10,7 +10,7 @@ use leptos::server_fn::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{api::JsonText, session};
+use crate::{api::JsonText, decode::Fault, session};
 
 /// What a server function answers instead of its value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -68,7 +68,7 @@ impl FromServerFnError for AppError {
 
     /// Every error that reaches the browser comes by here, so this is where an ended session is noticed.
     fn de(data: Bytes) -> Self {
-        let error: Self = JsonText::decode(data).unwrap_or_else(|fault: serde_json::Error| {
+        let error: Self = JsonText::decode(data).unwrap_or_else(|fault: Fault| {
             Self::from_server_fn_error(ServerFnErrorErr::Deserialization(fault.to_string()))
         });
         if error.0 == AdminError::Unauthenticated {

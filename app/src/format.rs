@@ -1,22 +1,6 @@
 //! Numbers, times and names as people read them. Pure functions; the present moment is always an argument.
 
-/// `1234567` as `1,234,567`.
-pub fn number(value: u64) -> String {
-    let digits = value.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// `count` with its noun: `1 model`, `3 models`.
-pub fn plural(count: u64, noun: &str) -> String {
-    format!("{} {noun}{}", number(count), if count == 1 { "" } else { "s" })
-}
+pub use domain::words::{number, plural};
 
 /// `text` of somebody else with everything written out that cannot be seen or turns the reading direction: `\u{202e}`.
 pub fn visible(text: &str) -> String {
@@ -142,14 +126,6 @@ mod tests {
         assert_eq!(visible("gpt\u{202e}elgoog\n\u{1b}[2J"), "gpt\\u{202e}elgoog\\u{a}\\u{1b}[2J");
         for plain in ["", "llama3.2:latest", "模型 é <b>"] {
             assert_eq!(visible(plain), plain);
-        }
-    }
-
-    #[test]
-    fn thousands_are_grouped() {
-        let cases = [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")];
-        for (value, text) in cases {
-            assert_eq!(number(value), text);
         }
     }
 

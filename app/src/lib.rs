@@ -12,10 +12,12 @@ compile_error!(
 pub mod answer;
 pub mod api;
 pub mod components;
+pub mod decode;
 pub mod error;
 pub mod examples;
 pub mod format;
 pub mod pages;
+pub mod reading;
 #[cfg(test)]
 mod rendering;
 pub mod session;

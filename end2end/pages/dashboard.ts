@@ -22,6 +22,11 @@ export class DashboardPage {
     return this.page.getByRole("listitem", { name, exact: true });
   }
 
+  /** What needs attention, a list item each. */
+  attention(text: string | RegExp) {
+    return this.page.getByRole("region", { name: "Needs attention" }).getByRole("listitem").filter({ hasText: text });
+  }
+
   chart(title: string) {
     return this.page.getByRole("img", { name: `${title}: bar chart` });
   }

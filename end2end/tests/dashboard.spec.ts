@@ -69,6 +69,34 @@ test("a backend that is added or disabled elsewhere appears by itself", async ({
   await expect(dashboard.backend("late")).toHaveCount(0);
 });
 
+test("a backend that goes down needs attention until it answers again, and the way to it is a link", async ({ page, fortress, startFake }) => {
+  const first = await startFake("--models", "gone:1b");
+  const app = new App(page);
+  const dashboard = new DashboardPage(page);
+  await fortress.run("backend", "add", "--name", "shaky", "--url", first.url);
+  await app.open();
+  await app.mark();
+  await dashboard.expectLive();
+  const shaky = dashboard.attention(/^shaky /);
+  await expect(shaky).toHaveCount(0);
+
+  await first.stop();
+  await expect(shaky).toContainText(/^shaky does not answer: .* Calls for gone:1b get 503\./, { timeout: 30_000 });
+  await app.expectSameDocument();
+  const stopped = await page.context().newPage();
+  await stopped.goto("/admin");
+  await expect(new DashboardPage(stopped).attention(/^shaky does not answer/), "it comes with the page").toBeVisible();
+  await stopped.close();
+
+  await fortress.run("backend", "edit", "shaky", "--url", (await startFake("--models", "gone:1b")).url);
+  await expect(shaky, "gone by itself").toHaveCount(0, { timeout: 30_000 });
+  await fortress.run("backend", "drain", "shaky");
+  await dashboard.attention(/^shaky is drained/).getByRole("link", { name: "See the backends" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Backends" })).toBeVisible();
+  await app.expectSameDocument();
+  await fortress.run("backend", "remove", "shaky");
+});
+
 test("leaving the page destroys its charts and closes its one event stream", async ({ page }) => {
   const streams: string[] = [];
   page.on("request", (request) => request.url().endsWith("/admin/live") && streams.push(request.url()));

@@ -20,7 +20,7 @@ use leptos::{
 use serde::de::DeserializeOwned;
 
 use super::{reentry, refresh::Refresh};
-use crate::{answer, error::AppError};
+use crate::{answer, decode::decode, error::AppError};
 
 /// What the last form of an action was answered, as JSON.
 pub type Answered = Option<Result<Arc<str>, AppError>>;
@@ -101,7 +101,7 @@ where
 {
     /// The value of the last answer, to be tracked.
     pub fn output(self) -> Option<S::Output> {
-        self.value.with(|value| serde_json::from_str(value.as_ref()?.as_ref().ok()?).ok())
+        self.value.with(|value| decode(value.as_ref()?.as_ref().ok()?).ok())
     }
 }
 

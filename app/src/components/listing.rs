@@ -3,12 +3,12 @@
 use leptos::{either::EitherOf3, prelude::*};
 
 use super::{action::AnyAction, fault::LoadFault, page::Empty, refresh::Refresh};
-use crate::error::AppError;
+use crate::reading::Reading;
 
 /// A list. While it is read again the old one stays.
 #[component]
 pub fn Listing<T, F, V>(
-    list: Resource<Result<Vec<T>, AppError>>,
+    list: Reading<Vec<T>>,
     /// Says what to do while there is nothing to show.
     empty: &'static str,
     refresh: Refresh,
@@ -38,7 +38,7 @@ where
 /// with the next save; a save with faults reads nothing and leaves it, and what was typed, as it is.
 #[component]
 pub fn FormAnew<T>(
-    stored: Resource<Result<T, AppError>>,
+    stored: Reading<T>,
     refresh: Refresh,
     form: impl Fn(T) -> AnyView + Copy + Send + Sync + 'static,
 ) -> impl IntoView

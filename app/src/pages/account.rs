@@ -16,12 +16,13 @@ use crate::{
         page::PageHeader,
         refresh::{Behind, Refresh},
     },
+    reading::reading,
 };
 
 #[component]
 pub fn AccountPage() -> impl IntoView {
     let refresh = Refresh::new();
-    let account = Resource::new(move || refresh.count(), |_| get_account());
+    let account = reading(move || refresh.count(), |_| get_account());
     let view = Memo::new(move |_| account.get().and_then(Result::ok));
     let state = Memo::new(move |_| account.get().map(|account| account.map(drop).map_err(|error| error.to_string())));
     view! {

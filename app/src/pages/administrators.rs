@@ -24,6 +24,7 @@ use crate::{
         refresh::{Behind, Refresh},
         rows::Rows,
     },
+    reading::reading,
 };
 
 /// Every role with what it is for.
@@ -36,8 +37,8 @@ const ROLES: &[(&str, &str)] = &[
 #[component]
 pub fn AdministratorsPage() -> impl IntoView {
     let refresh = Refresh::new();
-    let list = Resource::new(move || refresh.count(), |_| list_administrators());
-    let own = Resource::new(|| (), |()| current_session());
+    let list = reading(move || refresh.count(), |_| list_administrators());
+    let own = reading(|| (), |()| current_session());
     let own = Signal::derive(move || own.get().and_then(Result::ok).map(|actor| actor.id));
     view! {
         <PageHeader title="Administrators" />

@@ -19,6 +19,7 @@ use crate::{
         timestamp::Timestamp,
     },
     error::AppError,
+    reading::reading,
     session::encode_query_value,
 };
 
@@ -39,7 +40,7 @@ pub fn AuditPage() -> impl IntoView {
         filter
     });
     let refresh = Refresh::new();
-    let page = Resource::new(move || (filter.get(), refresh.count()), |(filter, _)| read_audit(filter));
+    let page = reading(move || (filter.get(), refresh.count()), |(filter, _)| read_audit(filter));
     let export = move |format: &str| {
         let pairs = filter.with(|filter| address(&ReadAudit { after: String::new(), ..filter.clone() }));
         let rest = pairs.strip_prefix(HERE).unwrap_or_default().replacen('?', "&", 1);

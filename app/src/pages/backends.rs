@@ -6,9 +6,10 @@ mod edit;
 mod share;
 mod timeouts;
 
-use domain::{admin::Role, backend::BackendView, live::LiveStatus};
+use domain::{admin::Role, backend::BackendView};
 use leptos::prelude::*;
 use leptos_router::components::A;
+use serde::Deserialize;
 
 use self::{add::AddBackendForm, card::BackendCard};
 use super::dashboard::feed;
@@ -21,13 +22,20 @@ use crate::{
         refresh::{Behind, Refresh},
         rows::Rows,
     },
+    reading::reading,
 };
+
+/// What this page reads of the stream.
+#[derive(Default, Deserialize)]
+struct Status {
+    backends: Vec<BackendView>,
+}
 
 #[component]
 pub fn BackendsPage() -> impl IntoView {
     let refresh = Refresh::new();
-    let backends = Resource::new(move || refresh.count(), |_| list_backends());
-    let live = feed::follow(LiveStatus::default()).status;
+    let backends = reading(move || refresh.count(), |_| list_backends());
+    let live = feed::follow(Status::default()).status;
     view! {
         <PageHeader title="Backends">
             <A href="/admin/backends/upgrade" attr:class="btn btn-sm">"Rolling upgrade"</A>
@@ -50,7 +58,7 @@ pub fn BackendsPage() -> impl IntoView {
 
 /// The list as it was read, with what changes from moment to moment as the live status has it. Where that is of a moment
 /// before the last change, it is left out.
-fn as_of_now(backends: &[BackendView], live: &LiveStatus) -> Vec<BackendView> {
+fn as_of_now(backends: &[BackendView], live: &Status) -> Vec<BackendView> {
     let now = |backend: &BackendView| {
         let marks = |view: &BackendView| (view.id.clone(), view.url.clone(), view.enabled, view.draining);
         let Some(live) = live.backends.iter().find(|view| marks(view) == marks(backend)) else {
@@ -84,12 +92,12 @@ mod tests {
         let stored =
             BackendView { draining: true, weight: 3, ..BackendView::new(id, "gpu".into(), "http://gpu".into()) };
         let seen = BackendView { state: BackendState::Draining, in_flight: 2, weight: 1, ..stored.clone() };
-        let live = |view: &BackendView| LiveStatus { backends: vec![view.clone()], ..LiveStatus::default() };
+        let live = |view: &BackendView| Status { backends: vec![view.clone()] };
         let now = as_of_now(std::slice::from_ref(&stored), &live(&seen));
         assert_eq!((now[0].state, now[0].in_flight, now[0].weight), (BackendState::Draining, 2, 3));
         let before = BackendView { draining: false, state: BackendState::Up, ..seen };
         let now = as_of_now(std::slice::from_ref(&stored), &live(&before));
         assert_eq!(now, std::slice::from_ref(&stored));
-        assert_eq!(as_of_now(std::slice::from_ref(&stored), &LiveStatus::default()), [stored]);
+        assert_eq!(as_of_now(std::slice::from_ref(&stored), &Status::default()), [stored]);
     }
 }

@@ -1,5 +1,6 @@
 //! Page: the fleet, live. The first picture comes with the page, every later one over the event stream.
 
+mod attention;
 mod charts;
 pub(super) mod feed;
 mod fleet;
@@ -11,17 +12,18 @@ mod totals;
 use domain::live::LiveStatus;
 use leptos::{either::EitherOf3, prelude::*};
 
-use self::{charts::Charts, feed::Feed, fleet::Fleet, slow::SlowRequests, totals::Totals};
+use self::{attention::NeedsAttention, charts::Charts, feed::Feed, fleet::Fleet, slow::SlowRequests, totals::Totals};
 use super::{redis_state::RedisNews, stream::Connection};
 use crate::{
     api::live::get_live,
     components::{fault::LoadFault, listing::Loading, page::PageHeader},
-    format::{date_time, plural, sentence},
+    format::date_time,
+    reading::reading,
 };
 
 #[component]
 pub fn DashboardPage() -> impl IntoView {
-    let first = Resource::new(|| (), |()| get_live());
+    let first = reading(|| (), |()| get_live());
     view! {
         <Suspense fallback=Loading>
             {move || match first.get() {
@@ -46,7 +48,7 @@ fn Dashboard(first: LiveStatus) -> impl IntoView {
             <ConnectionBadge connection at />
         </PageHeader>
         <div class="flex flex-col gap-6">
-            <Warnings status />
+            <NeedsAttention status />
             <Totals status />
             <Charts status />
             <SlowRequests status />
@@ -76,39 +78,4 @@ fn ConnectionBadge(connection: ReadSignal<Connection>, at: u64) -> impl IntoView
             <span class="badge badge-ghost whitespace-nowrap"><span class=dot aria-hidden="true"></span>{word}</span>
         </span>
     }
-}
-
-/// What an administrator has to know before anything else.
-#[component]
-fn Warnings(status: ReadSignal<LiveStatus>) -> impl IntoView {
-    let read_only = Memo::new(move |_| status.with(|status| status.read_only.clone()));
-    let dropped = Memo::new(move |_| status.with(|status| status.usage_dropped));
-    view! {
-        {move || {
-            read_only
-                .get()
-                .map(|reason| {
-                    view! {
-                        <div role="alert" class="alert alert-error">
-                            <span>
-                                "The store cannot be written: " {sentence(&reason)}
-                                " Requests are still answered; changes are refused and usage is not recorded."
-                            </span>
-                        </div>
-                    }
-                })
-        }}
-        {move || {
-            Some(dropped.get())
-                .filter(|dropped| *dropped > 0)
-                .map(|dropped| {
-                    view! {
-                        <div role="alert" class="alert alert-warning">
-                            <span>{plural(dropped, "usage record")} " dropped since the start: the store was too slow. The numbers below are too low."</span>
-                        </div>
-                    }
-                })
-        }}
-    }
-    .into_any()
 }

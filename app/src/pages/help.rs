@@ -17,11 +17,12 @@ use leptos::{either::Either, prelude::*};
 use crate::{
     api::help::help_facts,
     components::{fault::LoadFault, page::PageHeader},
+    reading::reading,
 };
 
 #[component]
 pub fn HelpPage() -> impl IntoView {
-    let facts = Resource::new(|| (), |()| help_facts());
+    let facts = reading(|| (), |()| help_facts());
     view! {
         <PageHeader title="Help & Credits"/>
         <Suspense>

@@ -24,7 +24,7 @@ use crate::{
         listing::Loading,
         theme_toggle::ThemeToggle,
     },
-    error::AppError,
+    reading::{Reading, reading},
     visit,
 };
 
@@ -47,7 +47,7 @@ const WIDE: &str = "(min-width: 1024px)";
 /// Id of the drawer.
 const DRAWER: &str = "drawer";
 
-type Session = Resource<Result<ActorView, AppError>>;
+type Session = Reading<ActorView>;
 
 /// Navigation around the page of the route. After a navigation the drawer closes and the focus goes to the new page.
 #[component]
@@ -74,7 +74,7 @@ pub fn Layout() -> impl IntoView {
         }
     };
     let open = drawer.open;
-    let session = Resource::new(|| (), |()| current_session());
+    let session = reading(|| (), |()| current_session());
     let known = visit::knows_role();
     let known = Memo::new(move |_| known.get());
     // After signing in without another document the role is learnt here, and forgotten with the session.

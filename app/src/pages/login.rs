@@ -14,11 +14,12 @@ use crate::{
         field::Field,
         page::PlainFrame,
     },
+    reading::reading,
 };
 
 #[component]
 pub fn LoginPage() -> impl IntoView {
-    let state = Resource::new(|| (), |()| setup_state());
+    let state = reading(|| (), |()| setup_state());
     view! {
         <PlainFrame title="Sign in">
             <Suspense>

@@ -24,6 +24,7 @@ use crate::{
         refresh::Refresh,
     },
     format::sentence,
+    reading::reading,
 };
 
 #[component]
@@ -32,7 +33,7 @@ pub fn NetworkPage() -> impl IntoView {
     let refresh = Refresh::new();
     // Not after a conflict: what was typed would go.
     on_success(save, move || refresh.again());
-    let network = Resource::new(move || refresh.count(), |_| get_network());
+    let network = reading(move || refresh.count(), |_| get_network());
     view! {
         <PageHeader title="Network" />
         <NeedsRole role=Role::Owner to="change who may come in" />

@@ -5,7 +5,7 @@ use domain::settings::{RedisStatus, redis_warning};
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
-use crate::{api::settings::redis_status, components::timestamp::Timestamp, format::sentence};
+use crate::{api::settings::redis_status, components::timestamp::Timestamp, format::sentence, reading::reading};
 
 /// The latest state that a page with the live status has heard of.
 #[derive(Clone, Copy)]
@@ -32,7 +32,7 @@ pub(super) fn RedisState(news: RedisNews) -> impl IntoView {
     let RedisNews(news) = news;
     let pathname = use_location().pathname;
     // The sign-in page is seen for a moment by the frame that is being left; there is no session to ask with.
-    let read = Resource::new(
+    let read = reading(
         move || pathname.get(),
         |path| async move {
             if path.starts_with("/admin/login") { Ok(RedisStatus::NotConfigured) } else { redis_status().await }

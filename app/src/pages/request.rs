@@ -22,6 +22,7 @@ use crate::{
     components::{fault::LoadFault, listing::Loading, page::PageHeader, refresh::Refresh},
     error::AppError,
     format::{number, plural, sentence, visible},
+    reading::reading,
     session::encode_query_value,
     visit,
 };
@@ -34,7 +35,7 @@ pub fn RequestPage() -> impl IntoView {
         at: query.with(|query| query.get("at").and_then(|at| at.parse().ok()).unwrap_or_default()),
     });
     let refresh = Refresh::new();
-    let entry = Resource::new(move || (asked.get(), refresh.count()), |(asked, _)| read_request(asked));
+    let entry = reading(move || (asked.get(), refresh.count()), |(asked, _)| read_request(asked));
     view! {
         <nav aria-label="Breadcrumb" class="breadcrumbs mb-2 text-sm">
             <ul>

@@ -32,6 +32,7 @@ use crate::{
     error::AppError,
     format::plural,
     pages::stream::Connection,
+    reading::reading,
     session::encode_query_value,
 };
 
@@ -65,7 +66,7 @@ pub fn RequestsPage() -> impl IntoView {
     });
     let log = Memo::new(move |_| asked.with(|asked| asked.log.clone()));
     let refresh = Refresh::new();
-    let page = Resource::new(move || (log.get(), refresh.count()), |(log, _)| read_log(log));
+    let page = reading(move || (log.get(), refresh.count()), |(log, _)| read_log(log));
     let connection = RwSignal::new(Connection::Still);
     let export = move |format: &str| {
         let rest = log.with(|log| pairs(&AskLog { after: String::new(), ..log.clone() }));

@@ -30,6 +30,7 @@ use crate::{
         page::PageHeader,
         refresh::Refresh,
     },
+    reading::reading,
 };
 
 /// What the form held in `field` when it was sent without scripts, to be saved or to try Redis.
@@ -44,7 +45,7 @@ pub fn SettingsPage() -> impl IntoView {
     let refresh = Refresh::new();
     // Not after a conflict: what was typed would go.
     on_success(save, move || refresh.again());
-    let settings = Resource::new(move || refresh.count(), |_| get_settings());
+    let settings = reading(move || refresh.count(), |_| get_settings());
     view! {
         <PageHeader title="Settings" />
         <NeedsRole role=Role::Owner to="change settings" />

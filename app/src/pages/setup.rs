@@ -18,8 +18,8 @@ use crate::{
         page::PlainFrame,
         refresh::{Behind, Refresh},
     },
-    error::AppError,
     pages::login::NeedsSetup,
+    reading::{Reading, reading},
     visit::key_to_show,
 };
 
@@ -40,7 +40,7 @@ pub fn SetupPage() -> impl IntoView {
     stale_after(steps.backend, refresh);
     stale_after(steps.key, refresh);
     // Asked again after a step that worked only: a refused one keeps what was typed.
-    let state = Resource::new(
+    let state = reading(
         move || (steps.admin.worked(), steps.backend.worked(), steps.key.worked(), refresh.count()),
         |_| setup_state(),
     );
@@ -56,7 +56,7 @@ pub fn SetupPage() -> impl IntoView {
 
 /// The step that is due, or the new key. Both are memos, so that a step is drawn anew only when another one is due.
 #[component]
-fn DueStep(state: Resource<Result<SetupStep, AppError>>, steps: Steps, refresh: Refresh) -> impl IntoView {
+fn DueStep(state: Reading<SetupStep>, steps: Steps, refresh: Refresh) -> impl IntoView {
     let shown = key_to_show().map(|key| key.token);
     let created = Memo::new(move |_| {
         let created = steps.key.output().map(|result| result.key.token);

@@ -6,11 +6,12 @@ mod steps;
 
 use domain::{
     admin::Role,
-    live::LiveStatus,
+    backend::BackendView,
     upgrade::{UpgradeOverview, UpgradeState, UpgradeView},
 };
 use leptos::prelude::*;
 use leptos_router::components::A;
+use serde::Deserialize;
 
 use self::{answers::Answers, begin::BeginForm, steps::Steps};
 use super::dashboard::feed;
@@ -25,7 +26,16 @@ use crate::{
         timestamp::Timestamp,
     },
     format::{sentence, visible},
+    reading::reading,
 };
+
+/// What this page reads of the stream.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Status {
+    backends: Vec<BackendView>,
+    upgrade: Option<UpgradeView>,
+}
 
 #[component]
 pub fn UpgradePage() -> impl IntoView {
@@ -33,8 +43,8 @@ pub fn UpgradePage() -> impl IntoView {
     let (begin, tell) = (action::<BeginUpgrade>(), action::<TellUpgrade>());
     refresh_after(begin, refresh);
     refresh_after(tell, refresh);
-    let overview = Resource::new(move || refresh.count(), |_| get_upgrade());
-    let live = feed::follow(LiveStatus::default()).status;
+    let overview = reading(move || refresh.count(), |_| get_upgrade());
+    let live = feed::follow(Status::default()).status;
     // Another run, or the end of one: what the page was made of is read again.
     let mark = Memo::new(move |_| live.with(|live| live.upgrade.as_ref().map(|run| (run.id.clone(), run.is_open()))));
     Effect::new(move |before: Option<Option<(String, bool)>>| {
@@ -63,7 +73,7 @@ pub fn UpgradePage() -> impl IntoView {
 #[component]
 fn Overview(
     overview: UpgradeOverview,
-    live: ReadSignal<LiveStatus>,
+    live: ReadSignal<Status>,
     begin: FormAction<BeginUpgrade>,
     tell: FormAction<TellUpgrade>,
 ) -> impl IntoView {

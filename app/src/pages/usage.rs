@@ -26,6 +26,7 @@ use crate::{
     components::{fault::LoadFault, listing::Loading, page::PageHeader, refresh::Refresh},
     error::AppError,
     format::visible,
+    reading::reading,
 };
 
 const HERE: &str = "/admin/usage";
@@ -36,7 +37,7 @@ type Found = Memo<Option<Result<Page, AppError>>>;
 pub fn UsagePage() -> impl IntoView {
     let asked = follow_address();
     let refresh = Refresh::new();
-    let page = Resource::new(move || (asked.get(), refresh.count()), |(asked, _)| read_usage(asked));
+    let page = reading(move || (asked.get(), refresh.count()), |(asked, _)| read_usage(asked));
     view! {
         <Transition fallback=Loading>
             {

@@ -39,6 +39,7 @@ use crate::{
     },
     error::AppError,
     format::{number, plural, sentence},
+    reading::{Reading, reading},
     visit,
 };
 
@@ -47,7 +48,7 @@ pub fn UserPage() -> impl IntoView {
     let params = use_params_map();
     let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
     let refresh = Refresh::new();
-    let user = Resource::new(move || (id.get(), refresh.count()), |(id, _)| read(id));
+    let user = reading(move || (id.get(), refresh.count()), |(id, _)| read(id));
     view! {
         <nav aria-label="Breadcrumb" class="breadcrumbs mb-2 text-sm">
             <ul>
@@ -68,7 +69,7 @@ async fn read(id: String) -> Result<UserDetail, AppError> {
 
 /// Draws the page once for a user, however often it is read again.
 #[component]
-fn Found(user: Resource<Result<UserDetail, AppError>>, refresh: Refresh) -> impl IntoView {
+fn Found(user: Reading<UserDetail>, refresh: Refresh) -> impl IntoView {
     let detail = Signal::derive(move || user.get().and_then(Result::ok));
     let first = Memo::new(move |_| user.get().map(|user| user.map(|detail| detail.user.id)));
     move || match first.get() {

@@ -22,12 +22,13 @@ use crate::{
         refresh::{Behind, Refresh},
         rows::Rows,
     },
+    reading::reading,
 };
 
 #[component]
 pub fn UsersPage() -> impl IntoView {
     let refresh = Refresh::new();
-    let users = Resource::new(move || refresh.count(), |_| list_users());
+    let users = reading(move || refresh.count(), |_| list_users());
     view! {
         <PageHeader title="Users" />
         <Behind refresh />

@@ -6,6 +6,7 @@ pub mod command;
 mod account;
 mod admins;
 mod attempts;
+mod attention;
 mod audit;
 mod backends;
 pub mod backup;

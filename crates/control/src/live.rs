@@ -6,13 +6,21 @@ use std::{
 };
 
 use domain::{dashboard::HelpFacts, live::LiveStatus};
+use store::Room;
 use tokio::{
     sync::watch,
     time::{Instant, MissedTickBehavior, interval},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Actor, Control, by::By, clock::Now, lock::lock, settings};
+use crate::{
+    Actor, Control,
+    attention::{Facts, attention, reached},
+    by::By,
+    clock::Now,
+    lock::lock,
+    settings,
+};
 
 /// A status is sampled at most this often.
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
@@ -22,6 +30,8 @@ const SAMPLE_TICK: Duration = Duration::from_millis(250);
 const AUDIT_EVERY: Duration = Duration::from_secs(1);
 const FOLLOW_EVERY: Duration = Duration::from_secs(2);
 const TIDY_EVERY: Duration = Duration::from_secs(10);
+/// How often the disk is asked for its room.
+const ROOM_EVERY: Duration = Duration::from_secs(10);
 /// A database that could not be opened again may take ten seconds to say so, in which nobody can read: it is left alone
 /// for this long.
 const REOPEN_AFTER: Duration = Duration::from_secs(30);
@@ -30,11 +40,13 @@ const REOPEN_AFTER: Duration = Duration::from_secs(30);
 pub(crate) struct Feed {
     latest: watch::Sender<Arc<LiveStatus>>,
     sampled: Mutex<Option<Instant>>,
+    /// The disk's room, and when it was asked.
+    room: Mutex<Option<(Instant, Option<Room>)>>,
 }
 
 impl Feed {
     pub fn new() -> Self {
-        Self { latest: watch::Sender::new(Arc::default()), sampled: Mutex::new(None) }
+        Self { latest: watch::Sender::new(Arc::default()), sampled: Mutex::new(None), room: Mutex::new(None) }
     }
 
     /// It is time for another sample; counts as taken.
@@ -45,6 +57,15 @@ impl Feed {
             *sampled = Some(now);
         }
         due
+    }
+
+    /// The disk's room, asked anew now and then.
+    fn room(&self, now: Instant, ask: impl FnOnce() -> Option<Room>) -> Option<Room> {
+        let mut room = lock(&self.room);
+        match *room {
+            Some((at, room)) if now.duration_since(at) < ROOM_EVERY => room,
+            _ => room.insert((now, ask())).1,
+        }
     }
 
     /// Sends `status` if it says anything new.
@@ -83,6 +104,14 @@ impl Control {
         status.read_only = self.0.store.read_only().map(|why| match self.0.tombstones.owed_to_file().len() {
             0 => why,
             count => format!("{why}; revoked keys that would work again after a restart: {count}"),
+        });
+        status.attention = attention(&Facts {
+            live: &status,
+            longest_wait_ms: self.0.gateway.longest_wait(),
+            reached: reached(self, &self.state()),
+            drift: self.0.gateway.drift(),
+            room: self.0.feed.room(now.instant, || self.0.store.room()),
+            certificate_end: self.0.pairs.end(),
         });
         self.0.feed.publish(status);
     }
@@ -221,6 +250,15 @@ mod tests {
         assert!(!receiver.has_changed().unwrap(), "the time alone is no news");
         feed.publish(status(3, 4));
         assert_eq!((receiver.borrow().sequence, receiver.borrow().at), (2, 3));
+    }
+
+    #[test]
+    fn the_disk_is_asked_now_and_then() {
+        let (feed, now) = (Feed::new(), Instant::now());
+        let room = |free| Some(Room { free, total: 9 });
+        assert_eq!(feed.room(now, || room(1)), room(1));
+        assert_eq!(feed.room(now + ROOM_EVERY / 2, || room(2)), room(1));
+        assert_eq!(feed.room(now + ROOM_EVERY, || room(3)), room(3));
     }
 
     #[test]

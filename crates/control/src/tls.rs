@@ -63,6 +63,11 @@ impl Pairs {
         *read = stored;
     }
 
+    /// When the certificate in force ends, in Unix milliseconds.
+    pub fn end(&self) -> Option<u64> {
+        self.in_force().map(|(_, pair)| pair.view.not_after)
+    }
+
     fn in_force(&self) -> Option<(PairSource, Arc<Pair>)> {
         let saved = self.saved.load_full().map(|pair| (PairSource::Saved, pair));
         saved.or_else(|| self.files.load_full().map(|pair| (PairSource::Files, pair)))

@@ -25,10 +25,13 @@ use tokio::sync::Notify;
 
 #[cfg(test)]
 pub(crate) use self::driver::{CLAIM, Hands};
-pub(crate) use self::run::SETTING;
+pub(crate) use self::{
+    run::SETTING,
+    step::{Fleet, alone, named},
+};
 use self::{
     run::{Act, Known, Run, World},
-    step::{Fleet, alone, backends as counted, is_up, named},
+    step::{backends as counted, is_up},
 };
 use crate::{Actor, Control, backends, by::By, clock::Now, fault, secrets::random, state::State};
 

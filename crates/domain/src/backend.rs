@@ -327,7 +327,7 @@ pub struct ProbeReport {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case", try_from = "ReadProbe")]
 pub enum ProbeResult {
     /// An Ollama or compatible server answers, with these models.
     Ok {
@@ -351,6 +351,34 @@ pub enum ProbeResult {
     Failed {
         detail: String,
     },
+}
+
+/// The same as it is read: the members of all kinds, for the reason that [`crate::error`] has.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ReadProbe {
+    kind: String,
+    version: Option<String>,
+    models: Vec<String>,
+    detail: String,
+}
+
+impl TryFrom<ReadProbe> for ProbeResult {
+    type Error = &'static str;
+
+    fn try_from(ReadProbe { kind, version, models, detail }: ReadProbe) -> Result<Self, Self::Error> {
+        Ok(match kind.as_str() {
+            "ok" => Self::Ok { version, models },
+            "refused" => Self::Refused,
+            "timed_out" => Self::TimedOut,
+            "dns" => Self::Dns,
+            "tls" => Self::Tls,
+            "unauthorized" => Self::Unauthorized,
+            "not_ollama" => Self::NotOllama { detail },
+            "failed" => Self::Failed { detail },
+            _ => return Err("no result of a look at an address"),
+        })
+    }
 }
 
 impl ProbeResult {
@@ -377,5 +405,31 @@ impl ProbeResult {
             Self::NotOllama { detail } => format!("something answers, but it is not an Ollama: {detail}"),
             Self::Failed { detail } => detail.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_result_of_a_look_is_read_as_it_was_written() {
+        let detail = || "it said \"no\"".to_owned();
+        let all = [
+            ProbeResult::Ok { version: Some("0.30.1".into()), models: vec!["a:latest".into(), "b:latest".into()] },
+            ProbeResult::Ok { version: None, models: vec![] },
+            ProbeResult::Refused,
+            ProbeResult::TimedOut,
+            ProbeResult::Dns,
+            ProbeResult::Tls,
+            ProbeResult::Unauthorized,
+            ProbeResult::NotOllama { detail: detail() },
+            ProbeResult::Failed { detail: detail() },
+        ];
+        for result in all {
+            let written = serde_json::to_string(&result).unwrap();
+            assert_eq!(serde_json::from_str::<ProbeResult>(&written).unwrap(), result, "{written}");
+        }
+        assert!(serde_json::from_str::<ProbeResult>(r#"{"kind":"odd"}"#).is_err());
     }
 }

@@ -18,7 +18,7 @@ impl FieldError {
 /// Why an admin action was refused or failed. Messages are for people, lower case, without a full stop; internal
 /// detail is in the log under `request_id`, never here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case", try_from = "Read")]
 pub enum AdminError {
     /// No session, or it ended: sign in again.
     #[error("sign in to go on")]
@@ -81,6 +81,65 @@ impl AdminError {
     }
 }
 
+/// An error as it is read: the members of all kinds. serde's own reading of a tagged enum keeps everything until it knows the
+/// kind, and the code for that would be a part of every page.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Read {
+    kind: String,
+    message: String,
+    what: String,
+    fields: Vec<FieldError>,
+}
+
+impl TryFrom<Read> for AdminError {
+    type Error = &'static str;
+
+    fn try_from(Read { kind, message, what, fields }: Read) -> Result<Self, Self::Error> {
+        Ok(match kind.as_str() {
+            "unauthenticated" => Self::Unauthenticated,
+            "login_refused" => Self::LoginRefused { message },
+            "forbidden" => Self::Forbidden { message },
+            "needs_password" => Self::NeedsPassword,
+            "invalid" => Self::Invalid { fields },
+            "not_found" => Self::NotFound { what },
+            "conflict" => Self::Conflict { message },
+            "read_only" => Self::ReadOnly { message },
+            "busy" => Self::Busy,
+            "internal" => Self::Internal { message },
+            _ => return Err("no kind of error"),
+        })
+    }
+}
+
 fn join(fields: &[FieldError]) -> String {
     fields.iter().map(|fault| format!("{}: {}", fault.field, fault.message)).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_read_as_it_was_written() {
+        let text = || "a \"fault\"".to_owned();
+        let all = [
+            AdminError::Unauthenticated,
+            AdminError::LoginRefused { message: text() },
+            AdminError::Forbidden { message: text() },
+            AdminError::NeedsPassword,
+            AdminError::Invalid { fields: vec![FieldError::new("name", "is taken"), FieldError::new("url", "is odd")] },
+            AdminError::NotFound { what: text() },
+            AdminError::Conflict { message: text() },
+            AdminError::ReadOnly { message: text() },
+            AdminError::Busy,
+            AdminError::Internal { message: text() },
+        ];
+        for error in all {
+            let written = serde_json::to_string(&error).unwrap();
+            assert_eq!(serde_json::from_str::<AdminError>(&written).unwrap(), error, "{written}");
+        }
+        assert!(serde_json::from_str::<AdminError>(r#"{"kind":"odd","message":"x"}"#).is_err());
+        assert!(serde_json::from_str::<AdminError>("{}").is_err());
+    }
 }

@@ -26,3 +26,4 @@ pub mod tls;
 pub mod upgrade;
 pub mod usage;
 pub mod user;
+pub mod words;

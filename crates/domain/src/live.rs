@@ -10,7 +10,8 @@ use crate::{
     usage::{MinutePoint, SlowRequest},
 };
 
-/// The fleet now. Sent whole: a hundred backends are some tens of kilobytes.
+/// The fleet now. Sent whole: a hundred backends are some tens of kilobytes. As this type only the dashboard reads it, without
+/// what only other pages show; those read their part by types of their own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveStatus {
     /// Counts up with every change; lets a page drop a late frame.
@@ -32,12 +33,30 @@ pub struct LiveStatus {
     #[serde(default)]
     pub redis: RedisStatus,
     /// The rolling upgrade that is under way or has just ended, without its events.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub upgrade: Option<UpgradeView>,
     /// Requests that were kept waiting lately, the latest first; a few, and forgotten with the process.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slow: Vec<SlowRequest>,
+    /// What needs somebody's attention, what is urgent first; nothing where all is well.
+    #[serde(default)]
+    pub attention: Vec<Attention>,
     /// On the stream of one user's page: where its keys stand. Everything about the fleet is left out there.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_deserializing, skip_serializing_if = "Vec::is_empty")]
     pub standings: Vec<KeyStanding>,
+}
+
+/// Something that somebody should look at now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attention {
+    /// Stays the same as long as it is about the same thing.
+    pub key: String,
+    /// Something fails or is refused already.
+    pub urgent: bool,
+    /// A sentence, with what others wrote in it.
+    pub text: String,
+    /// Path of the page where it is mended.
+    pub link: String,
+    /// The words of the link.
+    pub action: String,
 }

@@ -172,7 +172,7 @@ impl SaveSettings {
 
 /// What a test of the Redis address found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case", try_from = "ReadRedis")]
 pub enum RedisState {
     NotConfigured,
     Reachable { version: String },
@@ -181,7 +181,7 @@ pub enum RedisState {
 
 /// How it is with Redis now.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case", try_from = "ReadRedis")]
 pub enum RedisStatus {
     #[default]
     NotConfigured,
@@ -196,6 +196,44 @@ pub enum RedisStatus {
         detail: String,
         since: u64,
     },
+}
+
+/// Either as it is read: the members of all kinds, for the reason that [`crate::error`] has.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ReadRedis {
+    kind: String,
+    version: String,
+    detail: String,
+    latency_ms: u64,
+    since: u64,
+}
+
+impl TryFrom<ReadRedis> for RedisState {
+    type Error = &'static str;
+
+    fn try_from(ReadRedis { kind, version, detail, .. }: ReadRedis) -> Result<Self, Self::Error> {
+        Ok(match kind.as_str() {
+            "not_configured" => Self::NotConfigured,
+            "reachable" => Self::Reachable { version },
+            "unreachable" => Self::Unreachable { detail },
+            _ => return Err("no state of Redis"),
+        })
+    }
+}
+
+impl TryFrom<ReadRedis> for RedisStatus {
+    type Error = &'static str;
+
+    fn try_from(ReadRedis { kind, version, detail, latency_ms, since }: ReadRedis) -> Result<Self, Self::Error> {
+        Ok(match kind.as_str() {
+            "not_configured" => Self::NotConfigured,
+            "connecting" => Self::Connecting,
+            "in_use" => Self::InUse { version, latency_ms },
+            "failed" => Self::Failed { detail, since },
+            _ => return Err("no status of Redis"),
+        })
+    }
 }
 
 /// Most gateways that may share the limits.
@@ -232,6 +270,29 @@ pub fn redis_warning(version: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_redis_says_is_read_as_it_was_written() {
+        fn reads<T: Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug>(all: &[T]) {
+            for one in all {
+                let written = serde_json::to_string(one).unwrap();
+                assert_eq!(serde_json::from_str::<T>(&written).unwrap(), *one, "{written}");
+            }
+            assert!(serde_json::from_str::<T>(r#"{"kind":"odd"}"#).is_err());
+        }
+        let (version, detail) = (|| "8.6.3".to_owned(), || "refused".to_owned());
+        reads(&[
+            RedisState::NotConfigured,
+            RedisState::Reachable { version: version() },
+            RedisState::Unreachable { detail: detail() },
+        ]);
+        reads(&[
+            RedisStatus::NotConfigured,
+            RedisStatus::Connecting,
+            RedisStatus::InUse { version: version(), latency_ms: 3 },
+            RedisStatus::Failed { detail: detail(), since: 7 },
+        ]);
+    }
 
     #[test]
     fn the_list_of_fields_is_whole() {

@@ -5,6 +5,7 @@ pub(crate) mod address;
 pub(crate) mod catalogue;
 mod certificate;
 pub(crate) mod connect;
+mod drift;
 mod errand;
 pub(crate) mod fleet;
 pub(crate) mod http1;
@@ -37,6 +38,7 @@ use domain::{
 };
 use tokio::sync::{Notify, watch};
 
+pub use self::drift::Drift;
 pub(crate) use self::{
     errand::streamed,
     fleet::{Fleet, View},

@@ -39,6 +39,7 @@ mod wire;
 
 pub use alarm::Alarm;
 pub use insider::{InsideCall, Insider};
+pub use backend::Drift;
 pub use limit::{Authority, RedisSettings};
 pub use policy::Spend;
 pub use signal::{Signal, Watch};
@@ -244,6 +245,16 @@ impl Gateway {
     /// snapshot's order, and the dropped count. `minutes`, `sequence`, `at` and `read_only` are control's to fill.
     pub fn live(&self) -> LiveStatus {
         LiveStatus { usage_dropped: self.0.usage.dropped(), redis: self.redis_state(), ..self.0.fleet.live() }
+    }
+
+    /// How long the request waits for a slot that has waited longest, in milliseconds; 0 while nobody waits.
+    pub fn longest_wait(&self) -> u64 {
+        self.0.fleet.queue().longest()
+    }
+
+    /// Models that are not the same on every backend that has them.
+    pub fn drift(&self) -> Vec<Drift> {
+        self.0.fleet.view().catalogue.drift.clone()
     }
 
     /// Increases with every change of what `live` would say about a backend's state, models or errors.

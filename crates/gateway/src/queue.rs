@@ -97,6 +97,15 @@ impl Queue {
         self.waiting.load(SeqCst)
     }
 
+    /// How long the request waits that has waited longest, in milliseconds; 0 while nobody waits.
+    pub(crate) fn longest(&self) -> u64 {
+        if self.waiting() == 0 {
+            return 0;
+        }
+        let oldest = self.lock().oldest();
+        oldest.map_or(0, |since| self.now().saturating_sub(since))
+    }
+
     pub(crate) fn started(&self) -> Instant {
         self.started
     }

@@ -39,6 +39,7 @@ use tokio::sync::{Mutex, RwLock, RwLockReadGuard, mpsc};
 pub use address::{StoreConfig, check_address};
 pub use error::StoreError;
 pub use lock::FileLock;
+pub use read_only::Room;
 
 use address::{Engine, Place};
 use engine::Handle;
@@ -69,6 +70,8 @@ struct Inner {
     remote: bool,
     /// The folder of a database whose log we look after.
     folder: Option<PathBuf>,
+    /// A folder on the disk that is written to, whatever the engine.
+    disk: Option<PathBuf>,
     /// How far that log was well when a write was refused.
     refused_at: std::sync::Mutex<Option<(PathBuf, usize)>>,
     /// Freed by `close`, and by the end of the process.
@@ -150,6 +153,10 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let handle = Handle::open(place).await?;
         let remote = handle.is_remote();
+        let disk = match place {
+            Place::Folder { path, .. } if read_only.is_none() => Some(path.clone()),
+            _ => None,
+        };
         let ready = match migrate::run(&handle).await {
             Ok(()) if remote => commit::check_allowed(&handle).await,
             done => done,
@@ -166,6 +173,7 @@ impl Store {
             read_only: std::sync::RwLock::new(read_only),
             remote,
             folder,
+            disk,
             refused_at: std::sync::Mutex::default(),
             held: std::sync::Mutex::new(held),
         })))
@@ -195,6 +203,11 @@ impl Store {
     /// The database is a server that other gateways may share.
     pub fn is_remote(&self) -> bool {
         self.0.remote
+    }
+
+    /// How much room the disk of the database has. `None` where the database is on no disk of ours, or a copy.
+    pub fn room(&self) -> Option<Room> {
+        read_only::room_of(self.0.disk.as_deref()?)
     }
 
     /// Why nothing can be written, if that is so.

@@ -130,8 +130,23 @@ fn places(size: u64) -> Vec<PathBuf> {
     }
 }
 
+/// Of a disk, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// What this process may still take.
+    pub free: u64,
+    pub total: u64,
+}
+
+/// The room on the disk of `place`; `None` if it cannot be asked.
+pub(crate) fn room_of(place: &Path) -> Option<Room> {
+    let stat = rustix::fs::statvfs(place).ok()?;
+    let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
+    Some(Room { free: bytes(stat.f_bavail), total: bytes(stat.f_blocks) })
+}
+
 fn room(place: &Path) -> u64 {
-    rustix::fs::statvfs(place).map_or(0, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
+    room_of(place).map_or(0, |room| room.free)
 }
 
 fn size(folder: &Path) -> io::Result<u64> {
@@ -161,6 +176,17 @@ fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn the_room_is_that_of_the_databases_own_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = async |address: String| crate::Store::open(&crate::StoreConfig { address }).await.unwrap();
+        let store = open(format!("surrealkv://{}", folder.path().join("db").display())).await;
+        let room = store.room().unwrap();
+        assert!(room.free <= room.total && room.total > 0, "{room:?}");
+        store.close().await.unwrap();
+        assert_eq!(open("mem://".into()).await.room(), None);
+    }
 
     #[test]
     fn only_a_small_copy_is_kept_in_memory_first_and_a_large_one_never() {

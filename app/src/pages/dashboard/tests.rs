@@ -2,7 +2,7 @@
 
 use domain::{
     backend::{BackendView, BreakerState, BreakerView},
-    live::LiveStatus,
+    live::{Attention, LiveStatus},
     usage::{MinutePoint, SlowRequest},
 };
 use leptos::prelude::*;
@@ -64,11 +64,27 @@ fn a_slow_request_has_its_reason_and_without_one_there_is_no_such_list() {
 }
 
 #[test]
-fn a_full_disk_and_dropped_records_are_said_above_everything() {
-    let page = dashboard(|status| {
-        status.read_only = Some("the disk is full".into());
-        status.usage_dropped = 3;
+fn what_needs_attention_is_said_above_everything_and_calm_is_one_line() {
+    let item = |key: &str, urgent, text: &str| Attention {
+        key: key.into(),
+        urgent,
+        text: text.into(),
+        link: "/admin/backends".into(),
+        action: "See the backends".into(),
+    };
+    let page = html(move || {
+        let attention = vec![item("down", true, "gpu-<b>1\u{202e} is down."), item("queue", false, "2 requests wait.")];
+        view! { <Dashboard first=LiveStatus { attention, ..LiveStatus::default() } /> }
     });
-    assert_eq!(page.matches(r#"role="alert""#).count(), 2);
-    assert!(page.contains("The disk is full.") && page.contains("3 usage records"), "{page}");
+    for text in [
+        "gpu-&lt;b&gt;1\\u{202e} is down.",
+        "2 requests wait.",
+        r#"<a href="/admin/backends" class="link text-sm">See the backends"#,
+    ] {
+        assert!(page.contains(text), "{text} is missing in {page}");
+    }
+    assert!(page.find("2 requests wait") < page.find("requests right now"), "{page}");
+    let hidden = |page: &str| page.contains(r#"<p class="text-sm text-muted hidden">"#);
+    assert!(hidden(&page), "{page}");
+    assert!(!hidden(&dashboard(|_| ())) && dashboard(|_| ()).contains("Nothing needs your attention."));
 }

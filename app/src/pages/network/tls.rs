@@ -23,6 +23,7 @@ use crate::{
         timestamp::Timestamp,
     },
     format::sentence,
+    reading::reading,
 };
 
 #[component]
@@ -36,7 +37,7 @@ pub(super) fn Tls() -> impl IntoView {
     on_success(store, move || (make.value().set(None), remove.value().set(None)).1);
     on_success(make, move || (store.value().set(None), remove.value().set(None)).1);
     on_success(remove, move || (store.value().set(None), make.value().set(None)).1);
-    let tls = Resource::new(move || refresh.count(), |_| get_tls());
+    let tls = reading(move || refresh.count(), |_| get_tls());
     view! {
         <section aria-labelledby="tls" class="card card-border mt-8 border-base-300 bg-base-100 p-6">
             <h2 id="tls" class="mb-3 text-lg font-semibold">"TLS"</h2>

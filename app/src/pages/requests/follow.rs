@@ -11,6 +11,7 @@ use leptos::prelude::*;
 use super::{Asked, HERE, address, pairs};
 use crate::{
     components::badge::Badge,
+    decode::decode,
     pages::stream::{Connection, listen},
 };
 
@@ -48,7 +49,7 @@ pub(super) fn follow(asked: Memo<Asked>, view: Memo<LogView>, told: RwSignal<Con
         set_missed.set(0);
     });
     let heard = move |text: String| {
-        let Ok(news) = serde_json::from_str::<LogNews>(&text) else { return };
+        let Ok(news) = decode::<LogNews>(&text) else { return };
         set_missed.try_update(|missed| *missed += news.missed);
         grown.try_update(|grown| {
             let rows = grown.get_or_insert_with(|| view.with_untracked(|view| view.page.rows.clone()));

@@ -1,7 +1,8 @@
 //! Where Redis is: as single fields or as one address, a test of what is typed, and how it is with it now.
 
-use domain::settings::{RedisState, Sourced, redis_warning};
+use domain::settings::{RedisState, RedisStatus, Sourced, redis_warning};
 use leptos::{ev::MouseEvent, prelude::*, server_fn::ServerFn};
+use serde::Deserialize;
 use web_sys::{FormData, HtmlButtonElement};
 
 use super::{fields::origin, typed};
@@ -117,8 +118,13 @@ fn Checkbox(name: &'static str, label: &'static str, checked: bool) -> impl Into
 /// How it is with Redis, as it changes.
 #[component]
 fn LiveState() -> impl IntoView {
-    let feed::Feed { status, .. } = feed::follow(Default::default());
-    let redis = Memo::new(move |_| status.with(|status| (status.sequence > 0).then(|| status.redis.clone())));
+    /// What this page reads of the stream; nothing before it says something.
+    #[derive(Default, Deserialize)]
+    struct Status {
+        redis: Option<RedisStatus>,
+    }
+    let feed::Feed { status, .. } = feed::follow(Status::default());
+    let redis = Memo::new(move |_| status.with(|status| status.redis.clone()));
     Effect::new(move |_| {
         if let Some(status) = redis.get() {
             RedisNews::tell(status);

@@ -16,11 +16,12 @@ use crate::{
         field::{Field, Hidden},
     },
     format::{sentence, visible},
+    reading::reading,
 };
 
 #[component]
 pub fn BackendStep(action: FormAction<UseBackend>) -> impl IntoView {
-    let found = Resource::new(|| (), |()| find_backends());
+    let found = reading(|| (), |()| find_backends());
     view! {
         <Progress step=2/>
         <h2 class="text-lg font-medium">"Your first backend"</h2>

@@ -6,11 +6,12 @@ use crate::{
     api::help::help_facts,
     components::{code_block::ExampleTabs, fault::LoadFault, shown_key::ShownKey},
     examples::{self, MODEL_PLACEHOLDER},
+    reading::reading,
 };
 
 #[component]
 pub fn Finished(key: String) -> impl IntoView {
-    let facts = Resource::new(|| (), |()| help_facts());
+    let facts = reading(|| (), |()| help_facts());
     let for_examples = key.clone();
     view! {
         <h2 class="text-lg font-medium">"Your key"</h2>

@@ -1,18 +1,16 @@
 //! Each backend of a rolling upgrade and how far its turn is.
 
-use domain::{
-    live::LiveStatus,
-    upgrade::{UpgradePhase, UpgradeStep, UpgradeView},
-};
+use domain::upgrade::{UpgradePhase, UpgradeStep, UpgradeView};
 use leptos::prelude::*;
 
+use super::Status;
 use crate::{
     components::{badge::Badge, rows::Rows, timestamp::Timestamp},
     format::{sentence, visible},
 };
 
 #[component]
-pub(super) fn Steps(run: Memo<Option<UpgradeView>>, live: ReadSignal<LiveStatus>) -> impl IntoView {
+pub(super) fn Steps(run: Memo<Option<UpgradeView>>, live: ReadSignal<Status>) -> impl IntoView {
     let steps = Signal::derive(move || run.with(|run| run.as_ref().map(|run| run.steps.clone()).unwrap_or_default()));
     view! {
         <ol class="flex flex-col divide-y divide-base-300">
@@ -23,7 +21,7 @@ pub(super) fn Steps(run: Memo<Option<UpgradeView>>, live: ReadSignal<LiveStatus>
 }
 
 #[component]
-fn Step(step: Signal<UpgradeStep>, live: ReadSignal<LiveStatus>) -> impl IntoView {
+fn Step(step: Signal<UpgradeStep>, live: ReadSignal<Status>) -> impl IntoView {
     // What is left in flight is told by the live status alone.
     let left = Memo::new(move |_| {
         let (id, phase) = step.with(|step| (step.backend.clone(), step.phase));

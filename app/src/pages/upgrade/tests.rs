@@ -32,7 +32,7 @@ fn run(phase: UpgradePhase, change: impl FnOnce(&mut UpgradeView)) -> UpgradeVie
 
 fn shown(run: UpgradeView) -> String {
     html(move || {
-        let (live, _) = signal(LiveStatus::default());
+        let (live, _) = signal(Status::default());
         let place = UpgradePlace {
             id: BackendId::new("0123456789ab").unwrap(),
             name: "gpu-1".into(),

@@ -2,10 +2,11 @@
 
 use domain::{
     key::KeyStanding,
-    live::LiveStatus,
     policy::{Meter, PartyStanding, WindowStanding},
+    settings::RedisStatus,
 };
 use leptos::prelude::*;
+use serde::Deserialize;
 
 use crate::{
     format::number,
@@ -15,9 +16,17 @@ use crate::{
     },
 };
 
+/// What this page reads of the stream.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Status {
+    redis: RedisStatus,
+    standings: Vec<KeyStanding>,
+}
+
 /// The standings of a user's keys: as read with the page, then as the stream says.
 pub(super) fn follow(id: &str, read: Memo<Vec<KeyStanding>>) -> Signal<Vec<KeyStanding>> {
-    let Feed { status, .. } = feed::follow_at(LiveStatus::default(), format!("/admin/live?user={id}"));
+    let Feed { status, .. } = feed::follow_at(Status::default(), format!("/admin/live?user={id}"));
     let latest = RwSignal::new(read.get_untracked());
     Effect::new(move |_| latest.set(read.get()));
     Effect::new(move |_| {

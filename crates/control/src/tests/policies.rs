@@ -25,7 +25,7 @@ async fn set(bench: &Bench, actor: &Actor, key: &KeyId, input: PolicyInput) -> R
 }
 
 /// Has `tokens` and `gpu_ms` written as used by a key at `at`.
-async fn use_up(bench: &Bench, user: &UserId, key: &KeyId, at: u64, tokens: u64, gpu_ms: u64) {
+pub(super) async fn use_up(bench: &Bench, user: &UserId, key: &KeyId, at: u64, tokens: u64, gpu_ms: u64) {
     let (sender, receiver) = tokio::sync::mpsc::channel(10);
     let record = UsageRecord {
         completion_tokens: Some(tokens),

@@ -23,7 +23,8 @@ async fn a_store_that_cannot_be_written_serves_and_refuses_writes() {
     assert!(bench.control.authenticate(&before.token, &client("127.0.0.1")).is_some(), "sessions go on");
     let session = bench.control.login(guess("root", PASSWORD), &client("127.0.0.1")).await.unwrap();
     let actor = bench.control.authenticate(&session.token, &client("127.0.0.1")).unwrap();
-    assert!(bench.control.live(&actor).borrow().read_only.is_some());
+    let live = bench.control.live(&actor).borrow().clone();
+    assert!(live.read_only.is_some() && live.attention[0].key == "read-only", "{:?}", live.attention);
     let disable = SetKeyStatus { id: id.clone(), status: KeyStatus::Disabled };
     let refused = bench.control.set_key_status(&actor, disable).await.err().unwrap();
     assert!(refused.status() == 507 && refused.to_string().contains("can be revoked"), "{refused}");

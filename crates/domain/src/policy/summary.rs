@@ -3,20 +3,21 @@
 use std::fmt;
 
 use super::{Policy, format_utc};
+use crate::words::{number, plural};
 
 impl Policy {
     /// One line for each part that is set, in the order of the form.
     pub fn summary(&self) -> Vec<String> {
         let mut lines = Vec::new();
         if let Some(requests) = self.concurrent {
-            lines.push(format!("at most {} at once", counted(requests.into(), "request")));
+            lines.push(format!("at most {} at once", plural(requests.into(), "request")));
         }
         for (tokens, period) in
             [(self.tokens_per_minute, "minute"), (self.tokens_per_day, "day"), (self.tokens_per_month, "month")]
         {
-            lines.extend(tokens.map(|tokens| format!("{} a {period}", counted(tokens, "token"))));
+            lines.extend(tokens.map(|tokens| format!("{} a {period}", plural(tokens, "token"))));
         }
-        lines.extend(self.gpu_seconds_per_day.map(|seconds| format!("{} a day", counted(seconds, "GPU second"))));
+        lines.extend(self.gpu_seconds_per_day.map(|seconds| format!("{} a day", plural(seconds, "GPU second"))));
         lines.extend(self.expires_at.map(|at| format!("expires {} UTC", format_utc(at).replace('T', " "))));
         if !self.models.is_empty() {
             lines.push(format!("models: {}", join(&self.models)));
@@ -27,9 +28,9 @@ impl Policy {
         if self.topology {
             lines.push("may see which backend answers".into());
         }
-        lines.extend(self.num_ctx.map(|tokens| format!("num_ctx at most {}", grouped(tokens.into()))));
-        lines.extend(self.num_predict.map(|tokens| format!("num_predict at most {}", grouped(tokens.into()))));
-        lines.extend(self.keep_alive_s.map(|seconds| format!("keep_alive at most {} s", grouped(seconds.into()))));
+        lines.extend(self.num_ctx.map(|tokens| format!("num_ctx at most {}", number(tokens.into()))));
+        lines.extend(self.num_predict.map(|tokens| format!("num_predict at most {}", number(tokens.into()))));
+        lines.extend(self.keep_alive_s.map(|seconds| format!("keep_alive at most {} s", number(seconds.into()))));
         if !self.networks.is_empty() {
             lines.push(format!("only from {}", self.networks.to_string().replace('\n', ", ")));
         }
@@ -47,23 +48,6 @@ impl fmt::Display for Policy {
 
 fn join<T: fmt::Display>(items: &[T]) -> String {
     items.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
-}
-
-fn counted(number: u64, what: &str) -> String {
-    format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
-}
-
-/// `1234567` as `1,234,567`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -3,7 +3,11 @@
 
 use std::sync::Arc;
 
-use super::{Backend, seen::Seen};
+use super::{
+    Backend,
+    drift::{self, Drift},
+    seen::Seen,
+};
 use crate::{listing::Listings, resolve::Routes};
 
 /// Immutable; replaced whole.
@@ -11,6 +15,7 @@ use crate::{listing::Listings, resolve::Routes};
 pub(crate) struct Catalogue {
     pub(crate) routes: Routes,
     pub(crate) listings: Listings,
+    pub(crate) drift: Vec<Drift>,
 }
 
 /// An enabled backend and what is known of it, in the order of the snapshot.
@@ -26,6 +31,10 @@ impl Catalogue {
         let sources: Vec<Source> =
             enabled.map(|backend| Source { backend: Arc::clone(backend), seen: backend.origin.seen() }).collect();
         let seen: Vec<&Seen> = sources.iter().map(|source| &source.seen).collect();
-        Self { listings: Listings::build(&seen), routes: Routes::build(&sources, &old.routes) }
+        Self {
+            listings: Listings::build(&seen),
+            routes: Routes::build(&sources, &old.routes),
+            drift: drift::find(&sources),
+        }
     }
 }

@@ -126,6 +126,11 @@ impl Line {
         Some(waiter)
     }
 
+    /// Since when the request waits that has waited longest.
+    pub(super) fn oldest(&self) -> Option<u64> {
+        self.keys.iter().filter_map(|of| of.waiters.front()).map(|waiter| waiter.since).min()
+    }
+
     /// Gives out every slot that can be had now, each to whose turn it is.
     pub(super) fn serve(&mut self, now: u64) -> Served {
         let mut served = Vec::new();

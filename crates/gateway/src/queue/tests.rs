@@ -175,6 +175,28 @@ async fn a_model_without_a_slot_holds_up_nobody_elses() {
 }
 
 #[tokio::test]
+async fn the_longest_wait_is_that_of_the_oldest_request_and_ends_with_the_line() {
+    let backend = backend(0, 1);
+    let queue = backend.queue();
+    let (one, two) = (key(1), key(2));
+    let held = queue.place(&mut candidates(&backend), &wait(&one, 1)).await.unwrap();
+    assert_eq!(queue.longest(), 0);
+    let (ask_one, ask_two) = (wait(&one, 1), wait(&two, 1));
+    let (mut first, mut second) = (candidates(&backend), candidates(&backend));
+    let mut oldest = Box::pin(queue.place(&mut first, &ask_one));
+    assert!(oldest.as_mut().now_or_never().is_none());
+    let began = queue.now();
+    while queue.now() < began + 3 {
+        tokio::task::yield_now().await;
+    }
+    let mut newest = Box::pin(queue.place(&mut second, &ask_two));
+    assert!(newest.as_mut().now_or_never().is_none());
+    assert!(queue.longest() >= 3, "not that of the newest");
+    drop((oldest, newest, held));
+    assert_eq!(queue.longest(), 0);
+}
+
+#[tokio::test]
 async fn places_are_told_to_their_owner_only() {
     let backend = backend(0, 1);
     let queue = backend.queue();

@@ -28,13 +28,18 @@ const WORTH_A_REQUEST: u64 = 16 * 1024;
 const MANY: usize = 8;
 /// Passes of wasm-opt. Those of `-Oz` make the file smaller and what is sent larger: functions that were alike, as generic
 /// code is, come out different, and brotli finds less.
-const PASSES: [&str; 7] = [
+const PASSES: [&str; 11] = [
     "--duplicate-function-elimination",
     "--optimize-instructions",
     "--vacuum",
     "--remove-unused-brs",
     "--remove-unused-names",
     "--vacuum",
+    "--merge-blocks",
+    "--reorder-locals",
+    // What calls functions that were alike is alike only now.
+    "--duplicate-function-elimination",
+    "--duplicate-function-elimination",
     "--remove-unused-module-elements",
 ];
 /// What rustc makes use of, and every browser of the last years knows.
