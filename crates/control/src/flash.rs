@@ -76,6 +76,10 @@ mod tests {
             last_used_at: None,
             requests: 0,
             unlisted: false,
+            last_address: None,
+            remarks: Default::default(),
+            replaced_by: None,
+            notice: None,
         };
         CreatedKey { token: "op_…".into(), view }
     }

@@ -14,6 +14,7 @@ mod check;
 mod clock;
 mod devices;
 mod doors;
+mod expiry;
 mod fault;
 mod flash;
 mod halfway;
@@ -27,6 +28,7 @@ mod open;
 mod password;
 mod policy;
 mod redis;
+mod remarks;
 pub mod restore;
 mod secrets;
 mod session;
@@ -225,6 +227,7 @@ struct Inner {
     doors: doors::InForce,
     pairs: tls::Pairs,
     usage: usage::Usage,
+    reminded: expiry::Reminded,
     sums: std::sync::Mutex<metrics::Sums>,
     feed: live::Feed,
     upgrades: upgrade::Upgrades,

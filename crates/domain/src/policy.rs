@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     form::{PolicyEdit, SetKeyPolicy, SetPolicy, SetUserPolicy},
-    input::PolicyInput,
+    input::{PolicyInput, expiry},
     pattern::{InvalidPattern, ModelPattern, normal_name},
     standing::{Meter, PartyStanding, Standing, WindowStanding},
     time::{day_begins, day_of, format_utc, month_begins, month_of, parse_utc},

@@ -6,6 +6,7 @@ use domain::{
     key::KeyStatus,
     limit::RateLimit,
     policy::Policy,
+    remarks::Remarks,
 };
 use surrealdb::types::{Bytes, SurrealValue};
 
@@ -62,6 +63,8 @@ pub(crate) struct UserRecord {
     created_at: u64,
     removed_at: Option<u64>,
     policy: Option<String>,
+    label: Option<String>,
+    note: Option<String>,
 }
 
 #[derive(SurrealValue)]
@@ -75,6 +78,9 @@ pub(crate) struct KeyRecord {
     limit_minutes: Option<u32>,
     created_at: u64,
     policy: Option<String>,
+    label: Option<String>,
+    note: Option<String>,
+    replaced_by: Option<String>,
 }
 
 #[derive(SurrealValue)]
@@ -157,6 +163,8 @@ impl From<UserRow> for UserRecord {
             created_at: row.created_at,
             removed_at: row.removed_at,
             policy: policy_text(&row.policy),
+            label: some(row.remarks.label),
+            note: some(row.remarks.note),
         }
     }
 }
@@ -173,6 +181,9 @@ impl From<KeyRow> for KeyRecord {
             limit_minutes: row.limit.map(|limit| limit.minutes),
             created_at: row.created_at,
             policy: policy_text(&row.policy),
+            label: some(row.remarks.label),
+            note: some(row.remarks.note),
+            replaced_by: row.replaced_by.map(Into::into),
         }
     }
 }
@@ -226,6 +237,7 @@ impl TryFrom<StateRecord> for State {
                     created_at: row.created_at,
                     removed_at: row.removed_at,
                     policy: policy_from(row.policy)?,
+                    remarks: remarks(row.label, row.note),
                 })
             })?,
             keys: rows(record.keys, key_row)?,
@@ -252,7 +264,21 @@ fn key_row(key: &str, row: KeyRecord) -> Option<KeyRow> {
         },
         policy: policy_from(row.policy)?,
         created_at: row.created_at,
+        remarks: remarks(row.label, row.note),
+        replaced_by: match row.replaced_by {
+            Some(id) => Some(KeyId::new(&id).ok()?),
+            None => None,
+        },
     })
+}
+
+fn remarks(label: Option<String>, note: Option<String>) -> Remarks {
+    Remarks { label: label.unwrap_or_default(), note: note.unwrap_or_default() }
+}
+
+/// Nothing in place of an empty text.
+fn some(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
 }
 
 fn rows<T: SurrealValue, R>(

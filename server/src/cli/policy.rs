@@ -60,7 +60,7 @@ pub fn option_of(field: &str) -> String {
         "topology" => "--allow-topology".to_owned(),
         "keep_alive_s" => "--keep-alive".to_owned(),
         "backends" => "--backend".to_owned(),
-        "force" | "version" => format!("--{field}"),
+        "force" | "label" | "note" | "overlap" | "version" => format!("--{field}"),
         field if PolicyInput::FIELDS.contains(&field) || SHARE.contains(&field) => {
             format!("--{}", field.replace('_', "-"))
         }

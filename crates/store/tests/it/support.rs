@@ -69,6 +69,7 @@ pub fn user(n: u64) -> UserRow {
         created_at: 1_000 + n,
         removed_at: None,
         policy: Default::default(),
+        remarks: Default::default(),
     }
 }
 
@@ -83,6 +84,8 @@ pub fn key(n: u64) -> KeyRow {
         limit: None,
         policy: Default::default(),
         created_at: 1_000 + n,
+        remarks: Default::default(),
+        replaced_by: None,
     }
 }
 
