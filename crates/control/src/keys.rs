@@ -165,7 +165,7 @@ impl Control {
             last_address: used.last_address.map(|address| address.to_string()),
             requests: used.requests,
             unlisted: self.0.tombstones.is_owed_to_file(&row.id),
-            remarks: row.remarks.clone(),
+            remarks: (&row.remarks).into(),
             replaced_by: row.replaced_by.clone(),
             notice: expiry::notice(row, user, Now::read().wall),
         }

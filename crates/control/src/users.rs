@@ -172,6 +172,6 @@ fn view(row: &UserRow, sum: Sum) -> UserView {
         last_address: sum.used.last_address.map(|address| address.to_string()),
         requests: sum.used.requests,
         policy: row.policy.clone(),
-        remarks: row.remarks.clone(),
+        remarks: (&row.remarks).into(),
     }
 }

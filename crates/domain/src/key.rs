@@ -7,7 +7,7 @@ use crate::{
     id::{BASE62, ID_LENGTH, KeyId, UserId, is_base62},
     limit::RateLimit,
     policy::{Policy, PolicyInput, Standing},
-    remarks::Remarks,
+    remarks::RemarksView,
 };
 
 /// What every key begins with. Secret scanners know it: it must never change.
@@ -98,7 +98,7 @@ pub struct KeyView {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unlisted: bool,
     #[serde(default)]
-    pub remarks: Remarks,
+    pub remarks: RemarksView,
     /// The key that was made in its place.
     #[serde(default)]
     pub replaced_by: Option<KeyId>,

@@ -10,8 +10,7 @@ pub const MAX_LABEL: usize = 60;
 /// Most characters of a note.
 pub const MAX_NOTE: usize = 1_000;
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Remarks {
     pub label: String,
     /// Of several lines.
@@ -26,6 +25,23 @@ impl Remarks {
         hasher.update(self.label.as_bytes());
         hasher.update(self.note.as_bytes());
         format!("{:08x}-{:x}", hasher.finalize(), self.note.len())
+    }
+}
+
+/// The same on a page, with what tells them from others. Browsers do not compute that: the tables of the checksum weigh more
+/// than a form.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RemarksView {
+    pub label: String,
+    pub note: String,
+    /// [`Remarks::version`].
+    pub version: String,
+}
+
+impl From<&Remarks> for RemarksView {
+    fn from(remarks: &Remarks) -> Self {
+        Self { label: remarks.label.clone(), note: remarks.note.clone(), version: remarks.version() }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     id::UserId,
     key::{KeyStanding, KeyView},
     policy::{Policy, PolicyInput},
-    remarks::Remarks,
+    remarks::RemarksView,
 };
 
 /// A user with its numbers.
@@ -34,7 +34,7 @@ pub struct UserView {
     #[serde(default)]
     pub policy: Policy,
     #[serde(default)]
-    pub remarks: Remarks,
+    pub remarks: RemarksView,
 }
 
 /// A user with all its keys, newest first.

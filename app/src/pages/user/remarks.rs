@@ -1,6 +1,6 @@
 //! Label and note of a user and of a key, and the form that changes them. What is typed stays whatever happens meanwhile.
 
-use domain::remarks::{REMARK_FIELDS, Remarks};
+use domain::remarks::{REMARK_FIELDS, RemarksView};
 use leptos::prelude::*;
 
 use crate::components::{
@@ -19,14 +19,14 @@ fn filled(text: &str) -> Option<String> {
 
 /// The note; nothing where there is none.
 #[component]
-pub(super) fn Note(remarks: Memo<Remarks>) -> impl IntoView {
+pub(super) fn Note(remarks: Memo<RemarksView>) -> impl IntoView {
     let note = move || remarks.with(|remarks| filled(&remarks.note));
     view! { <p class="max-w-prose text-sm break-words whitespace-pre-line empty:hidden">{note}</p> }.into_any()
 }
 
 /// The label; nothing where there is none.
 #[component]
-pub(super) fn Label(remarks: Memo<Remarks>) -> impl IntoView {
+pub(super) fn Label(remarks: Memo<RemarksView>) -> impl IntoView {
     let label = move || remarks.with(|remarks| filled(&remarks.label));
     view! { <span class="badge badge-soft badge-info h-auto break-all empty:hidden">{label}</span> }.into_any()
 }
@@ -36,22 +36,22 @@ pub(super) fn RemarksForm(
     #[prop(into)] action: AnyAction,
     /// Of the key or user.
     id: String,
-    remarks: Memo<Remarks>,
+    remarks: Memo<RemarksView>,
     refresh: Refresh,
 ) -> impl IntoView {
     let touched = RwSignal::new(false);
     on_success(action, move || touched.set(false));
     // What was on the screen when the typing began: by it a save is told when there is something else by now.
-    let shown = Memo::new(move |last: Option<&Remarks>| match last {
+    let shown = Memo::new(move |last: Option<&RemarksView>| match last {
         Some(last) if touched.get() => last.clone(),
         _ => remarks.get(),
     });
     let told = field_fault(action, "seen");
-    let seen = Signal::derive(move || told.get().unwrap_or_else(|| shown.with(Remarks::version)));
+    let seen = Signal::derive(move || told.get().unwrap_or_else(|| shown.with(|shown| shown.version.clone())));
     let fields = {
         let id = id.clone();
         move || {
-            let Remarks { label, note } = shown.get();
+            let RemarksView { label, note, .. } = shown.get();
             let typed = |name: &'static str, stored: &str| action.typed_in(&[("id", &id)], name, stored);
             view! {
                 <Field label="Label" name="label" id=format!("label-{id}") value=typed("label", &label) hint="A few words, as a team or a place." fault=field_fault(action, "label") />

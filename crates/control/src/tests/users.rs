@@ -166,7 +166,8 @@ async fn of_two_who_write_at_once_the_second_is_told_and_overwrites_nothing_unse
     assert!(refused.field("label").unwrap().contains("“team a”"), "{refused}");
     let stored = || async { bench.control.0.store.load().await.unwrap().users[0].remarks.clone() };
     assert_eq!(stored().await.label, "team a");
-    assert!(second(refused.field("seen").unwrap().to_owned()).await.is_ok(), "once it was told");
+    assert_eq!(refused.field("seen"), Some(first.remarks.version.as_str()));
+    assert!(second(first.remarks.version.clone()).await.is_ok(), "once it was told");
     assert_eq!(stored().await, Remarks { label: "team b".into(), note: "of the second".into() });
     let of_key = bench.control.set_key_remarks(&actor, remarks(key.clone(), "", "a note", &seen)).await.unwrap();
     assert_eq!(of_key.remarks.note, "a note");
