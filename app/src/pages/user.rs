@@ -135,7 +135,7 @@ fn Detail(first: UserDetail, detail: Signal<Option<UserDetail>>, refresh: Refres
         </p>
         <div class="mb-6 flex flex-col gap-3">
             <Note remarks />
-            <PolicySummary policy=Signal::derive(move || user.with(|user| user.policy.clone())) />
+            <PolicySummary policy=Signal::derive(move || user.with(|user| user.shown.clone().unwrap_or_default())) />
             <Meters label="Standing of all keys" standing=of_user />
             {may(Role::Operator).then(|| view! {
                 <div class="flex flex-wrap gap-2">

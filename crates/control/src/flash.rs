@@ -72,6 +72,7 @@ mod tests {
             last_four: "abcd".into(),
             limit: None,
             policy: Default::default(),
+            shown: None,
             created_at: 0,
             last_used_at: None,
             requests: 0,

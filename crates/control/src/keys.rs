@@ -160,6 +160,7 @@ impl Control {
             last_four: row.last_four.clone(),
             limit: row.limit,
             policy: row.policy.clone(),
+            shown: None,
             created_at: row.created_at,
             last_used_at: used.last_used_at,
             last_address: used.last_address.map(|address| address.to_string()),

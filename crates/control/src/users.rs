@@ -8,14 +8,14 @@ use std::collections::HashMap;
 use domain::{
     error::AdminError,
     id::UserId,
-    key::KeyStatus,
-    policy::{Policy, PolicyInput, SetUserPolicy},
+    key::{KeyStatus, KeyView},
+    policy::{Policy, PolicyInput, PolicyView, SetUserPolicy},
     remarks::Remarks,
     user::{AddUser, SetUserEnabled, UserDetail, UserRef, UserView},
 };
 use store::{
     KeyTotals,
-    row::{Op, UserRow},
+    row::{KeyRow, Op, UserRow},
 };
 
 use crate::{Actor, Control, clock::Now, keys, name, policy, secrets::random, state::State};
@@ -39,11 +39,14 @@ impl Control {
     pub fn user(&self, _actor: &Actor, input: UserRef) -> Result<UserDetail, AdminError> {
         let state = self.state();
         let row = state.user(&input.id)?;
-        let mut keys: Vec<_> = state.keys_of(&row.id).map(|key| self.key_view(&state, key)).collect();
+        let shown = |policy: &Policy| Some(PolicyView::from(policy));
+        let key_view = |key: &KeyRow| KeyView { shown: shown(&key.policy), ..self.key_view(&state, key) };
+        let mut keys: Vec<_> = state.keys_of(&row.id).map(key_view).collect();
         keys.reverse();
         keys.sort_by_key(|key| std::cmp::Reverse(key.created_at));
         let standings = self.standings_of(&state, &row.id);
-        Ok(UserDetail { user: self.user_view(&state, row), keys, standings })
+        let user = UserView { shown: shown(&row.policy), ..self.user_view(&state, row) };
+        Ok(UserDetail { user, keys, standings })
     }
 
     pub async fn add_user(&self, actor: &Actor, input: AddUser) -> Result<UserView, AdminError> {
@@ -172,6 +175,7 @@ fn view(row: &UserRow, sum: Sum) -> UserView {
         last_address: sum.used.last_address.map(|address| address.to_string()),
         requests: sum.used.requests,
         policy: row.policy.clone(),
+        shown: None,
         remarks: (&row.remarks).into(),
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     id::{BASE62, ID_LENGTH, KeyId, UserId, is_base62},
     limit::RateLimit,
-    policy::{Policy, PolicyInput, Standing},
+    policy::{Policy, PolicyInput, PolicyView, Standing},
     remarks::RemarksView,
 };
 
@@ -84,7 +84,11 @@ pub struct KeyView {
     pub limit: Option<RateLimit>,
     /// What else it is held to, beside its user's policy.
     #[serde(default)]
+    #[cfg_attr(target_family = "wasm", serde(skip))]
     pub policy: Policy,
+    /// The same on the user's page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<PolicyView>,
     /// Unix milliseconds.
     pub created_at: u64,
     /// Unix milliseconds of the last accounted request, at most about two seconds old.

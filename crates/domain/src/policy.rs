@@ -66,6 +66,20 @@ pub struct Policy {
     pub networks: Networks,
 }
 
+/// A policy as pages show it: what it says, a line a part, and what its form holds. Browsers get the texts alone, because
+/// code that reads and writes policies weighs more than a page may.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyView {
+    pub lines: Vec<String>,
+    pub input: PolicyInput,
+}
+
+impl From<&Policy> for PolicyView {
+    fn from(policy: &Policy) -> Self {
+        Self { lines: policy.summary(), input: policy.into() }
+    }
+}
+
 impl Policy {
     /// It restricts nothing and grants nothing.
     pub fn is_default(&self) -> bool {

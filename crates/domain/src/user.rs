@@ -10,7 +10,7 @@ pub use self::list::{AskUsers, MAX_SEARCH, PAGE, SHOWS, SORTS, Show, Sort, UserL
 use crate::{
     id::UserId,
     key::{KeyStanding, KeyView},
-    policy::{Policy, PolicyInput},
+    policy::{Policy, PolicyInput, PolicyView},
     remarks::RemarksView,
 };
 
@@ -32,7 +32,11 @@ pub struct UserView {
     pub requests: u64,
     /// What all its keys together are held to.
     #[serde(default)]
+    #[cfg_attr(target_family = "wasm", serde(skip))]
     pub policy: Policy,
+    /// The same on the user's page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<PolicyView>,
     #[serde(default)]
     pub remarks: RemarksView,
 }

@@ -77,7 +77,7 @@ pub(super) fn KeyCard(key: Signal<KeyView>, standings: Signal<Vec<KeyStanding>>,
                     <div role="alert" class="alert alert-warning"><span>{sentence(UNLISTED)}</span></div>
                 </Show>
                 <Rotated action=rotate />
-                <PolicySummary policy=Signal::derive(move || key.with(|key| key.policy.clone())) />
+                <PolicySummary policy=Signal::derive(move || key.with(|key| key.shown.clone().unwrap_or_default())) />
                 <Show when=move || status.get() != KeyStatus::Revoked>
                     <Meters label="Standing now" standing />
                     {may(Role::Operator).then(|| view! {
@@ -192,6 +192,7 @@ mod tests {
                 last_four: "wxyz".into(),
                 limit: RateLimit::new(20, 5),
                 policy: Default::default(),
+                shown: None,
                 created_at: 0,
                 last_used_at: None,
                 requests: 1234,

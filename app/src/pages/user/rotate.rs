@@ -1,9 +1,6 @@
 //! Rotating a key: the form, and the new key, shown once.
 
-use domain::{
-    key::{KeyView, RotateKey},
-    policy::format_utc,
-};
+use domain::key::{KeyView, RotateKey};
 use leptos::prelude::*;
 
 use crate::{
@@ -29,7 +26,8 @@ pub(super) fn RotateForm(action: FormAction<RotateUserKey>, key: Signal<KeyView>
     let id = key.with_untracked(|key| key.id.to_string());
     let typed = |name: &'static str, default: &str| action.typed_in(&[("id", &id)], name, default);
     let (overlap, until) = (typed("overlap", "24h"), typed("until", ""));
-    let expires_at = key.with_untracked(|key| key.policy.expires_at.map(format_utc).unwrap_or_default());
+    let expires_at = key.with_untracked(|key| key.shown.as_ref().map(|shown| shown.input.expires_at.clone()));
+    let expires_at = expires_at.unwrap_or_default();
     let expires_at = typed("expires_at", &expires_at);
     view! {
         <FormDisclosure action label="Rotate" refresh>
