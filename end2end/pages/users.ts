@@ -29,6 +29,33 @@ export class UsersPage {
     await answered(this.page, () => this.row(name).getByRole("button", { name: button, exact: true }).click());
   }
 
+  /** Says what to show; what came of it is the test's to see. */
+  async search(text: string, show = "All users", order = "Newest first") {
+    const form = this.page.getByRole("search");
+    await form.getByLabel("Search", { exact: true }).fill(text);
+    await form.getByLabel("Show", { exact: true }).selectOption(show);
+    await form.getByLabel("Order", { exact: true }).selectOption(order);
+    await form.getByRole("button", { name: "Search" }).click();
+  }
+
+  /** The names that are shown, in their order. */
+  async names() {
+    return this.page.getByRole("table", { name: "Users" }).getByRole("rowheader").getByRole("link").allTextContents();
+  }
+
+  get pages() {
+    return this.page.getByRole("navigation", { name: "Pages of the list" });
+  }
+
+  box(name: string) {
+    return this.page.getByRole("checkbox", { name: `Choose ${name}`, exact: true });
+  }
+
+  /** Presses a button for all whose boxes are ticked. */
+  async switchChosen(button: "Disable chosen" | "Enable chosen") {
+    await answered(this.page, () => this.page.getByRole("button", { name: button }).click());
+  }
+
   async openUser(name: string) {
     await this.row(name).getByRole("link", { name, exact: true }).click();
     await expect(this.page.getByRole("heading", { level: 1, name, exact: true })).toBeVisible();
@@ -109,6 +136,27 @@ export class UserPage {
     await key.getByText("Limits and permissions", { exact: true }).click();
     for (const [label, value] of Object.entries(values)) await key.getByLabel(label, { exact: true }).fill(value);
     await this.press(name, "Save limits and permissions");
+  }
+
+  /** The form of label and note that comes first within `part`, opened. */
+  async remarksOf(part: Locator) {
+    const details = part.locator("details").filter({ has: this.page.getByText("Label and note", { exact: true }) }).first();
+    if ((await details.getAttribute("open")) === null) await details.getByText("Label and note", { exact: true }).click();
+    return {
+      details,
+      label: details.getByLabel("Label", { exact: true }),
+      note: details.getByLabel("Note", { exact: true }),
+      save: () => answered(this.page, () => details.getByRole("button", { name: "Save label and note" }).click()),
+    };
+  }
+
+  /** Rotates a key; what came of it is the test's to see. */
+  async rotate(name: string, overlap: string, until = "") {
+    const key = this.key(name);
+    await key.getByText("Rotate", { exact: true }).click();
+    await key.getByLabel("This key still works", { exact: true }).selectOption(overlap);
+    await key.getByLabel("Until (UTC)", { exact: true }).fill(until);
+    await this.press(name, "Rotate key");
   }
 
   async revoke(name: string) {

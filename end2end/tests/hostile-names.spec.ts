@@ -51,6 +51,7 @@ test("no name runs as script on any page", async ({ page, context, start, startF
   await app.go("Users");
   const users = new UsersPage(page);
   for (const name of TYPED) await users.add(name);
+  await fortress.run("user", "note", MARKUP, "--label", MARKUP, "--note", SCRIPT);
   await users.openUser(MARKUP);
   const user = new UserPage(page);
   for (const name of TYPED) await user.create(name);

@@ -1,8 +1,9 @@
-//! Keys of a user: create, change limit and policy, disable, enable, revoke.
+//! Keys of a user: create, rotate, change limit, policy and remarks, disable, enable, revoke.
 
 use domain::{
-    key::{CreateKey, CreatedKey, KeyView, SetKeyLimit, SetKeyStatus},
+    key::{CreateKey, CreatedKey, KeyView, RotateKey, SetKeyLimit, SetKeyStatus},
     policy::SetKeyPolicy,
+    remarks::SetKeyRemarks,
 };
 use leptos::prelude::*;
 
@@ -19,6 +20,24 @@ pub async fn create_key(input: CreateKey) -> Result<CreatedKey, AppError> {
         request.show_key_on(&page, &actor, &key);
     }
     Ok(key)
+}
+
+/// As with creating one.
+#[server(name = RotateUserKey, prefix = "/admin/fn", endpoint = "keys/rotate")]
+pub async fn rotate_key(input: RotateKey) -> Result<CreatedKey, AppError> {
+    let request = crate::ssr::Request::current()?;
+    let actor = request.actor()?;
+    let key = request.control().rotate_key(&actor, input).await?;
+    if request.is_form() {
+        request.show_key_on(&format!("/admin/users/{}", key.view.user_id), &actor, &key);
+    }
+    Ok(key)
+}
+
+#[server(name = ChangeKeyRemarks, prefix = "/admin/fn", endpoint = "keys/remarks")]
+pub async fn set_key_remarks(input: SetKeyRemarks) -> Result<KeyView, AppError> {
+    let (control, actor) = crate::ssr::signed_in()?;
+    Ok(control.set_key_remarks(&actor, input).await?)
 }
 
 #[server(name = ChangeKeyLimit, prefix = "/admin/fn", endpoint = "keys/limit")]

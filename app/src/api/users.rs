@@ -2,7 +2,8 @@
 
 use domain::{
     policy::SetUserPolicy,
-    user::{AddUser, SetUserEnabled, UserDetail, UserRef, UserView},
+    remarks::SetUserRemarks,
+    user::{AddUser, AskUsers, SetUserEnabled, SetUsersEnabled, UserDetail, UserRef, UserView, UsersPage},
 };
 use leptos::{prelude::*, server_fn::codec::GetUrl};
 
@@ -10,9 +11,9 @@ use super::Text;
 use crate::error::AppError;
 
 #[server(prefix = "/admin/fn", endpoint = "users/list", input = GetUrl, output = Text)]
-pub async fn list_users() -> Result<Vec<UserView>, AppError> {
+pub async fn list_users(input: AskUsers) -> Result<UsersPage, AppError> {
     let (control, actor) = crate::ssr::signed_in()?;
-    Ok(control.users(&actor))
+    Ok(control.users_page(&actor, &input)?)
 }
 
 /// One user with its keys.
@@ -32,6 +33,19 @@ pub async fn add_user(input: AddUser) -> Result<UserView, AppError> {
 pub async fn set_user_enabled(input: SetUserEnabled) -> Result<UserView, AppError> {
     let (control, actor) = crate::ssr::signed_in()?;
     Ok(control.set_user_enabled(&actor, input).await?)
+}
+
+/// Several at once; answered with what was done, in words.
+#[server(name = SwitchUsers, prefix = "/admin/fn", endpoint = "users/switch")]
+pub async fn set_users_enabled(input: SetUsersEnabled) -> Result<String, AppError> {
+    let (control, actor) = crate::ssr::signed_in()?;
+    Ok(control.set_users_enabled(&actor, input).await?.told)
+}
+
+#[server(name = ChangeUserRemarks, prefix = "/admin/fn", endpoint = "users/remarks")]
+pub async fn set_user_remarks(input: SetUserRemarks) -> Result<UserView, AppError> {
+    let (control, actor) = crate::ssr::signed_in()?;
+    Ok(control.set_user_remarks(&actor, input).await?)
 }
 
 #[server(name = ChangeUserPolicy, prefix = "/admin/fn", endpoint = "users/policy")]

@@ -160,6 +160,9 @@ fn begin(url: &'static str, value: Answered) -> AnyAction {
 pub fn ActionForm(
     #[prop(into)] action: AnyAction,
     #[prop(optional)] node_ref: Option<NodeRef<html::Form>>,
+    /// By which fields elsewhere on the page belong to it.
+    #[prop(optional, into)]
+    id: Option<&'static str>,
     children: Children,
 ) -> impl IntoView {
     let submit = move |event: SubmitEvent| {
@@ -172,7 +175,7 @@ pub fn ActionForm(
         }
     };
     view! {
-        <form action=action.url method="post" on:submit=submit node_ref=node_ref.unwrap_or_default()>
+        <form id=id action=action.url method="post" on:submit=submit node_ref=node_ref.unwrap_or_default()>
             {children()}
         </form>
     }

@@ -3,6 +3,8 @@
 mod create;
 mod key;
 mod policy;
+mod remarks;
+mod rotate;
 mod standing;
 
 use domain::{
@@ -22,12 +24,14 @@ use self::{
     create::CreateKeyForm,
     key::KeyCard,
     policy::{PolicySummary, UserPolicyForm},
+    remarks::{Label, Note, RemarksForm},
     standing::Meters,
 };
 use super::users::SwitchUserForm;
 use crate::{
-    api::users::get_user,
+    api::users::{ChangeUserRemarks, get_user},
     components::{
+        action::action_of,
         allowed::{NeedsRole, may},
         badge::EnabledBadge,
         fault::LoadFault,
@@ -111,25 +115,35 @@ fn Detail(first: UserDetail, detail: Signal<Option<UserDetail>>, refresh: Refres
     let read = Memo::new(move |_| detail.get().map_or_else(|| first_standings.clone(), |detail| detail.standings));
     let standings = standing::follow(id.as_str(), read);
     let of_user = Memo::new(move |_| standings.with(|all| all.first().map(|one| (None, one.standing.user.clone()))));
-    let usage = format!("/admin/usage?user={id}");
+    let write = action_of::<ChangeUserRemarks>(&[("id", id.as_str())]);
+    let (own, usage) = (id.to_string(), format!("/admin/usage?user={id}"));
+    let remarks = Memo::new(move |_| user.with(|user| user.remarks.clone()));
+    let enabled = Signal::derive(move || user.with(|user| user.enabled));
     view! {
         <PageHeader title=name>
             <a class="btn btn-sm" href=usage>"Usage"</a>
-            {may(Role::Operator).then(|| view! { <SwitchUserForm user=user.into() refresh /> })}
+            {may(Role::Operator).then(|| view! { <SwitchUserForm id=own enabled refresh /> })}
         </PageHeader>
         <Behind refresh />
         <NeedsRole role=Role::Operator to="change users and keys" />
         <p class="mb-6 flex flex-wrap items-center gap-x-4 gap-y-2 text-sm text-muted">
-            <EnabledBadge enabled=Signal::derive(move || user.with(|user| user.enabled)) />
+            <EnabledBadge enabled />
+            <Label remarks />
             <span>"Added " <Timestamp at=created_at /></span>
             <span>{move || plural(user.with(|user| user.keys), "key")}</span>
             <span>{move || plural(user.with(|user| user.requests), "request")}</span>
-            <span>"Last used " <LastTime at=Signal::derive(move || user.with(|user| user.last_used_at)) /></span>
+            <span>"Last used " <LastTime at=Signal::derive(move || user.with(|user| user.last_used_at)) />{move || from(user.with(|user| user.last_address.clone()))}</span>
         </p>
         <div class="mb-6 flex flex-col gap-3">
-            <PolicySummary policy=Signal::derive(move || user.with(|user| user.policy.clone())) />
+            <Note remarks />
+            <PolicySummary policy=Signal::derive(move || user.with(|user| user.shown.clone().unwrap_or_default())) />
             <Meters label="Standing of all keys" standing=of_user />
-            {may(Role::Operator).then(|| view! { <UserPolicyForm user_id=id.clone() user refresh /> })}
+            {may(Role::Operator).then(|| view! {
+                <div class="flex flex-wrap gap-2">
+                    <UserPolicyForm user_id=id.clone() user refresh />
+                    <RemarksForm action=write id=id.to_string() remarks refresh />
+                </div>
+            })}
         </div>
         <div class="flex flex-col gap-6">
             {may(Role::Operator).then(|| view! { <CreateKeyForm user_id=id.clone() refresh /> })}
@@ -137,6 +151,11 @@ fn Detail(first: UserDetail, detail: Signal<Option<UserDetail>>, refresh: Refres
         </div>
     }
     .into_any()
+}
+
+/// Where something was used from last.
+fn from(address: Option<String>) -> String {
+    address.map(|address| format!(" from {address}")).unwrap_or_default()
 }
 
 #[component]

@@ -15,7 +15,7 @@ use axum::{
 };
 use domain::{
     backend::Timeouts, error::AdminError, network::SaveNetwork, policy::PolicyInput, settings::SaveSettings,
-    upgrade::StartUpgrade,
+    upgrade::StartUpgrade, user::SetUsersEnabled,
 };
 use leptos::{nonce::Nonce, server_fn::error::SERVER_FN_ERROR_HEADER};
 use url::Url;
@@ -35,16 +35,21 @@ const MOST: usize = 256;
 /// More than any answer has, in bytes.
 const MAX_BODY: usize = 64 * 1024;
 /// Longest text of a field that comes back, in bytes.
-const MAX_TYPED: usize = 1024;
+const MAX_TYPED: usize = 4096;
 
 /// Functions whose value the next page shows. Never one that answers with a secret.
-const SHOWN: [&str; 4] =
-    ["/admin/fn/backends/test", "/admin/fn/settings/redis", "/admin/fn/settings/save", "/admin/fn/network/save"];
+const SHOWN: [&str; 5] = [
+    "/admin/fn/backends/test",
+    "/admin/fn/network/save",
+    "/admin/fn/settings/redis",
+    "/admin/fn/settings/save",
+    "/admin/fn/users/switch",
+];
 
 /// Fields of small forms that come back as they were typed. None of them is a secret.
-const KEPT: [&str; 16] = [
+const KEPT: [&str; 20] = [
     "id", "user_id", "version", "status", "enabled", "role", "name", "url", "user", "key", "names", "parallel",
-    "weight", "priority", "draining", "force",
+    "weight", "priority", "draining", "force", "label", "note", "overlap", "until",
 ];
 
 /// Whether a field comes back as it was typed; a field that nobody listed does not.
@@ -52,7 +57,8 @@ fn is_kept(field: &str) -> bool {
     let large = [&SaveSettings::FIELDS[..], &SaveNetwork::FIELDS, &PolicyInput::FIELDS, &Timeouts::FIELDS];
     let unkept = [&SaveSettings::UNKEPT[..], &SaveNetwork::UNKEPT];
     let within = |lists: &[&[&str]]| lists.iter().any(|list| list.contains(&field));
-    KEPT.contains(&field) || field.starts_with(StartUpgrade::BOXES) || within(&large) && !within(&unkept)
+    let boxes = [StartUpgrade::BOXES, SetUsersEnabled::BOXES].iter().any(|boxes| field.starts_with(boxes));
+    KEPT.contains(&field) || boxes || within(&large) && !within(&unkept)
 }
 
 struct Waiting {

@@ -15,7 +15,7 @@ use crate::error::AppError;
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Functions without an argument. All others have the one argument `input`.
-const WITHOUT_INPUT: [&str; 20] = [
+const WITHOUT_INPUT: [&str; 19] = [
     "/admin/fn/account/factor-cancel",
     "/admin/fn/account/factor-off",
     "/admin/fn/account/factor-start",
@@ -35,7 +35,6 @@ const WITHOUT_INPUT: [&str; 20] = [
     "/admin/fn/setup/found",
     "/admin/fn/setup/state",
     "/admin/fn/upgrade/get",
-    "/admin/fn/users/list",
 ];
 
 /// Refuses a body that is no form, and fields that the function at `path` does not have. `fields` is the query of a GET

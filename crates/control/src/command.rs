@@ -11,8 +11,9 @@ use domain::{
     },
     error::AdminError,
     id::{BackendId, ID_LENGTH, KeyId, UserId},
-    key::{CreateKey, CreatedKey, KEY_PREFIX, KeyStatus, KeyView, SetKeyLimit, SetKeyStatus},
+    key::{CreateKey, CreatedKey, KEY_PREFIX, KeyStatus, KeyView, RotateKey, SetKeyLimit, SetKeyStatus},
     policy::{Policy, PolicyEdit, PolicyInput},
+    remarks::RemarksEdit,
     upgrade::{AnswerUpgrade, StartUpgrade, UpgradeAnswer, UpgradeView},
     user::{AddUser, SetUserEnabled, UserRef, UserView},
 };
@@ -125,6 +126,11 @@ pub enum Command {
         clear: bool,
         edit: PolicyEdit,
     },
+    /// Changes what the edit names.
+    UserRemarks {
+        user: String,
+        edit: RemarksEdit,
+    },
     UserSetEnabled {
         user: String,
         enabled: bool,
@@ -148,6 +154,17 @@ pub enum Command {
     },
     KeyList {
         user: Option<String>,
+    },
+    /// As `UserRemarks`.
+    KeyRemarks {
+        key: String,
+        edit: RemarksEdit,
+    },
+    /// Makes a key in place of another, as [`RotateKey`] has it.
+    KeyRotate {
+        key: String,
+        overlap: String,
+        expires_at: Option<String>,
     },
     KeySetEnabled {
         key: String,
@@ -330,6 +347,10 @@ impl Control {
                 Ok(Reply::Users(vec![self.edit_user_policy(actor, &id, |before| edited(&edit, clear, before)).await?]))
             }
             Command::UserList => Ok(Reply::Users(self.users(actor))),
+            Command::UserRemarks { user, edit } => {
+                let id = self.user_called(&user)?;
+                Ok(Reply::Users(vec![self.edit_user_remarks(actor, &id, None, |before| edit.apply(before)).await?]))
+            }
             Command::UserSetEnabled { user, enabled } => {
                 let id = self.user_called(&user)?;
                 Ok(Reply::Users(vec![self.set_user_enabled(actor, SetUserEnabled { id, enabled }).await?]))
@@ -349,6 +370,14 @@ impl Control {
             Command::KeyPolicy { key, clear, edit } => {
                 let id = key_id(&key)?;
                 Ok(Reply::Keys(vec![self.edit_key_policy(actor, &id, |before| edited(&edit, clear, before)).await?]))
+            }
+            Command::KeyRemarks { key, edit } => {
+                let id = key_id(&key)?;
+                Ok(Reply::Keys(vec![self.edit_key_remarks(actor, &id, None, |before| edit.apply(before)).await?]))
+            }
+            Command::KeyRotate { key, overlap, expires_at } => {
+                let input = RotateKey { id: key_id(&key)?, overlap, until: String::new(), expires_at };
+                Ok(Reply::CreatedKey(Box::new(self.rotate_key(actor, input).await?)))
             }
             Command::KeyList { user } => Ok(Reply::Keys(self.keys(user.as_deref())?)),
             Command::KeySetEnabled { key, enabled } => {

@@ -72,10 +72,15 @@ mod tests {
             last_four: "abcd".into(),
             limit: None,
             policy: Default::default(),
+            shown: None,
             created_at: 0,
             last_used_at: None,
             requests: 0,
             unlisted: false,
+            last_address: None,
+            remarks: Default::default(),
+            replaced_by: None,
+            notice: None,
         };
         CreatedKey { token: "op_…".into(), view }
     }

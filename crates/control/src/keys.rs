@@ -1,16 +1,19 @@
 //! API keys: made, limited, switched and revoked. The text of a key exists only in the answer that made it.
 
+mod rotate;
+
 use domain::{
     error::{AdminError, FieldError},
-    id::KeyId,
+    id::{KeyId, UserId},
     key::{CreateKey, CreatedKey, KeyStatus, KeyView, SetKeyLimit, SetKeyStatus, assemble_key},
     limit::RateLimit,
     policy::{Policy, PolicyInput, SetKeyPolicy},
+    remarks::Remarks,
 };
 use store::row::{KeyRow, Op};
 use zeroize::Zeroizing;
 
-use crate::{Actor, Control, by::By, clock::Now, fault, name, policy, secrets::random, state::State};
+use crate::{Actor, Control, by::By, clock::Now, expiry, fault, name, policy, secrets::random, state::State};
 
 /// How often another id is drawn when one is taken. With 71 bits, twice is already a sign of a broken source.
 const DRAWS: usize = 4;
@@ -20,6 +23,12 @@ const LAST: usize = 4;
 /// The same key, revoked: its hash is gone, so nothing can match it again.
 pub(crate) fn revoked(key: &KeyRow) -> KeyRow {
     KeyRow { status: KeyStatus::Revoked, hash: None, ..key.clone() }
+}
+
+/// A key in the making. No Debug: it holds the text.
+struct Made {
+    token: Zeroizing<String>,
+    row: KeyRow,
 }
 
 impl Control {
@@ -36,27 +45,38 @@ impl Control {
         let (token, row) = self
             .mutate(by, |state| {
                 let user = state.user(&input.user_id)?;
-                let mut living = state.keys_of(&user.id).filter(|key| key.status != KeyStatus::Revoked);
-                if living.any(|key| name::same(&key.name, &name)) {
+                // Of a key that was replaced the new one has the name.
+                let named = |key: &&KeyRow| key.status != KeyStatus::Revoked && key.replaced_by.is_none();
+                if state.keys_of(&user.id).filter(named).any(|key| name::same(&key.name, &name)) {
                     return Err(AdminError::invalid("name", "this user has a key of this name"));
                 }
-                let id = free_id(state, random::id)?;
-                let token = Zeroizing::new(assemble_key(&id, &secret));
-                let row = KeyRow {
-                    id,
-                    user: user.id.clone(),
-                    name: name.clone(),
-                    status: KeyStatus::Active,
-                    hash: Some(self.0.secrets.hash_key(&token)),
-                    last_four: token.get(token.len() - LAST..).unwrap_or_default().to_owned(),
-                    limit,
-                    policy: policy.clone(),
-                    created_at: Now::read().wall,
-                };
+                let (name, policy) = (name.clone(), policy.clone());
+                let Made { token, row } = self.make_key(state, &user.id, &secret)?;
+                let row = KeyRow { name, limit, policy, ..row };
                 Ok((vec![Op::PutKey(row.clone())], (token, row)))
             })
             .await?;
         Ok(CreatedKey { token: token.to_string(), view: self.key_view(&self.state(), &row) })
+    }
+
+    /// A key of a user with a free id, which nothing restricts yet.
+    fn make_key(&self, state: &State, user: &UserId, secret: &str) -> Result<Made, AdminError> {
+        let id = free_id(state, random::id)?;
+        let token = Zeroizing::new(assemble_key(&id, secret));
+        let row = KeyRow {
+            id,
+            user: user.clone(),
+            name: String::new(),
+            status: KeyStatus::Active,
+            hash: Some(self.0.secrets.hash_key(&token)),
+            last_four: token.get(token.len() - LAST..).unwrap_or_default().to_owned(),
+            limit: None,
+            policy: Policy::default(),
+            created_at: Now::read().wall,
+            remarks: Remarks::default(),
+            replaced_by: None,
+        };
+        Ok(Made { token, row })
     }
 
     pub async fn set_key_limit(&self, actor: &Actor, input: SetKeyLimit) -> Result<KeyView, AdminError> {
@@ -140,10 +160,15 @@ impl Control {
             last_four: row.last_four.clone(),
             limit: row.limit,
             policy: row.policy.clone(),
+            shown: None,
             created_at: row.created_at,
             last_used_at: used.last_used_at,
+            last_address: used.last_address.map(|address| address.to_string()),
             requests: used.requests,
             unlisted: self.0.tombstones.is_owed_to_file(&row.id),
+            remarks: (&row.remarks).into(),
+            replaced_by: row.replaced_by.clone(),
+            notice: expiry::notice(row, user, Now::read().wall),
         }
     }
 }
@@ -163,8 +188,6 @@ fn free_id(state: &State, draw: impl Fn() -> Result<KeyId, AdminError>) -> Resul
 mod tests {
     use std::cell::Cell;
 
-    use domain::id::UserId;
-
     use super::*;
 
     fn key(id: &KeyId) -> KeyRow {
@@ -178,6 +201,8 @@ mod tests {
             limit: None,
             policy: Policy::default(),
             created_at: 0,
+            remarks: Remarks::default(),
+            replaced_by: None,
         }
     }
 

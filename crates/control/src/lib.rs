@@ -15,6 +15,7 @@ mod check;
 mod clock;
 mod devices;
 mod doors;
+mod expiry;
 mod fault;
 mod flash;
 mod halfway;
@@ -29,6 +30,7 @@ mod password;
 mod playground;
 mod policy;
 mod redis;
+mod remarks;
 pub mod restore;
 mod secrets;
 mod session;
@@ -227,6 +229,7 @@ struct Inner {
     doors: doors::InForce,
     pairs: tls::Pairs,
     usage: usage::Usage,
+    reminded: expiry::Reminded,
     sums: std::sync::Mutex<metrics::Sums>,
     feed: live::Feed,
     upgrades: upgrade::Upgrades,

@@ -180,6 +180,7 @@ impl Control {
         self.0.tickets.prune(now.instant);
         self.write_sessions(now, false).await;
         self.write_revoked().await;
+        self.remind_of_expiry(now);
     }
 
     /// What cannot be written now is tried again with the next call.

@@ -16,7 +16,7 @@ use domain::{live::LiveStatus, usage::UsageRecord};
 use gateway::ErrorCount;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 
-use crate::{Control, lock::lock};
+use crate::{Control, clock::Now, lock::lock};
 pub use gauges::ProcessFacts;
 pub(crate) use sums::Sums;
 pub use token::MetricsToken;
@@ -70,6 +70,7 @@ impl Control {
             live,
             told: self.0.gateway.errors(),
             writable: self.0.store.read_only().is_none(),
+            keys_expiring: self.keys_expiring(Now::read().wall),
             process: process.clone(),
         };
         write(&mut lock(&self.0.sums), &now, format)
@@ -82,6 +83,7 @@ struct Moment {
     /// What the gateway answered in place of backends.
     told: Vec<ErrorCount>,
     writable: bool,
+    keys_expiring: u64,
     process: ProcessFacts,
 }
 

@@ -78,6 +78,11 @@ pub(crate) fn find<'a, T>(
 /// What is left of a name when everything is taken away that the eye passes over: case, wide and other compatible
 /// forms, the choice among shapes of one character, the width of spaces.
 pub(crate) fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        // The same, for the many names and notes that a search goes over.
+        let lower = text.to_ascii_lowercase();
+        return lower.split_whitespace().collect::<Vec<_>>().join(" ");
+    }
     let plain: String = text.nfkc().filter(|letter| !is_shape(*letter)).collect();
     // Lower case may come apart again, as that of İ does.
     let lower: String = plain.to_lowercase().nfkc().collect();
@@ -85,7 +90,7 @@ pub(crate) fn fold(text: &str) -> String {
 }
 
 /// Marks that turn the reading direction or show nothing, by which a name could pass for another.
-fn is_invisible(letter: char) -> bool {
+pub(crate) fn is_invisible(letter: char) -> bool {
     matches!(letter,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
         | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'

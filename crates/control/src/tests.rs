@@ -19,6 +19,7 @@ mod setup;
 mod upgrade;
 mod usage;
 mod usage_page;
+mod users;
 
 use std::{net::IpAddr, time::Duration};
 

@@ -63,12 +63,11 @@ impl Usage {
         let mut totals = lock(&self.totals);
         for record in records {
             match totals.get_mut(&record.key) {
-                Some(total) => {
-                    total.requests += 1;
-                    total.last_used_at = total.last_used_at.max(Some(record.at));
-                }
+                Some(total) => total.add_request(record.at, record.address),
                 None => {
-                    totals.insert(record.key.clone(), KeyTotals { requests: 1, last_used_at: Some(record.at) });
+                    let mut total = KeyTotals::default();
+                    total.add_request(record.at, record.address);
+                    totals.insert(record.key.clone(), total);
                 }
             }
         }
@@ -170,8 +169,10 @@ pub(crate) mod tests {
     #[test]
     fn totals_count_requests_and_keep_the_latest_use() {
         let (usage, key) = (Usage::default(), KeyId::new("kkkkkkkkkkkk").unwrap());
-        usage.absorb(&[record(&key, 20, 200), record(&key, 10, 500)], 30);
-        assert_eq!(usage.total(&key), KeyTotals { requests: 2, last_used_at: Some(20) });
+        let from = |address: [u8; 4], at| UsageRecord { address: Some(address.into()), ..record(&key, at, 200) };
+        usage.absorb(&[from([10, 0, 0, 1], 20), from([10, 0, 0, 2], 10)], 30);
+        let last_address = Some([10, 0, 0, 1].into());
+        assert_eq!(usage.total(&key), KeyTotals { requests: 2, last_used_at: Some(20), last_address });
     }
 
     #[test]

@@ -1,15 +1,22 @@
 //! Users, the owners of keys. A removed user stays as a name for its usage.
 
+mod list;
+mod switch;
+
 use std::collections::HashMap;
 
 use domain::{
     error::AdminError,
     id::UserId,
-    key::KeyStatus,
-    policy::{Policy, PolicyInput, SetUserPolicy},
+    key::{KeyStatus, KeyView},
+    policy::{Policy, PolicyInput, PolicyView, SetUserPolicy},
+    remarks::Remarks,
     user::{AddUser, SetUserEnabled, UserDetail, UserRef, UserView},
 };
-use store::row::{Op, UserRow};
+use store::{
+    KeyTotals,
+    row::{KeyRow, Op, UserRow},
+};
 
 use crate::{Actor, Control, clock::Now, keys, name, policy, secrets::random, state::State};
 
@@ -20,11 +27,8 @@ impl Control {
         let mut sums: HashMap<&UserId, Sum> = HashMap::new();
         let totals = self.0.usage.totals();
         for key in &state.rows.keys {
-            let sum = sums.entry(&key.user).or_default();
             let used = totals.get(&key.id).copied().unwrap_or_default();
-            sum.keys += u64::from(key.status != KeyStatus::Revoked);
-            sum.requests += used.requests;
-            sum.last_used_at = sum.last_used_at.max(used.last_used_at);
+            sums.entry(&key.user).or_default().add(key.status, used);
         }
         let mut views: Vec<UserView> =
             state.users().map(|row| view(row, sums.get(&row.id).copied().unwrap_or_default())).collect();
@@ -35,11 +39,14 @@ impl Control {
     pub fn user(&self, _actor: &Actor, input: UserRef) -> Result<UserDetail, AdminError> {
         let state = self.state();
         let row = state.user(&input.id)?;
-        let mut keys: Vec<_> = state.keys_of(&row.id).map(|key| self.key_view(&state, key)).collect();
+        let shown = |policy: &Policy| Some(PolicyView::from(policy));
+        let key_view = |key: &KeyRow| KeyView { shown: shown(&key.policy), ..self.key_view(&state, key) };
+        let mut keys: Vec<_> = state.keys_of(&row.id).map(key_view).collect();
         keys.reverse();
         keys.sort_by_key(|key| std::cmp::Reverse(key.created_at));
         let standings = self.standings_of(&state, &row.id);
-        Ok(UserDetail { user: self.user_view(&state, row), keys, standings })
+        let user = UserView { shown: shown(&row.policy), ..self.user_view(&state, row) };
+        Ok(UserDetail { user, keys, standings })
     }
 
     pub async fn add_user(&self, actor: &Actor, input: AddUser) -> Result<UserView, AdminError> {
@@ -121,28 +128,40 @@ impl Control {
         .await
     }
 
-    fn user_view(&self, state: &State, row: &UserRow) -> UserView {
+    pub(crate) fn user_view(&self, state: &State, row: &UserRow) -> UserView {
         let mut sum = Sum::default();
         for key in state.keys_of(&row.id) {
-            let used = self.0.usage.total(&key.id);
-            sum.keys += u64::from(key.status != KeyStatus::Revoked);
-            sum.requests += used.requests;
-            sum.last_used_at = sum.last_used_at.max(used.last_used_at);
+            sum.add(key.status, self.0.usage.total(&key.id));
         }
         view(row, sum)
     }
 }
 
 fn new_row(name: String, policy: Policy) -> Result<UserRow, AdminError> {
-    Ok(UserRow { id: random::id()?, name, enabled: true, created_at: Now::read().wall, removed_at: None, policy })
+    Ok(UserRow {
+        id: random::id()?,
+        name,
+        enabled: true,
+        created_at: Now::read().wall,
+        removed_at: None,
+        policy,
+        remarks: Remarks::default(),
+    })
 }
 
 /// Sums over the keys of a user.
 #[derive(Clone, Copy, Default)]
 struct Sum {
+    /// Those that are not revoked.
     keys: u64,
-    requests: u64,
-    last_used_at: Option<u64>,
+    used: KeyTotals,
+}
+
+impl Sum {
+    fn add(&mut self, status: KeyStatus, used: KeyTotals) {
+        self.keys += u64::from(status != KeyStatus::Revoked);
+        self.used.add(used);
+    }
 }
 
 fn view(row: &UserRow, sum: Sum) -> UserView {
@@ -152,8 +171,11 @@ fn view(row: &UserRow, sum: Sum) -> UserView {
         enabled: row.enabled,
         created_at: row.created_at,
         keys: sum.keys,
-        last_used_at: sum.last_used_at,
-        requests: sum.requests,
+        last_used_at: sum.used.last_used_at,
+        last_address: sum.used.last_address.map(|address| address.to_string()),
+        requests: sum.used.requests,
         policy: row.policy.clone(),
+        shown: None,
+        remarks: (&row.remarks).into(),
     }
 }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     id::{BASE62, ID_LENGTH, KeyId, UserId, is_base62},
     limit::RateLimit,
-    policy::{Policy, PolicyInput, Standing},
+    policy::{Policy, PolicyInput, PolicyView, Standing},
+    remarks::RemarksView,
 };
 
 /// What every key begins with. Secret scanners know it: it must never change.
@@ -83,16 +84,31 @@ pub struct KeyView {
     pub limit: Option<RateLimit>,
     /// What else it is held to, beside its user's policy.
     #[serde(default)]
+    #[cfg_attr(target_family = "wasm", serde(skip))]
     pub policy: Policy,
+    /// The same on the user's page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<PolicyView>,
     /// Unix milliseconds.
     pub created_at: u64,
     /// Unix milliseconds of the last accounted request, at most about two seconds old.
     pub last_used_at: Option<u64>,
+    /// The address that came from, as far as is known.
+    #[serde(default)]
+    pub last_address: Option<String>,
     /// Requests accounted since the key was made.
     pub requests: u64,
     /// It is revoked, but the list of revoked keys beside the database could not be told yet.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unlisted: bool,
+    #[serde(default)]
+    pub remarks: RemarksView,
+    /// The key that was made in its place.
+    #[serde(default)]
+    pub replaced_by: Option<KeyId>,
+    /// What its end needs to have said of it, without full stop: that it comes soon, that it came, what took its place.
+    #[serde(default)]
+    pub notice: Option<String>,
 }
 
 /// What [`KeyView::unlisted`] means for whoever revoked it.
@@ -139,6 +155,39 @@ pub struct KeyStanding {
 pub struct SetKeyStatus {
     pub id: KeyId,
     pub status: KeyStatus,
+}
+
+/// Makes a key in place of another, which goes on working for a while.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RotateKey {
+    pub id: KeyId,
+    /// How long the old key still works: one of [`RotateKey::OVERLAPS`], a time like `36h` or `30d`, or a date.
+    #[serde(default)]
+    pub overlap: String,
+    /// In place of an overlap of [`RotateKey::TYPED`].
+    #[serde(default)]
+    pub until: String,
+    /// When the new key expires, as in a policy. `None`: when the old one would have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
+}
+
+impl RotateKey {
+    /// What faults stand beside.
+    pub const FIELDS: [&str; 3] = ["overlap", "until", "expires_at"];
+    /// The old key ends at once.
+    pub const NONE: &str = "none";
+    /// What `until` says counts.
+    pub const TYPED: &str = "until";
+    /// Words of forms, and for people.
+    pub const OVERLAPS: &[(&str, &str)] = &[
+        ("24h", "24 hours"),
+        (Self::NONE, "Not at all"),
+        ("1h", "1 hour"),
+        ("7d", "7 days"),
+        (Self::TYPED, "Until the time below"),
+    ];
 }
 
 /// The answer to creating a key: the only time its text is seen.

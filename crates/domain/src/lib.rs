@@ -18,6 +18,7 @@ pub mod live;
 pub mod model;
 pub mod network;
 pub mod policy;
+pub mod remarks;
 pub mod settings;
 pub mod setup;
 #[cfg(test)]

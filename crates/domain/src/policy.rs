@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     form::{PolicyEdit, SetKeyPolicy, SetPolicy, SetUserPolicy},
-    input::PolicyInput,
+    input::{PolicyInput, expiry},
     pattern::{InvalidPattern, ModelPattern, normal_name},
     standing::{Meter, PartyStanding, Standing, WindowStanding},
     time::{day_begins, day_of, format_utc, month_begins, month_of, parse_utc},
@@ -64,6 +64,20 @@ pub struct Policy {
     /// Addresses it may be used from; empty: all.
     #[serde(with = "networks", skip_serializing_if = "Networks::is_empty")]
     pub networks: Networks,
+}
+
+/// A policy as pages show it: what it says, a line a part, and what its form holds. Browsers get the texts alone, because
+/// code that reads and writes policies weighs more than a page may.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyView {
+    pub lines: Vec<String>,
+    pub input: PolicyInput,
+}
+
+impl From<&Policy> for PolicyView {
+    fn from(policy: &Policy) -> Self {
+        Self { lines: policy.summary(), input: policy.into() }
+    }
 }
 
 impl Policy {

@@ -7,6 +7,8 @@ pub mod page;
 pub mod report;
 mod why;
 
+use std::net::IpAddr;
+
 pub use choice::Choice;
 use serde::{Deserialize, Serialize};
 
@@ -113,6 +115,9 @@ pub struct UsageRecord {
     /// stream that ended early it was told only where its dialect has a way to. At most 200 bytes.
     #[serde(default)]
     pub error: Option<Box<str>>,
+    /// Where it came from; not known of what was stored before schema 6.
+    #[serde(default)]
+    pub address: Option<IpAddr>,
     /// The answer came in pieces as they were made, so that the time to the first is that of a token. For whoever hears of
     /// the request as it ends: it is not stored.
     #[serde(skip)]
@@ -148,6 +153,7 @@ impl UsageRecord {
             evicted_by: None,
             choice: None,
             error: None,
+            address: None,
             streamed: false,
         }
     }

@@ -5,6 +5,7 @@ mod facts;
 mod tee;
 
 use std::{
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -79,6 +80,7 @@ impl Account {
         principal: &Principal,
         endpoint: Endpoint,
         request_id: u64,
+        address: IpAddr,
         (started, now): (Instant, Now),
     ) -> Self {
         let key = principal.key();
@@ -86,6 +88,7 @@ impl Account {
             // What is true of a request until more is known: its client left.
             status: CLIENT_CLOSED,
             outcome: Outcome::ClientGone,
+            address: Some(address.to_canonical()),
             ..UsageRecord::new(request_id, now.unix, key.user.clone(), key.id.clone(), endpoint)
         };
         Self {

@@ -146,7 +146,8 @@ impl Exchange<'_> {
             // Whoever waits may look as often as it likes: nothing is counted and nothing is sent to a backend.
             return Ok(Entered::Answered(self.queue(&principal)));
         }
-        let account = Account::open(&self.inner.usage, &principal, route.endpoint, self.id, (self.started, now));
+        let (usage, times) = (&self.inner.usage, (self.started, now));
+        let account = Account::open(usage, &principal, route.endpoint, self.id, self.address, times);
         let slots = match self.guard(&principal, now) {
             Ok(slots) => slots,
             Err(error) => return Ok(Entered::Refused(account, error)),

@@ -22,6 +22,7 @@ mod usage;
 mod wal;
 
 use std::{
+    net::IpAddr,
     path::PathBuf,
     sync::{
         Arc, PoisonError,
@@ -52,6 +53,21 @@ pub struct KeyTotals {
     pub requests: u64,
     /// Unix milliseconds.
     pub last_used_at: Option<u64>,
+    /// Where the last one came from; what was used before schema 7 does not say.
+    pub last_address: Option<IpAddr>,
+}
+
+impl KeyTotals {
+    pub fn add(&mut self, other: Self) {
+        self.requests = self.requests.saturating_add(other.requests);
+        let last = |totals: &Self| (totals.last_used_at, totals.last_address);
+        (self.last_used_at, self.last_address) = last(self).max(last(&other));
+    }
+
+    /// Adds one request.
+    pub fn add_request(&mut self, at: u64, address: Option<IpAddr>) {
+        self.add(Self { requests: 1, last_used_at: Some(at), last_address: address });
+    }
 }
 
 /// An open store; cheap to clone.

@@ -25,6 +25,7 @@ const STEPS: &[Step] = &[
     Step { text: step!("migrations/0004_balance.surql") },
     Step { text: step!("migrations/0005_blocks.surql") },
     Step { text: step!("migrations/0006_timeouts.surql") },
+    Step { text: step!("migrations/0007_labels.surql") },
 ];
 
 /// The schema this program works with.

@@ -7,6 +7,7 @@ use domain::{
     key::KeyStatus,
     limit::RateLimit,
     policy::Policy,
+    remarks::Remarks,
 };
 use surrealdb::types::{Bytes, SurrealValue};
 
@@ -66,6 +67,8 @@ pub(crate) struct UserRecord {
     created_at: u64,
     removed_at: Option<u64>,
     policy: Option<String>,
+    label: Option<String>,
+    note: Option<String>,
 }
 
 #[derive(SurrealValue)]
@@ -79,6 +82,9 @@ pub(crate) struct KeyRecord {
     limit_minutes: Option<u32>,
     created_at: u64,
     policy: Option<String>,
+    label: Option<String>,
+    note: Option<String>,
+    replaced_by: Option<String>,
 }
 
 #[derive(SurrealValue)]
@@ -165,6 +171,8 @@ impl From<UserRow> for UserRecord {
             created_at: row.created_at,
             removed_at: row.removed_at,
             policy: policy_text(&row.policy),
+            label: some(row.remarks.label),
+            note: some(row.remarks.note),
         }
     }
 }
@@ -181,6 +189,9 @@ impl From<KeyRow> for KeyRecord {
             limit_minutes: row.limit.map(|limit| limit.minutes),
             created_at: row.created_at,
             policy: policy_text(&row.policy),
+            label: some(row.remarks.label),
+            note: some(row.remarks.note),
+            replaced_by: row.replaced_by.map(Into::into),
         }
     }
 }
@@ -239,6 +250,7 @@ impl TryFrom<StateRecord> for State {
                     created_at: row.created_at,
                     removed_at: row.removed_at,
                     policy: policy_from(row.policy)?,
+                    remarks: remarks(row.label, row.note),
                 })
             })?,
             keys: rows(record.keys, key_row)?,
@@ -265,7 +277,21 @@ fn key_row(key: &str, row: KeyRecord) -> Option<KeyRow> {
         },
         policy: policy_from(row.policy)?,
         created_at: row.created_at,
+        remarks: remarks(row.label, row.note),
+        replaced_by: match row.replaced_by {
+            Some(id) => Some(KeyId::new(&id).ok()?),
+            None => None,
+        },
     })
+}
+
+fn remarks(label: Option<String>, note: Option<String>) -> Remarks {
+    Remarks { label: label.unwrap_or_default(), note: note.unwrap_or_default() }
+}
+
+/// Nothing in place of an empty text.
+fn some(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
 }
 
 fn rows<T: SurrealValue, R>(

@@ -9,6 +9,7 @@ use domain::{
     key::KeyStatus,
     limit::RateLimit,
     policy::Policy,
+    remarks::Remarks,
     usage::{MinutePoint, Outcome, UsageRecord},
 };
 
@@ -79,6 +80,7 @@ pub struct UserRow {
     /// A removed user stays as a name for its usage.
     pub removed_at: Option<u64>,
     pub policy: Policy,
+    pub remarks: Remarks,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -93,6 +95,9 @@ pub struct KeyRow {
     pub limit: Option<RateLimit>,
     pub policy: Policy,
     pub created_at: u64,
+    pub remarks: Remarks,
+    /// The key that was made in its place.
+    pub replaced_by: Option<KeyId>,
 }
 
 /// Everything but usage, at one revision.

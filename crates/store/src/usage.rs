@@ -59,13 +59,13 @@ const PENDING: &str = "RETURN {
 /// What is there of the rows to be added to.
 const BEFORE: &str = "RETURN {
     slots: (SELECT VALUE block FROM $slots),
-    keys: (SELECT id, requests, last_used_at FROM $keys)
+    keys: (SELECT id, requests, last_used_at, last_address FROM $keys)
 }";
 
 const ROLL_UP: &str = "BEGIN TRANSACTION;
 IF (SELECT VALUE appends FROM ONLY usage_state:one) != $appends { THROW 'fortress:stale' };
 FOR $slot IN $slots { UPSERT $slot.id CONTENT { rows: $slot.rows, block: $slot.block } };
-FOR $key IN $keys { UPSERT $key.id CONTENT { requests: $key.requests, last_used_at: $key.last_used_at } };
+FOR $key IN $keys { UPSERT $key.id CONTENT { requests: $key.requests, last_used_at: $key.last_used_at, last_address: $key.last_address } };
 FOR $segment IN $pending { DELETE $segment };
 UPDATE usage_state:one SET appends = $appends + 1;
 COMMIT TRANSACTION;";
@@ -101,6 +101,7 @@ struct KeyRecord {
     id: RecordId,
     requests: u64,
     last_used_at: Option<u64>,
+    last_address: Option<String>,
 }
 
 /// A block of roll-ups to be written.
@@ -202,12 +203,11 @@ async fn roll_up_once(handle: &Handle) -> Result<bool, StoreError> {
     for block in &before.slots {
         rollup::add_block(&mut rows, block, rollup::SLOT)?;
     }
-    for KeyRecord { id, requests, last_used_at } in before.keys {
+    for KeyRecord { id, requests, last_used_at, last_address } in before.keys {
         if let RecordIdKey::String(key) = &id.key
             && let Some(added) = keys.get_mut(key.as_str())
         {
-            added.requests = added.requests.saturating_add(requests);
-            added.last_used_at = added.last_used_at.max(last_used_at);
+            added.add(totals(requests, last_used_at, last_address));
         }
     }
 
@@ -217,10 +217,11 @@ async fn roll_up_once(handle: &Handle) -> Result<bool, StoreError> {
     let slots = slots.collect::<Result<Vec<_>, _>>()?;
     let keys = keys
         .into_iter()
-        .map(|(key, KeyTotals { requests, last_used_at })| KeyRecord {
+        .map(|(key, KeyTotals { requests, last_used_at, last_address })| KeyRecord {
             id: RecordId::new("usage_key", key),
             requests,
             last_used_at,
+            last_address: last_address.map(|address| address.to_string()),
         })
         .collect::<Vec<_>>();
     let more = pending.segments.len() == AT_ONCE;
@@ -296,11 +297,14 @@ fn segment_row(records: &[UsageRecord]) -> Result<NewSegment, StoreError> {
 fn key_additions(records: &[UsageRecord]) -> BTreeMap<String, KeyTotals> {
     let mut totals = BTreeMap::<&str, KeyTotals>::new();
     for record in records {
-        let entry = totals.entry(record.key.as_str()).or_default();
-        entry.requests += 1;
-        entry.last_used_at = entry.last_used_at.max(Some(record.at));
+        totals.entry(record.key.as_str()).or_default().add_request(record.at, record.address);
     }
     totals.into_iter().map(|(key, totals)| (key.to_owned(), totals)).collect()
+}
+
+/// Totals as they are stored. An address that cannot be read is not known.
+fn totals(requests: u64, last_used_at: Option<u64>, last_address: Option<String>) -> KeyTotals {
+    KeyTotals { requests, last_used_at, last_address: last_address.and_then(|address| address.parse().ok()) }
 }
 
 fn array<const N: usize>(values: [Value; N]) -> RecordIdKey {

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use control::command::Command;
-use domain::admin::Role;
+use domain::{admin::Role, remarks::RemarksEdit};
 
 use super::{
     Failure, audit::Audit, backend::Backend, backup::BackupArguments, fleet::Fleet, password, policy::PolicyOptions,
@@ -182,6 +182,13 @@ pub enum User {
     },
     /// List users.
     List,
+    /// Change what is written down about a user; what is not named stays, an empty value ('') takes it away.
+    Note {
+        /// Name or id.
+        user: String,
+        #[command(flatten)]
+        remarks: RemarkOptions,
+    },
     /// Accept its keys again.
     Enable {
         /// Name or id.
@@ -230,6 +237,24 @@ pub enum Key {
         #[arg(long)]
         user: Option<String>,
     },
+    /// Change what is written down about a key; what is not named stays, an empty value ('') takes it away.
+    Note {
+        /// op_<id>
+        key: String,
+        #[command(flatten)]
+        remarks: RemarkOptions,
+    },
+    /// Make a key in place of this one and print it, this once, alone on standard output; the old one works on for a while.
+    Rotate {
+        /// op_<id>
+        key: String,
+        /// How long the old key still works: none, or a time like 24h or 7d, or a date like 2026-12-31T23:59 (UTC).
+        #[arg(long, value_name = "TIME", default_value = "24h")]
+        overlap: String,
+        /// When the new key expires, as in key policy, '' for never; else when the old one would have.
+        #[arg(long, value_name = "DATE")]
+        expires: Option<String>,
+    },
     /// Refuse the key until it is enabled again.
     Disable {
         /// op_<id>
@@ -252,6 +277,24 @@ pub enum Key {
         #[command(flatten)]
         limit: OwnLimit,
     },
+}
+
+/// What administrators write down for each other.
+#[derive(Args)]
+#[group(required = true, multiple = true)]
+pub struct RemarkOptions {
+    /// A few words, at most 60 characters.
+    #[arg(long, value_name = "TEXT")]
+    label: Option<String>,
+    /// At most 1,000 characters, of several lines where wanted.
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+}
+
+impl From<RemarkOptions> for RemarksEdit {
+    fn from(RemarkOptions { label, note }: RemarkOptions) -> Self {
+        Self { label, note }
+    }
 }
 
 /// At most `requests` in every `minutes`; both or neither.
@@ -289,6 +332,7 @@ impl Ask {
                 Command::UserPolicy { user, clear, edit: policy.into() }
             }
             Self::User(User::List) => Command::UserList,
+            Self::User(User::Note { user, remarks }) => Command::UserRemarks { user, edit: remarks.into() },
             Self::User(User::Enable { user }) => Command::UserSetEnabled { user, enabled: true },
             Self::User(User::Disable { user }) => Command::UserSetEnabled { user, enabled: false },
             Self::User(User::Remove { user }) => Command::UserRemove { user },
@@ -297,6 +341,10 @@ impl Ask {
             }
             Self::Key(Key::Policy { key, clear, policy }) => Command::KeyPolicy { key, clear, edit: policy.into() },
             Self::Key(Key::List { user }) => Command::KeyList { user },
+            Self::Key(Key::Note { key, remarks }) => Command::KeyRemarks { key, edit: remarks.into() },
+            Self::Key(Key::Rotate { key, overlap, expires }) => {
+                Command::KeyRotate { key, overlap, expires_at: expires }
+            }
             Self::Key(Key::Enable { key }) => Command::KeySetEnabled { key, enabled: true },
             Self::Key(Key::Disable { key }) => Command::KeySetEnabled { key, enabled: false },
             Self::Key(Key::Revoke { key }) => Command::KeyRevoke { key },
@@ -387,6 +435,12 @@ mod tests {
             (&"30d".into(), &serde_json::Value::Null)
         );
         assert_eq!(command("f user policy ada --clear")["clear"], true);
+        assert_eq!(command("f key rotate op_x")["overlap"], "24h");
+        let rotate = command("f key rotate op_x --overlap none --expires 90d");
+        assert_eq!((&rotate["overlap"], &rotate["expires_at"]), (&"none".into(), &"90d".into()));
+        let note = command("f key note op_x --label a");
+        assert_eq!((&note["edit"]["label"], &note["edit"]["note"]), (&"a".into(), &serde_json::Value::Null));
+        assert_eq!(command("f user note ada --note b")["edit"]["note"], "b");
         assert_eq!(command("f key revoke op_0123456789ab")["key"], "op_0123456789ab");
         assert_eq!(command("f settings reset")["all"], false);
         assert_eq!(command("f settings reset all")["all"], true);
@@ -397,6 +451,7 @@ mod tests {
         use clap::error::ErrorKind::{ArgumentConflict, MissingRequiredArgument};
         assert_eq!(parse("f backend edit b --token-stdin --forget-token").err(), Some(ArgumentConflict));
         assert_eq!(parse("f backend drain b --timeout 5").err(), Some(MissingRequiredArgument));
+        assert_eq!(parse("f user note ada").err(), Some(MissingRequiredArgument));
     }
 
     #[test]

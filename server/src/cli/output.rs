@@ -37,9 +37,12 @@ pub fn print(reply: Reply, json: bool) -> io::Result<()> {
             let head = ["NAME", "ID", "URL", "STATE", "AT ONCE", "WEIGHT", "PRIORITY", "TOKEN", "MODELS"];
             list(&mut out, &rows, json, &head, backend)
         }
-        Reply::Users(rows) => list(&mut out, &rows, json, &["NAME", "ID", "STATE", "KEYS", "REQUESTS", "POLICY"], user),
+        Reply::Users(rows) => {
+            list(&mut out, &rows, json, &["NAME", "ID", "STATE", "KEYS", "REQUESTS", "LABEL", "POLICY"], user)
+        }
         Reply::Keys(rows) => {
-            list(&mut out, &rows, json, &["KEY", "USER", "NAME", "STATE", "LIMIT", "REQUESTS", "POLICY"], key)
+            let head = ["KEY", "USER", "NAME", "STATE", "LIMIT", "REQUESTS", "LAST FROM", "LABEL", "POLICY"];
+            list(&mut out, &rows, json, &head, key)
         }
         Reply::Rotated(report) if json => array(&mut out, &[report]),
         Reply::Rotated(report) => out.write_all(secrets::describe(&report).as_bytes()),
@@ -187,21 +190,28 @@ fn backend(row: &BackendView) -> Vec<String> {
 fn user(row: &UserView) -> Vec<String> {
     let state = if row.enabled { "enabled" } else { "disabled" };
     let (keys, requests) = (row.keys.to_string(), row.requests.to_string());
-    vec![row.name.clone(), row.id.to_string(), state.into(), keys, requests, policy(&row.policy)]
+    let label = or_dash(&row.remarks.label);
+    vec![row.name.clone(), row.id.to_string(), state.into(), keys, requests, label, policy(&row.policy)]
 }
 
 fn key(row: &KeyView) -> Vec<String> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
     let is_over = row.policy.expires_at.is_some_and(|at| u128::from(at) <= now);
     let state = match row.status {
-        KeyStatus::Active if is_over => "expired",
+        KeyStatus::Active if is_over && row.replaced_by.is_none() => "expired",
+        KeyStatus::Active if row.replaced_by.is_some() => "replaced",
         KeyStatus::Active => "active",
         KeyStatus::Disabled => "disabled",
         KeyStatus::Revoked => "revoked",
     };
     let limit = row.limit.map_or_else(|| "default".to_owned(), |limit: RateLimit| limit.to_string());
     let (id, requests) = (format!("op_{}", row.id), row.requests.to_string());
-    vec![id, row.user.clone(), row.name.clone(), state.into(), limit, requests, policy(&row.policy)]
+    let (from, label) = (or_dash(row.last_address.as_deref().unwrap_or_default()), or_dash(&row.remarks.label));
+    vec![id, row.user.clone(), row.name.clone(), state.into(), limit, requests, from, label, policy(&row.policy)]
+}
+
+fn or_dash(text: &str) -> String {
+    if text.is_empty() { "-".into() } else { text.to_owned() }
 }
 
 fn policy(policy: &Policy) -> String {

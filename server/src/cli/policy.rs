@@ -63,7 +63,7 @@ pub fn option_of(field: &str) -> String {
         "topology" => "--allow-topology".to_owned(),
         "keep_alive_s" => "--keep-alive".to_owned(),
         "backends" => "--backend".to_owned(),
-        "force" | "version" => format!("--{field}"),
+        "force" | "label" | "note" | "overlap" | "version" => format!("--{field}"),
         field if Timeouts::FIELDS.contains(&field) => {
             format!("--{}", field.trim_end_matches("_s").replace('_', "-"))
         }

@@ -24,9 +24,9 @@ fn body(kind: &str, name: &str) -> String {
 }
 
 async fn users(server: &Server, admin: &Admin) -> Vec<String> {
-    let answer = admin.get(server, "/admin/fn/users/list").send().await.unwrap().text().await.unwrap();
-    let users: Vec<serde_json::Value> = serde_json::from_str(&answer).unwrap();
-    users.iter().map(|user| user["name"].as_str().unwrap().to_owned()).collect()
+    let answer = admin.get(server, "/admin/fn/users/list?input[search]=").send().await.unwrap().text().await.unwrap();
+    let page: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    page["users"].as_array().unwrap().iter().map(|user| user["name"].as_str().unwrap().to_owned()).collect()
 }
 
 /// T17.

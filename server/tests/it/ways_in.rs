@@ -24,7 +24,7 @@ const OPEN: [(&str, &str, u16); 4] = [
 pub type Closed = (&'static str, &'static str, Role, &'static [(&'static str, &'static str)]);
 
 /// Server functions that need a session.
-pub const CLOSED: [Closed; 60] = [
+pub const CLOSED: [Closed; 64] = [
     ("GET", "account/get", Viewer, &[]),
     ("POST", "account/password", Viewer, &[("current", "a wrong guess"), ("password", "another fine phrase")]),
     ("POST", "account/session-end", Viewer, &[("id", "0123456789abcdef")]),
@@ -66,6 +66,8 @@ pub const CLOSED: [Closed; 60] = [
     ("POST", "keys/create", Operator, &[("user_id", "0123456789ab"), ("name", "k"), ("requests", ""), ("minutes", "")]),
     ("POST", "keys/limit", Operator, &[("id", "0123456789ab"), ("requests", ""), ("minutes", "")]),
     ("POST", "keys/policy", Operator, &[("id", "0123456789ab")]),
+    ("POST", "keys/remarks", Operator, &[("id", "0123456789ab"), ("label", "a"), ("note", ""), ("seen", "")]),
+    ("POST", "keys/rotate", Operator, &[("id", "0123456789ab"), ("overlap", "24h"), ("until", "")]),
     ("POST", "keys/status", Operator, &[("id", "0123456789ab"), ("status", "disabled")]),
     ("GET", "live/now", Viewer, &[]),
     ("GET", "network/get", Viewer, &[]),
@@ -95,6 +97,8 @@ pub const CLOSED: [Closed; 60] = [
     ("POST", "users/add", Operator, &[("name", "")]),
     ("POST", "users/enabled", Operator, &[("id", "0123456789ab"), ("enabled", "false")]),
     ("POST", "users/policy", Operator, &[("id", "0123456789ab")]),
+    ("POST", "users/remarks", Operator, &[("id", "0123456789ab"), ("label", "a"), ("note", ""), ("seen", "")]),
+    ("POST", "users/switch", Operator, &[("enabled", "false"), ("users][u_0123456789ab", "true")]),
     ("POST", "users/remove", Operator, &[("id", "0123456789ab")]),
 ];
 

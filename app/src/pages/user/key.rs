@@ -8,12 +8,15 @@ use domain::{
 use leptos::prelude::*;
 
 use super::{
+    from,
     policy::{KeyPolicyForm, PolicySummary},
+    remarks::{Label, Note, RemarksForm},
+    rotate::{RotateForm, Rotated, rotation},
     standing::Meters,
 };
 use crate::{
     answer::typed_in,
-    api::keys::{ChangeKeyLimit, ChangeKeyStatus},
+    api::keys::{ChangeKeyLimit, ChangeKeyRemarks, ChangeKeyStatus},
     components::{
         action::{ActionForm, SubmitButton, action_of, refresh_after},
         allowed::may,
@@ -40,27 +43,41 @@ pub(super) fn KeyCard(key: Signal<KeyView>, standings: Signal<Vec<KeyStanding>>,
             standings.with(own).map(|standing| (standing.window, standing.key))
         }
     });
+    let remarks = Memo::new(move |_| key.with(|key| key.remarks.clone()));
+    let notice =
+        move || key.with(|key| key.notice.as_deref().map(|notice| sentence(notice).trim_end_matches('.').to_owned()));
+    let rotate = rotation(id.as_str());
+    let write = action_of::<ChangeKeyRemarks>(&[("id", id.as_str())]);
+    let own = id.to_string();
+    let label = {
+        let name = name.clone();
+        move || if key.with(|key| key.replaced_by.is_some()) { format!("{name} (replaced)") } else { name.clone() }
+    };
     view! {
-        <li aria-label=name.clone() class="card card-border border-base-300 bg-base-100">
+        <li aria-label=label class="card card-border border-base-300 bg-base-100">
             <div class="card-body gap-3">
                 <div class="flex flex-wrap items-center gap-3">
                     <h3 class="font-semibold break-all">{name.clone()}</h3>
                     <KeyBadge status />
+                    <Label remarks />
                     <code class="text-sm break-all text-muted">{format!("{KEY_PREFIX}{id}_…{last_four}")}</code>
+                    <span class="badge badge-warning badge-soft h-auto text-left empty:hidden">{notice}</span>
                 </div>
+                <Note remarks />
                 <dl class="flex flex-wrap gap-x-6 gap-y-1 text-sm">
                     <div class="flex gap-2"><dt class="text-muted">"Limit"</dt><dd>{limit}</dd></div>
                     <div class="flex gap-2"><dt class="text-muted">"Created"</dt><dd><Timestamp at=created_at /></dd></div>
                     <div class="flex gap-2">
                         <dt class="text-muted">"Last used"</dt>
-                        <dd><LastTime at=Signal::derive(move || key.with(|key| key.last_used_at)) /></dd>
+                        <dd><LastTime at=Signal::derive(move || key.with(|key| key.last_used_at)) />{move || from(key.with(|key| key.last_address.clone()))}</dd>
                     </div>
                     <div class="flex gap-2"><dt class="text-muted">"Requests"</dt><dd>{move || number(key.with(|key| key.requests))} " " <a class="link" href=format!("/admin/usage?key={id}")>"Usage"</a></dd></div>
                 </dl>
                 <Show when=move || key.with(|key| key.unlisted)>
                     <div role="alert" class="alert alert-warning"><span>{sentence(UNLISTED)}</span></div>
                 </Show>
-                <PolicySummary policy=Signal::derive(move || key.with(|key| key.policy.clone())) />
+                <Rotated action=rotate />
+                <PolicySummary policy=Signal::derive(move || key.with(|key| key.shown.clone().unwrap_or_default())) />
                 <Show when=move || status.get() != KeyStatus::Revoked>
                     <Meters label="Standing now" standing />
                     {may(Role::Operator).then(|| view! {
@@ -68,6 +85,10 @@ pub(super) fn KeyCard(key: Signal<KeyView>, standings: Signal<Vec<KeyStanding>>,
                             <SwitchKey key refresh />
                             <ChangeLimit key refresh />
                             <KeyPolicyForm key refresh />
+                            <Show when=move || key.with(|key| key.replaced_by.is_none())>
+                                <RotateForm action=rotate key refresh />
+                            </Show>
+                            <RemarksForm action=write id=own.clone() remarks refresh />
                             <Revoke key refresh />
                         </div>
                     })}
@@ -171,10 +192,15 @@ mod tests {
                 last_four: "wxyz".into(),
                 limit: RateLimit::new(20, 5),
                 policy: Default::default(),
+                shown: None,
                 created_at: 0,
                 last_used_at: None,
                 requests: 1234,
                 unlisted: status == KeyStatus::Revoked && name == "owed",
+                last_address: Some("10.0.0.1".into()),
+                remarks: Default::default(),
+                replaced_by: None,
+                notice: None,
             };
             view! { <KeyCard key=Signal::stored(key) standings=Signal::stored(Vec::new()) refresh=Refresh::new() /> }
         })

@@ -4,7 +4,7 @@
 use domain::{
     id::UserId,
     key::KeyView,
-    policy::{Policy, PolicyInput},
+    policy::{PolicyInput, PolicyView},
     user::UserView,
 };
 use leptos::prelude::*;
@@ -26,8 +26,8 @@ const LABEL: &str = "Limits and permissions";
 
 /// What a policy says, a line a part; nothing where it says nothing.
 #[component]
-pub(super) fn PolicySummary(#[prop(into)] policy: Signal<Policy>) -> impl IntoView {
-    let lines = move || policy.with(Policy::summary);
+pub(super) fn PolicySummary(#[prop(into)] policy: Signal<PolicyView>) -> impl IntoView {
+    let lines = move || policy.with(|policy| policy.lines.clone());
     view! {
         <ul class="flex flex-wrap gap-2 text-sm" aria-label=LABEL class:hidden=move || lines().is_empty()>
             {move || {
@@ -42,7 +42,7 @@ pub(super) fn PolicySummary(#[prop(into)] policy: Signal<Policy>) -> impl IntoVi
 pub(super) fn KeyPolicyForm(key: Signal<KeyView>, refresh: Refresh) -> impl IntoView {
     let id = key.with_untracked(|key| key.id.to_string());
     let action = action_of::<ChangeKeyPolicy>(&[("id", &id)]);
-    let policy = Memo::new(move |_| key.with(|key| key.policy.clone()));
+    let policy = Memo::new(move |_| key.with(|key| key.shown.clone().unwrap_or_default()));
     view! {
         <FormDisclosure action label=LABEL refresh>
             <ActionForm action>
@@ -57,7 +57,7 @@ pub(super) fn KeyPolicyForm(key: Signal<KeyView>, refresh: Refresh) -> impl Into
 pub(super) fn UserPolicyForm(user_id: UserId, user: Memo<UserView>, refresh: Refresh) -> impl IntoView {
     let id = user_id.to_string();
     let action = action_of::<ChangeUserPolicy>(&[("id", &id)]);
-    let policy = Memo::new(move |_| user.with(|user| user.policy.clone()));
+    let policy = Memo::new(move |_| user.with(|user| user.shown.clone().unwrap_or_default()));
     view! {
         <FormDisclosure action label=LABEL refresh>
             <ActionForm action>
@@ -74,12 +74,12 @@ fn PolicyFields(
     #[prop(into)] action: AnyAction,
     /// Of the key or user.
     id: String,
-    policy: Memo<Policy>,
+    policy: Memo<PolicyView>,
     what: &'static str,
 ) -> impl IntoView {
     let fields = {
         let id = id.clone();
-        move || policy.with(|policy| fields(action, &id, policy))
+        move || policy.with(|policy| fields(action, &id, &policy.input))
     };
     view! {
         <Hidden name="id" value=id />
@@ -95,8 +95,7 @@ fn PolicyFields(
     .into_any()
 }
 
-fn fields(action: AnyAction, id: &str, policy: &Policy) -> AnyView {
-    let stored = PolicyInput::from(policy);
+fn fields(action: AnyAction, id: &str, stored: &PolicyInput) -> AnyView {
     let typed = |name: &'static str, stored: &str| action.typed_in(&[("id", id)], name, stored);
     let text = |label: &'static str, name: &'static str, stored: &str, hint: &'static str| {
         view! { <Field label name id=format!("{name}-{id}") value=typed(name, stored) hint fault=field_fault(action, name) /> }.into_any()

@@ -1,9 +1,10 @@
 //! One user in the list, with what can be done to it.
 
-use domain::{admin::Role, user::UserView};
+use domain::{admin::Role, user::UserLine};
 use leptos::prelude::*;
 use leptos_router::components::A;
 
+use super::switch::tick;
 use crate::{
     api::users::{RemoveUser, SwitchUser},
     components::{
@@ -17,29 +18,42 @@ use crate::{
         refresh::Refresh,
         timestamp::LastTime,
     },
-    format::number,
+    format::{number, plural},
 };
 
 #[component]
-pub(super) fn UserRow(user: Signal<UserView>, refresh: Refresh) -> impl IntoView {
-    let UserView { id, name, .. } = user.get_untracked();
+pub(super) fn UserRow(user: Signal<UserLine>, refresh: Refresh) -> impl IntoView {
+    let UserLine { id, name, .. } = user.get_untracked();
     let remove = action_of::<RemoveUser>(&[("id", id.as_str())]);
     refresh_after(remove, refresh);
     let refused = remove.value().with_untracked(Option::is_some);
     let question = format!("Remove {name} and revoke all its keys? Its usage is kept. This cannot be undone.");
+    let enabled = Signal::derive(move || user.with(|user| user.enabled));
+    let label = move || user.with(|user| (!user.label.is_empty()).then(|| user.label.clone()));
+    let expiring = move || match user.with(|user| user.expiring) {
+        0 => None,
+        1 => Some("1 key expires soon".to_owned()),
+        count => Some(format!("{} expire soon", plural(count, "key"))),
+    };
     view! {
         <tr>
+            {may(Role::Operator).then(|| view! { <td class="pe-0">{tick(&id, &name)}</td> })}
             <th scope="row" class="max-w-32 break-words sm:max-w-48">
                 <A href=format!("/admin/users/{id}") attr:class="link">{name}</A>
+                <span class="mt-1 block text-sm font-normal text-muted empty:hidden">{label}</span>
+                <span class="badge badge-warning badge-soft badge-sm mt-1 h-auto font-normal empty:hidden">{expiring}</span>
             </th>
-            <td><EnabledBadge enabled=Signal::derive(move || user.with(|user| user.enabled)) /></td>
+            <td><EnabledBadge enabled /></td>
             <td class="max-md:hidden">{move || number(user.with(|user| user.keys))}</td>
-            <td class="max-md:hidden"><LastTime at=Signal::derive(move || user.with(|user| user.last_used_at)) /></td>
+            <td class="max-md:hidden">
+                <LastTime at=Signal::derive(move || user.with(|user| user.last_used_at)) />
+                <span class="block text-sm text-muted">{move || user.with(|user| user.last_address.clone())}</span>
+            </td>
             <td class="max-md:hidden">{move || number(user.with(|user| user.requests))}</td>
             {may(Role::Operator).then(|| view! {
                 <td>
                     <div class="flex flex-wrap md:min-w-48 gap-2">
-                        <SwitchUserForm user refresh />
+                        <SwitchUserForm id=id.to_string() enabled refresh />
                         <Confirm label="Remove" question open=refused>
                             <ActionForm action=remove>
                                 <Hidden name="id" value=id.to_string() />
@@ -57,13 +71,11 @@ pub(super) fn UserRow(user: Signal<UserView>, refresh: Refresh) -> impl IntoView
 
 /// Enables a disabled user and disables an enabled one.
 #[component]
-pub(crate) fn SwitchUserForm(user: Signal<UserView>, refresh: Refresh) -> impl IntoView {
-    let switch = action_of::<SwitchUser>(&[("id", user.get_untracked().id.as_str())]);
-    let id = Signal::derive(move || user.with(|user| user.id.to_string()));
-    let enabled = Signal::derive(move || user.with(|user| user.enabled));
+pub(crate) fn SwitchUserForm(id: String, enabled: Signal<bool>, refresh: Refresh) -> impl IntoView {
+    let switch = action_of::<SwitchUser>(&[("id", &id)]);
     view! {
         <ActionForm action=switch>
-            <SwitchFields switch id enabled refresh />
+            <SwitchFields switch id=Signal::stored(id) enabled refresh />
         </ActionForm>
     }
     .into_any()

@@ -36,6 +36,8 @@ pub(crate) const CALLS: &[(&str, &str)] = &[
     ("keys/create", "key created"),
     ("keys/limit", "key limit changed"),
     ("keys/policy", "key policy changed"),
+    ("keys/remarks", "key notes changed"),
+    ("keys/rotate", "key rotated"),
     ("keys/status", "key status changed"),
     ("network/save", "network settings saved"),
     ("network/tls-make", "TLS certificate made"),
@@ -55,7 +57,9 @@ pub(crate) const CALLS: &[(&str, &str)] = &[
     ("users/add", "user added"),
     ("users/enabled", "user switched"),
     ("users/policy", "user policy changed"),
+    ("users/remarks", "user notes changed"),
     ("users/remove", "user removed"),
+    ("users/switch", "users switched"),
 ];
 
 /// Words for what a path of the admin plane does; never anything of the path itself.
@@ -97,10 +101,13 @@ pub(crate) fn of_command(command: &Command) -> Option<&'static str> {
         Command::BackendRemove { .. } => "backend removed",
         Command::UserAdd { .. } => "user added",
         Command::UserPolicy { .. } => "user policy changed",
+        Command::UserRemarks { .. } => "user notes changed",
         Command::UserSetEnabled { .. } => "user switched",
         Command::UserRemove { .. } => "user removed",
         Command::KeyCreate { .. } => "key created",
         Command::KeyPolicy { .. } => "key policy changed",
+        Command::KeyRemarks { .. } => "key notes changed",
+        Command::KeyRotate { .. } => "key rotated",
         Command::KeySetEnabled { .. } | Command::KeyRevoke { .. } => "key status changed",
         Command::KeyLimit { .. } => "key limit changed",
         Command::SettingsReset { .. } => "settings reset",

@@ -3,8 +3,10 @@
 //! nobody listed counts as secret.
 
 use domain::{
+    key::KEY_PREFIX,
     limit::RateLimit,
     policy::{Policy, format_utc},
+    remarks::Remarks,
 };
 use store::row::{AdminRow, BackendRow, KeyRow, SessionRow, TotpRow, UserRow};
 use url::Url;
@@ -115,12 +117,13 @@ pub(super) fn backend(row: &BackendRow) -> Vec<Member> {
 }
 
 pub(super) fn user(row: &UserRow) -> Vec<Member> {
-    let UserRow { id: _, name, enabled, created_at: _, removed_at, policy: own } = row;
+    let UserRow { id: _, name, enabled, created_at: _, removed_at, policy: own, remarks: written } = row;
     let mut members = vec![
         member("name", plain(Some(name))),
         member("enabled", yes_no(*enabled)),
         member("removed", if removed_at.is_some() { yes_no(true) } else { Nothing }),
     ];
+    members.extend(remarks(written));
     members.extend(policy(own));
     members
 }
@@ -128,7 +131,19 @@ pub(super) fn user(row: &UserRow) -> Vec<Member> {
 /// `owner` is the name of its user.
 pub(super) fn key(row: &KeyRow, owner: &str) -> Vec<Member> {
     use domain::key::KeyStatus::{Active, Disabled, Revoked};
-    let KeyRow { id: _, user: _, name, status, hash, last_four, limit, policy: own, created_at: _ } = row;
+    let KeyRow {
+        id: _,
+        user: _,
+        name,
+        status,
+        hash,
+        last_four,
+        limit,
+        policy: own,
+        created_at: _,
+        remarks: written,
+        replaced_by,
+    } = row;
     let status = match status {
         Active => "active",
         Disabled => "disabled",
@@ -141,9 +156,17 @@ pub(super) fn key(row: &KeyRow, owner: &str) -> Vec<Member> {
         member("secret", secret(hash.as_ref())),
         member("ends in", plain(Some(last_four))),
         member("limit", plain(*limit)),
+        member("replaced by", plain(replaced_by.as_ref().map(|id| format!("{KEY_PREFIX}{id}")))),
     ];
+    members.extend(remarks(written));
     members.extend(policy(own));
     members
+}
+
+fn remarks(row: &Remarks) -> [Member; 2] {
+    let Remarks { label, note } = row;
+    let text = |text: &str| if text.is_empty() { Nothing } else { Plain(text.to_owned()) };
+    [member("label", text(label)), member("note", text(note))]
 }
 
 fn policy(row: &Policy) -> Vec<Member> {

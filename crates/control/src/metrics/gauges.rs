@@ -40,7 +40,7 @@ type Sum<const N: usize> = Family<Labels<N>, Gauge>;
 
 /// Registries whose metrics follow each other.
 pub(super) fn registries(now: &Moment, errors: &BTreeMap<ErrorLabels, u64>, names: &mut Names) -> [Registry; 3] {
-    let Moment { live, process, writable, .. } = now;
+    let Moment { live, process, writable, keys_expiring, .. } = now;
     let mut own = Registry::with_prefix(PREFIX);
     gauge(&mut own, "requests_in_flight", "Requests at backends now, streams included", signed(live.in_flight));
     gauge(&mut own, "queue_waiting", "Requests that wait for a free slot now", signed(live.waiting));
@@ -51,6 +51,7 @@ pub(super) fn registries(now: &Moment, errors: &BTreeMap<ErrorLabels, u64>, name
     );
     gauge(&mut own, "connections", "Connections of clients now", signed(process.connections));
     gauge(&mut own, "database_writable", "1 if the database can be written", i64::from(*writable));
+    gauge(&mut own, "keys_expiring", "Active keys that expire within 14 days", signed(*keys_expiring));
     let configured = live.redis != RedisStatus::NotConfigured;
     let in_use = matches!(live.redis, RedisStatus::InUse { .. });
     gauge(&mut own, "redis_configured", "1 if limits are to be shared through Redis", i64::from(configured));

@@ -57,7 +57,7 @@ fn moment() -> Moment {
         max_files: Some(4),
         connections: 5,
     };
-    Moment { live: LiveStatus::default(), told: Vec::new(), writable: true, process }
+    Moment { live: LiveStatus::default(), told: Vec::new(), writable: true, keys_expiring: 0, process }
 }
 
 fn text(sums: &mut Sums, now: &Moment) -> String {

@@ -9,12 +9,12 @@ use domain::{
     },
     audit::{AuditEntry, AuditOutcome, ReadAudit},
     backend::{BackendRef, EditBackend, ProbeAddress, SetBackendDraining, SetBackendEnabled},
-    key::{KeyStatus, SetKeyLimit, SetKeyStatus},
+    key::{KeyStatus, RotateKey, SetKeyLimit, SetKeyStatus},
     network::SaveNetwork,
     settings::SaveSettings,
     tls::{MakePair, SavePair},
     upgrade::UpgradeAnswer,
-    user::{SetUserEnabled, UserRef},
+    user::{SetUserEnabled, SetUsersEnabled, UserRef},
 };
 
 use super::*;
@@ -110,7 +110,16 @@ async fn do_everything(bench: &Bench) {
     let policy = |id: &str| -> serde_json::Value { serde_json::json!({ "id": id, "concurrent": "3" }) };
     control.set_key_policy(root, serde_json::from_value(policy(key.as_str())).unwrap()).await.unwrap();
     control.set_user_policy(root, serde_json::from_value(policy(user.as_str())).unwrap()).await.unwrap();
+    let seen = domain::remarks::Remarks::default().version();
+    let remarks = |id: &str| serde_json::json!({ "id": id, "label": "team a", "note": "b", "seen": seen });
+    control.set_key_remarks(root, serde_json::from_value(remarks(key.as_str())).unwrap()).await.unwrap();
+    control.set_user_remarks(root, serde_json::from_value(remarks(user.as_str())).unwrap()).await.unwrap();
+    let rotate = RotateKey { id: key.clone(), overlap: "7d".into(), until: String::new(), expires_at: None };
+    control.rotate_key(root, rotate).await.unwrap();
     control.set_key_status(root, SetKeyStatus { id: key.clone(), status: KeyStatus::Disabled }).await.unwrap();
+    let users = [(SetUsersEnabled::box_of(&user), true)].into();
+    control.set_users_enabled(root, SetUsersEnabled { users, enabled: false }).await.unwrap();
+    control.set_user_enabled(root, SetUserEnabled { id: user.clone(), enabled: true }).await.unwrap();
     control.set_user_enabled(root, SetUserEnabled { id: user.clone(), enabled: false }).await.unwrap();
     control.remove_user(root, UserRef { id: user }).await.unwrap();
     let added = control.add_backend(root, add("gpu", "http://127.0.0.1:1", "canary-token")).await.unwrap();

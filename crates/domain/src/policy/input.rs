@@ -126,7 +126,8 @@ impl Faults {
     }
 }
 
-fn expiry(text: &str, now: u64) -> Result<Option<u64>, String> {
+/// When something ends: a day, a time of UTC or a time from `now` on, all in Unix milliseconds; `None` where nothing was typed.
+pub fn expiry(text: &str, now: u64) -> Result<Option<u64>, String> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(None);

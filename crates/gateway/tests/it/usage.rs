@@ -31,6 +31,7 @@ async fn every_dialects_tokens_are_recorded() {
             assert_eq!((record.bytes_in, record.bytes_out), (body.len() as u64, answer.body.len() as u64));
             assert_eq!(format!("{:016x}", record.request_id), answer.header("x-request-id").unwrap());
             assert!(record.ttft_us.unwrap() <= record.total_us);
+            assert_eq!(record.address, Some(std::net::Ipv4Addr::LOCALHOST.into()));
             if endpoint == Endpoint::Chat {
                 assert_eq!(record.load_us, 5025);
             }

@@ -35,7 +35,8 @@ async fn load(store: &Store) -> Result<usize, StoreError> {
 fn put(number: u64) -> Vec<Op> {
     let id = UserId::new(&format!("{number:012}")).unwrap();
     let name = format!("user {number}");
-    vec![Op::PutUser(UserRow { id, name, enabled: true, created_at: 1, removed_at: None, policy: Default::default() })]
+    let (policy, remarks) = Default::default();
+    vec![Op::PutUser(UserRow { id, name, enabled: true, created_at: 1, removed_at: None, policy, remarks })]
 }
 
 /// As a refused write does it.

@@ -23,7 +23,7 @@ const STATE: &str = "RETURN (SELECT reach, merged, long_reach, long_before FROM 
 const SEGMENTS: &str = "SELECT until, record::id(id)[1] AS tail, block
     FROM usage_segment:[$begin, $tail]>..[$end] LIMIT $page";
 const TOTALS: &str = "RETURN {
-    rows: (SELECT record::id(id) AS key, requests, last_used_at FROM usage_key),
+    rows: (SELECT record::id(id) AS key, requests, last_used_at, last_address FROM usage_key),
     pending: (SELECT id, type::record('usage_segment', record::id(id)).block AS block FROM usage_pending)
 }";
 
@@ -74,6 +74,7 @@ struct TotalsRecord {
     key: String,
     requests: u64,
     last_used_at: Option<u64>,
+    last_address: Option<String>,
 }
 
 /// Newest first, at most `limit`.
@@ -196,10 +197,8 @@ fn moving() -> StoreError {
 pub(crate) async fn key_totals(handle: &Handle) -> Result<Vec<(KeyId, KeyTotals)>, StoreError> {
     let (rows, pending) = with_pending::<TotalsRecord>(handle, TOTALS, Variables::new()).await?;
     let mut totals = key_additions(&pending);
-    for TotalsRecord { key, requests, last_used_at } in rows {
-        let total = totals.entry(key).or_default();
-        total.requests = total.requests.saturating_add(requests);
-        total.last_used_at = total.last_used_at.max(last_used_at);
+    for TotalsRecord { key, requests, last_used_at, last_address } in rows {
+        totals.entry(key).or_default().add(super::totals(requests, last_used_at, last_address));
     }
     let known = |key: &String| KeyId::new(key).map_err(|_| StoreError::corrupt("the usage of a key without an id"));
     totals.into_iter().map(|(key, totals)| Ok((known(&key)?, totals))).collect()

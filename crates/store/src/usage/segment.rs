@@ -1,7 +1,10 @@
 //! A segment's block: the records as columns, names as numbers of a dictionary, behind one byte that says which form it
 //! is. Old forms stay readable for ever, so a form is never changed: add the next one.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    net::IpAddr,
+};
 
 use domain::{
     balance::Balance,
@@ -24,6 +27,8 @@ const TIMED: u8 = 3;
 const PLACED: u8 = 4;
 /// First byte of a block in the form of [`Told`].
 const TOLD: u8 = 5;
+/// First byte of a block in the form of [`Addressed`].
+const ADDRESSED: u8 = 6;
 /// Distinct values a filter lists at most; a segment with more answers "perhaps" to every question.
 const FILTER_VALUES: usize = 64;
 
@@ -132,6 +137,15 @@ struct Told {
     error: Vec<(u32, u32)>,
 }
 
+/// The same, and where each came from.
+#[derive(Serialize, Deserialize)]
+struct Addressed {
+    told: Told,
+    addresses: Vec<IpAddr>,
+    /// Numbers of `addresses` from 1, 0 is none.
+    address: Vec<u32>,
+}
+
 /// A choice with its strategy as a number that stays, by its place in [`Balance::ALL`].
 #[derive(Serialize, Deserialize)]
 struct Chosen {
@@ -194,7 +208,16 @@ pub(super) fn encode(records: &[UsageRecord]) -> Result<Vec<u8>, StoreError> {
     let choice = column(records, |record| record.choice.map_or(0, &mut number));
     let error = rows().filter_map(|(row, record)| Some((row, errors.number(record.error.as_deref()?)))).collect();
     let told = Told { placed, choices, choice, errors: errors.names, error };
-    postcard::to_extend(&told, vec![TOLD]).map_err(StoreError::other)
+    let (mut addresses, mut numbers) = (Vec::new(), HashMap::new());
+    let mut number = |address: IpAddr| {
+        *numbers.entry(address).or_insert_with(|| {
+            addresses.push(address);
+            u32::try_from(addresses.len()).unwrap_or(u32::MAX)
+        })
+    };
+    let address = column(records, |record| record.address.map_or(0, &mut number));
+    let addressed = Addressed { told, addresses, address };
+    postcard::to_extend(&addressed, vec![ADDRESSED]).map_err(StoreError::other)
 }
 
 fn column<'a, T>(records: &'a [UsageRecord], value: impl FnMut(&'a UsageRecord) -> T) -> Vec<T> {
@@ -226,6 +249,10 @@ pub(super) fn decode(block: &[u8]) -> Result<Vec<UsageRecord>, StoreError> {
             let told: Told = postcard::from_bytes(rest).map_err(malformed)?;
             told.records().ok_or_else(contradictory)
         }
+        Some((&ADDRESSED, rest)) => {
+            let addressed: Addressed = postcard::from_bytes(rest).map_err(malformed)?;
+            addressed.records().ok_or_else(contradictory)
+        }
         Some((form, _)) => Err(StoreError::corrupt(format_args!("a usage segment of unknown form {form}"))),
         None => Err(StoreError::corrupt("an empty usage segment")),
     }
@@ -240,6 +267,16 @@ impl Chosen {
     fn choice(&self) -> Option<Choice> {
         let &Self { balance, of, ready, by_priority, desperate } = self;
         Some(Choice { balance: *Balance::ALL.get(usize::from(balance))?, of, ready, by_priority, desperate })
+    }
+}
+
+impl Addressed {
+    fn records(&self) -> Option<Vec<UsageRecord>> {
+        let mut records = self.told.records().filter(|records| records.len() == self.address.len())?;
+        for (record, number) in records.iter_mut().zip(&self.address) {
+            record.address = named(&self.addresses, *number)?;
+        }
+        Some(records)
     }
 }
 
@@ -324,6 +361,7 @@ impl Columns {
                     evicted_by: None,
                     choice: None,
                     error: None,
+                    address: None,
                     streamed: false,
                 })
             })
@@ -365,6 +403,7 @@ mod tests {
             (queue_us, load_us, gpu_us, total_us) in any::<(u64, u64, u64, u64)>(),
             (warm, retries, evictor) in (any::<Option<bool>>(), 0_u8..3, proptest::option::of(any_id())),
             choice in proptest::option::of((0..Balance::ALL.len(), 1_u16..4, 0_u16..4, any::<bool>(), any::<bool>())),
+            address in proptest::option::of(prop_oneof![Just(IpAddr::from([10, 0, 0, 1])), any::<IpAddr>()]),
             error in proptest::option::of(prop_oneof![Just("no backend".to_owned()), ".{0,40}"]),
         ) -> UsageRecord {
             UsageRecord {
@@ -383,6 +422,7 @@ mod tests {
                     balance: Balance::ALL[balance], of, ready, by_priority, desperate,
                 }),
                 error: error.map(String::into_boxed_str),
+                address,
                 streamed: false,
             }
         }
@@ -410,7 +450,7 @@ mod tests {
 
     #[test]
     fn an_unknown_form_is_refused() {
-        assert!(decode(&[6, 0, 0]).is_err());
+        assert!(decode(&[7, 0, 0]).is_err());
         assert!(decode(&[]).is_err());
     }
 
@@ -420,6 +460,10 @@ mod tests {
         let (user, key) = of("000000000001");
         let record = UsageRecord { model: Some("a".into()), ..UsageRecord::new(7, 9, user, key, Endpoint::Chat) };
         let mut block = encode(std::slice::from_ref(&record)).unwrap();
+        // The fifth form is the sixth without addresses: no address, and one that is none.
+        assert_eq!([block.pop(), block.pop(), block.pop()], [Some(0), Some(1), Some(0)]);
+        block[0] = TOLD;
+        assert_eq!(decode(&block).unwrap(), std::slice::from_ref(&record));
         // The fourth form is the fifth without choices and errors: no kinds of choices, one that is none, no errors twice.
         assert_eq!([block.pop(), block.pop()], [Some(0), Some(0)]);
         assert_eq!([block.pop(), block.pop(), block.pop()], [Some(0), Some(1), Some(0)]);

@@ -1,6 +1,9 @@
 //! Policies in the database, and a database from before there were any.
 
-use domain::policy::{Policy, PolicyInput};
+use domain::{
+    policy::{Policy, PolicyInput},
+    remarks::Remarks,
+};
 use store::{
     Store,
     row::{Op, RollupRow},
@@ -15,10 +18,12 @@ fn policy() -> Policy {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_policy_is_loaded_as_it_was_committed() {
+async fn a_policy_and_remarks_are_loaded_as_they_were_committed() {
     let store = fresh().await;
-    let limited = store::row::KeyRow { policy: policy(), ..key(1) };
-    let held = store::row::UserRow { policy: policy(), ..user(1) };
+    let remarks = Remarks { label: "team a".into(), note: "two\nlines".into() };
+    let replaced_by = Some(key(2).id);
+    let limited = store::row::KeyRow { policy: policy(), remarks: remarks.clone(), replaced_by, ..key(1) };
+    let held = store::row::UserRow { policy: policy(), remarks, ..user(1) };
     let ops = vec![Op::PutUser(held.clone()), Op::PutKey(limited.clone()), Op::PutKey(key(2))];
     store.commit(0, ops).await.unwrap();
     let state = store.load().await.unwrap();

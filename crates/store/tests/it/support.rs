@@ -71,6 +71,7 @@ pub fn user(n: u64) -> UserRow {
         created_at: 1_000 + n,
         removed_at: None,
         policy: Default::default(),
+        remarks: Default::default(),
     }
 }
 
@@ -85,6 +86,8 @@ pub fn key(n: u64) -> KeyRow {
         limit: None,
         policy: Default::default(),
         created_at: 1_000 + n,
+        remarks: Default::default(),
+        replaced_by: None,
     }
 }
 

@@ -31,6 +31,7 @@ pub fn record(n: u64, at: u64) -> UsageRecord {
         ttft_us: (!n.is_multiple_of(10)).then_some(1_500),
         total_us: 3_000 * n,
         outcome: if n.is_multiple_of(13) { Outcome::UpstreamFailed } else { Outcome::Complete },
+        address: (!n.is_multiple_of(6)).then(|| std::net::IpAddr::from([10, 0, 0, (n % 9) as u8])),
         ..UsageRecord::new(1_000_000 + n, at, user(1).id, key(n % 2).id, endpoint)
     }
 }
@@ -129,7 +130,8 @@ async fn rollups_minutes_and_totals_add_up_to_the_records() {
     totals.sort_by(|a, b| a.0.cmp(&b.0));
     let expected = [0, 1].map(|n| {
         let mine = || all.iter().filter(|record| record.key == key(n).id);
-        let totals = KeyTotals { requests: mine().count() as u64, last_used_at: mine().map(|record| record.at).max() };
+        let mut totals = KeyTotals::default();
+        mine().for_each(|record| totals.add_request(record.at, record.address));
         (key(n).id, totals)
     });
     assert_eq!(totals, expected);

@@ -20,6 +20,7 @@ fn user() -> UserRow {
         created_at: 1,
         removed_at: None,
         policy: Policy::default(),
+        remarks: Default::default(),
     }
 }
 
@@ -34,6 +35,8 @@ fn key() -> KeyRow {
         limit: RateLimit::new(60, 1),
         policy: Policy::default(),
         created_at: 1,
+        remarks: Default::default(),
+        replaced_by: None,
     }
 }
 
