@@ -38,8 +38,8 @@ mod warmth;
 mod wire;
 
 pub use alarm::Alarm;
-pub use insider::{InsideCall, Insider};
 pub use backend::Drift;
+pub use insider::{InsideCall, Insider};
 pub use limit::{Authority, RedisSettings};
 pub use policy::Spend;
 pub use signal::{Signal, Watch};
