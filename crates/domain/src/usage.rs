@@ -109,6 +109,9 @@ pub struct UsageRecord {
     /// How its backend was chosen; `None` where none was.
     #[serde(default)]
     pub choice: Option<Choice>,
+    /// How the name that the client gave led to `model`, where that is another: `asked for as fast`. At most 200 bytes.
+    #[serde(default)]
+    pub via: Option<Box<str>>,
     /// What went wrong where it was not served, as the client was told it: the gateway's own words, or the backend's. Of a
     /// stream that ended early it was told only where its dialect has a way to. At most 200 bytes.
     #[serde(default)]
@@ -147,6 +150,7 @@ impl UsageRecord {
             retries: 0,
             evicted_by: None,
             choice: None,
+            via: None,
             error: None,
             streamed: false,
         }

@@ -24,6 +24,7 @@ const STEPS: &[Step] = &[
     Step { text: step!("migrations/0003_doors.surql") },
     Step { text: step!("migrations/0004_balance.surql") },
     Step { text: step!("migrations/0005_blocks.surql") },
+    Step { text: step!("migrations/0006_aliases.surql") },
 ];
 
 /// The schema this program works with.

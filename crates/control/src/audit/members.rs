@@ -6,7 +6,7 @@ use domain::{
     limit::RateLimit,
     policy::{Policy, format_utc},
 };
-use store::row::{AdminRow, BackendRow, KeyRow, SessionRow, TotpRow, UserRow};
+use store::row::{AdminRow, AliasRow, BackendRow, KeyRow, SessionRow, TotpRow, UserRow};
 use url::Url;
 
 use crate::{
@@ -129,6 +129,11 @@ pub(super) fn key(row: &KeyRow, owner: &str) -> Vec<Member> {
     ];
     members.extend(policy(own));
     members
+}
+
+pub(super) fn alias(row: &AliasRow) -> Vec<Member> {
+    let AliasRow { name: _, targets, note, changes: _, created_at: _ } = row;
+    vec![member("models", list(&targets.join("\n"))), member("note", list(note))]
 }
 
 fn policy(row: &Policy) -> Vec<Member> {

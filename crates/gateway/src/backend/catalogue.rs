@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{Backend, seen::Seen};
-use crate::{listing::Listings, resolve::Routes};
+use crate::{alias::Aliases, listing::Listings, resolve::Routes};
 
 /// Immutable; replaced whole.
 #[derive(Default)]
@@ -20,12 +20,12 @@ pub(crate) struct Source {
 }
 
 impl Catalogue {
-    /// From all backends; disabled ones offer nothing. Turns of the old catalogue go on in the new one.
-    pub(crate) fn build(backends: &[Arc<Backend>], old: &Self) -> Self {
+    /// From all backends, and other names for what they have; disabled ones offer nothing. Turns of the old catalogue go on in the new one.
+    pub(crate) fn build(backends: &[Arc<Backend>], aliases: &Aliases, old: &Self) -> Self {
         let enabled = backends.iter().filter(|backend| backend.entry.enabled);
         let sources: Vec<Source> =
             enabled.map(|backend| Source { backend: Arc::clone(backend), seen: backend.origin.seen() }).collect();
         let seen: Vec<&Seen> = sources.iter().map(|source| &source.seen).collect();
-        Self { listings: Listings::build(&seen), routes: Routes::build(&sources, &old.routes) }
+        Self { listings: Listings::build(&seen, aliases), routes: Routes::build(&sources, &old.routes) }
     }
 }

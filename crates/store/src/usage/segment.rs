@@ -24,6 +24,8 @@ const TIMED: u8 = 3;
 const PLACED: u8 = 4;
 /// First byte of a block in the form of [`Told`].
 const TOLD: u8 = 5;
+/// First byte of a block in the form of [`Led`].
+const LED: u8 = 6;
 /// Distinct values a filter lists at most; a segment with more answers "perhaps" to every question.
 const FILTER_VALUES: usize = 64;
 
@@ -132,6 +134,15 @@ struct Told {
     error: Vec<(u32, u32)>,
 }
 
+/// The same, and how other names led to the models. There are few such ways.
+#[derive(Serialize, Deserialize)]
+struct Led {
+    told: Told,
+    ways: Vec<String>,
+    /// Rows, and numbers of `ways`.
+    way: Vec<(u32, u32)>,
+}
+
 /// A choice with its strategy as a number that stays, by its place in [`Balance::ALL`].
 #[derive(Serialize, Deserialize)]
 struct Chosen {
@@ -194,7 +205,9 @@ pub(super) fn encode(records: &[UsageRecord]) -> Result<Vec<u8>, StoreError> {
     let choice = column(records, |record| record.choice.map_or(0, &mut number));
     let error = rows().filter_map(|(row, record)| Some((row, errors.number(record.error.as_deref()?)))).collect();
     let told = Told { placed, choices, choice, errors: errors.names, error };
-    postcard::to_extend(&told, vec![TOLD]).map_err(StoreError::other)
+    let mut ways = Dictionary::default();
+    let way = rows().filter_map(|(row, record)| Some((row, ways.number(record.via.as_deref()?)))).collect();
+    postcard::to_extend(&Led { told, ways: ways.names, way }, vec![LED]).map_err(StoreError::other)
 }
 
 fn column<'a, T>(records: &'a [UsageRecord], value: impl FnMut(&'a UsageRecord) -> T) -> Vec<T> {
@@ -226,6 +239,10 @@ pub(super) fn decode(block: &[u8]) -> Result<Vec<UsageRecord>, StoreError> {
             let told: Told = postcard::from_bytes(rest).map_err(malformed)?;
             told.records().ok_or_else(contradictory)
         }
+        Some((&LED, rest)) => {
+            let led: Led = postcard::from_bytes(rest).map_err(malformed)?;
+            led.records().ok_or_else(contradictory)
+        }
         Some((form, _)) => Err(StoreError::corrupt(format_args!("a usage segment of unknown form {form}"))),
         None => Err(StoreError::corrupt("an empty usage segment")),
     }
@@ -240,6 +257,17 @@ impl Chosen {
     fn choice(&self) -> Option<Choice> {
         let &Self { balance, of, ready, by_priority, desperate } = self;
         Some(Choice { balance: *Balance::ALL.get(usize::from(balance))?, of, ready, by_priority, desperate })
+    }
+}
+
+impl Led {
+    fn records(&self) -> Option<Vec<UsageRecord>> {
+        let mut records = self.told.records()?;
+        for (row, number) in &self.way {
+            let way = named(&self.ways, *number)?.map(String::into_boxed_str);
+            records.get_mut(usize::try_from(*row).ok()?)?.via = way;
+        }
+        Some(records)
     }
 }
 
@@ -323,6 +351,7 @@ impl Columns {
                     retries: 0,
                     evicted_by: None,
                     choice: None,
+                    via: None,
                     error: None,
                     streamed: false,
                 })
@@ -365,6 +394,7 @@ mod tests {
             (queue_us, load_us, gpu_us, total_us) in any::<(u64, u64, u64, u64)>(),
             (warm, retries, evictor) in (any::<Option<bool>>(), 0_u8..3, proptest::option::of(any_id())),
             choice in proptest::option::of((0..Balance::ALL.len(), 1_u16..4, 0_u16..4, any::<bool>(), any::<bool>())),
+            via in proptest::option::of(prop_oneof![Just("asked for as fast".to_owned()), ".{0,40}"]),
             error in proptest::option::of(prop_oneof![Just("no backend".to_owned()), ".{0,40}"]),
         ) -> UsageRecord {
             UsageRecord {
@@ -382,6 +412,7 @@ mod tests {
                 choice: choice.map(|(balance, of, ready, by_priority, desperate)| Choice {
                     balance: Balance::ALL[balance], of, ready, by_priority, desperate,
                 }),
+                via: via.map(String::into_boxed_str),
                 error: error.map(String::into_boxed_str),
                 streamed: false,
             }
@@ -410,7 +441,7 @@ mod tests {
 
     #[test]
     fn an_unknown_form_is_refused() {
-        assert!(decode(&[6, 0, 0]).is_err());
+        assert!(decode(&[7, 0, 0]).is_err());
         assert!(decode(&[]).is_err());
     }
 
@@ -420,6 +451,10 @@ mod tests {
         let (user, key) = of("000000000001");
         let record = UsageRecord { model: Some("a".into()), ..UsageRecord::new(7, 9, user, key, Endpoint::Chat) };
         let mut block = encode(std::slice::from_ref(&record)).unwrap();
+        // The fifth form is the sixth without ways to models: two empty lists.
+        assert_eq!([block.pop(), block.pop()], [Some(0), Some(0)]);
+        block[0] = TOLD;
+        assert_eq!(decode(&block).unwrap(), std::slice::from_ref(&record));
         // The fourth form is the fifth without choices and errors: no kinds of choices, one that is none, no errors twice.
         assert_eq!([block.pop(), block.pop()], [Some(0), Some(0)]);
         assert_eq!([block.pop(), block.pop(), block.pop()], [Some(0), Some(1), Some(0)]);
