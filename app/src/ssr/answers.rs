@@ -41,9 +41,9 @@ const SHOWN: [&str; 4] =
     ["/admin/fn/backends/test", "/admin/fn/settings/redis", "/admin/fn/settings/save", "/admin/fn/network/save"];
 
 /// Fields of small forms that come back as they were typed. None of them is a secret.
-const KEPT: [&str; 16] = [
+const KEPT: [&str; 18] = [
     "id", "user_id", "version", "status", "enabled", "role", "name", "url", "user", "key", "names", "parallel",
-    "weight", "priority", "draining", "force",
+    "weight", "priority", "draining", "force", "targets", "note",
 ];
 
 /// Whether a field comes back as it was typed; a field that nobody listed does not.
