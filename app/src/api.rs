@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod administrators;
+pub mod aliases;
 pub mod audit;
 pub mod backends;
 pub mod help;

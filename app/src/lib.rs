@@ -38,7 +38,7 @@ use crate::{
     pages::{
         layout::Layout,
         lazy::{
-            account, administrators, audit, backends, code, confirm, dashboard, help, login, network, request,
+            account, administrators, aliases, audit, backends, code, confirm, dashboard, help, login, network, request,
             requests, settings, setup, upgrade, usage, user, users,
         },
         not_found::NotFoundPage,
@@ -79,6 +79,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("") view=dashboard::route() ssr=SsrMode::Async/>
                     <Route path=path!("backends") view=backends::route() ssr=SsrMode::Async/>
                     <Route path=path!("backends/upgrade") view=upgrade::route() ssr=SsrMode::Async/>
+                    <Route path=path!("aliases") view=aliases::route() ssr=SsrMode::Async/>
                     <Route path=path!("users") view=users::route() ssr=SsrMode::Async/>
                     <Route path=path!("users/:id") view=user::route() ssr=SsrMode::Async/>
                     <Route path=path!("requests") view=requests::route() ssr=SsrMode::Async/>

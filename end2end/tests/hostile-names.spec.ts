@@ -39,6 +39,8 @@ test("no name runs as script on any page", async ({ page, context, start, startF
   await expect(page.getByText(`Signed in as ${MARKUP}`)).toBeVisible();
   for (const name of TYPED.slice(1)) await fortress.pipe(`${ADMIN.password}\n`, "admin", "create", name, "--password-stdin");
 
+  for (const [index, note] of TYPED.entries()) await fortress.run("alias", "set", `hostile-${index}`, "llama3", "--note", note);
+
   // Typed into the pages' own forms.
   await app.go("Backends");
   const backends = new BackendsPage(page);
@@ -76,7 +78,7 @@ test("no name runs as script on any page", async ({ page, context, start, startF
   };
   const usagePages = ["by", "zone", "from", "model"].map((field) => `/admin/usage?${field}=${encodeURIComponent(MARKUP)}`);
   usagePages.push("/admin/usage", `/admin/usage?user=${userPages[0].split("/").pop()}`);
-  for (const path of ["/admin", "/admin/backends", "/admin/users", ...userPages, ...usagePages, "/admin/administrators", "/admin/network", "/admin/audit", "/admin/account", "/admin/confirm", "/admin/settings", "/admin/help", "/admin/login/code", "/admin/setup", `/admin/${encodeURIComponent(MARKUP)}`]) {
+  for (const path of ["/admin", "/admin/backends", "/admin/aliases", "/admin/users", ...userPages, ...usagePages, "/admin/administrators", "/admin/network", "/admin/audit", "/admin/account", "/admin/confirm", "/admin/settings", "/admin/help", "/admin/login/code", "/admin/setup", `/admin/${encodeURIComponent(MARKUP)}`]) {
     problems.allow(/status of 404/);
     const answer = await page.goto(fortress.url + path);
     const html = await answer!.text();
@@ -85,7 +87,7 @@ test("no name runs as script on any page", async ({ page, context, start, startF
   }
   await app.open("/admin", fortress.url);
   await app.mark();
-  for (const name of ["Backends", "Usage", "Users", "Administrators", "Network", "Audit", "Settings", "Your account", "Help & Credits", "Dashboard"]) {
+  for (const name of ["Backends", "Aliases", "Usage", "Users", "Administrators", "Network", "Audit", "Settings", "Your account", "Help & Credits", "Dashboard"]) {
     await app.go(name);
     await look(`${name}, by its link`);
   }

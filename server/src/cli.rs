@@ -2,6 +2,7 @@
 //! open the store themselves. Exit codes: 0, done; 64, something that was given (an argument, a value, the configuration)
 //! has to be changed; 1, what was asked could not be done; 130, Ctrl-C.
 
+mod alias;
 mod arguments;
 mod audit;
 mod backend;

@@ -14,6 +14,7 @@ use leptos_router::{Lazy, LazyRoute, hooks::use_location};
 use super::{
     account::AccountPage,
     administrators::AdministratorsPage,
+    aliases::AliasesPage,
     audit::AuditPage,
     backends::BackendsPage,
     confirm::ConfirmPage,
@@ -77,6 +78,7 @@ macro_rules! lazy_pages {
 lazy_pages! {
     account: AccountPage,
     administrators: AdministratorsPage,
+    aliases: AliasesPage,
     audit: AuditPage,
     backends: BackendsPage,
     code: CodePage,

@@ -47,9 +47,9 @@ const SHOWN: [&str; 5] = [
 ];
 
 /// Fields of small forms that come back as they were typed. None of them is a secret.
-const KEPT: [&str; 20] = [
+const KEPT: [&str; 21] = [
     "id", "user_id", "version", "status", "enabled", "role", "name", "url", "user", "key", "names", "parallel",
-    "weight", "priority", "draining", "force", "label", "note", "overlap", "until",
+    "weight", "priority", "draining", "force", "label", "note", "overlap", "until", "targets",
 ];
 
 /// Whether a field comes back as it was typed; a field that nobody listed does not.

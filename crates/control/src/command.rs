@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use domain::{
     admin::{AddAdmin, AdminRef, AdminView, Role, SetAdminEnabled, SetAdminPassword, SetAdminRole},
+    alias::{AliasRef, AliasView},
     audit::{AuditPage, ReadAudit},
     backend::{
         AddBackend, BackendRef, BackendView, EditBackend, SetBackendDraining, Share, ShareEdit, Timeouts, TimeoutsEdit,
@@ -51,6 +52,17 @@ pub enum Command {
     AdminResetPassword {
         name: String,
         password: String,
+    },
+    AliasList,
+    /// Makes it, or changes the one that is there.
+    AliasSet {
+        name: String,
+        targets: Vec<String>,
+        /// Stays as it is where it is not told.
+        note: Option<String>,
+    },
+    AliasRemove {
+        name: String,
     },
     /// Stores it without reaching it.
     BackendAdd {
@@ -218,6 +230,7 @@ impl Command {
 pub enum Reply {
     Done,
     Admins(Vec<AdminView>),
+    Aliases(Vec<AliasView>),
     Backends(Vec<BackendView>),
     Users(Vec<UserView>),
     Keys(Vec<KeyView>),
@@ -271,6 +284,14 @@ impl Control {
             Command::AdminResetTotp { name } => {
                 let id = self.administrator_called(&name)?;
                 Ok(Reply::Admins(vec![self.reset_second_factor(actor, AdminRef { id }).await?]))
+            }
+            Command::AliasList => Ok(Reply::Aliases(self.aliases(actor))),
+            Command::AliasSet { name, targets, note } => {
+                Ok(Reply::Aliases(vec![self.set_alias(actor, &name, &targets, note).await?]))
+            }
+            Command::AliasRemove { name } => {
+                self.remove_alias(actor, AliasRef { name, version: String::new() }).await?;
+                Ok(Reply::Done)
             }
             Command::BackendAdd { name, url, token, share, timeouts } => {
                 let [parallel, weight, priority] = share.apply(Share::default());

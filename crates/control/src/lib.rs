@@ -5,6 +5,7 @@ pub mod command;
 
 mod account;
 mod admins;
+mod aliases;
 mod attempts;
 mod attention;
 mod audit;

@@ -8,7 +8,7 @@ use store::row::BackendRow;
 use url::Url;
 
 use crate::{
-    EnvironmentSettings, doors,
+    EnvironmentSettings, aliases, doors,
     policy::Users,
     secrets::{Secrets, seal::Place},
     settings,
@@ -95,5 +95,6 @@ fn of_settings(state: &State, environment: &EnvironmentSettings) -> Settings {
         balance: view.balance.value,
         queue_max: view.queue_max.value as usize,
         queue_timeout: seconds(view.queue_seconds.value),
+        aliases: Arc::new(aliases::flat(state)),
     }
 }

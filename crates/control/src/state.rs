@@ -68,6 +68,11 @@ impl State {
                 Op::DeleteBackend(id) => rows.backends.retain(|row| row.id != id),
                 Op::PutUser(row) => put(&mut rows.users, row, |left, right| left.id == right.id),
                 Op::PutKey(row) => put(&mut rows.keys, row, |left, right| left.id == right.id),
+                Op::PutAlias(row) => {
+                    put(&mut rows.aliases, row, |left, right| left.name == right.name);
+                    rows.aliases.sort_by(|left, right| left.name.cmp(&right.name));
+                }
+                Op::DeleteAlias(name) => rows.aliases.retain(|row| row.name != name),
                 Op::PutSetting(name, value) => put(&mut rows.settings, (name, value), |left, right| left.0 == right.0),
                 Op::DeleteSetting(name) => rows.settings.retain(|(known, _)| *known != name),
                 // Not held in memory.

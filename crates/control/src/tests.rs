@@ -1,6 +1,7 @@
 //! The rules of the control plane, each against a whole one: a store, a gateway, and no network but loopback.
 
 mod administrators;
+mod aliases;
 mod attention;
 mod audit;
 mod doors;

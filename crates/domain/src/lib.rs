@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod admin;
+pub mod alias;
 pub mod audit;
 pub mod backend;
 pub mod balance;

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 const DEFAULT_HOST: &str = "registry.ollama.ai";
 const DEFAULT_NAMESPACE: &str = "library";
 const DEFAULT_TAG: &str = "latest";
+/// Most bytes of [`ModelName::short`].
+pub const SHORT: usize = 200;
 
 /// Why a text is no model name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +42,74 @@ pub struct ModelName(String);
 impl ModelName {
     /// Parses what a client or a backend wrote.
     pub fn parse(text: &str) -> Result<(Self, Source), ModelNameError> {
+        let (Parts { host, namespace, model, tag }, source) = Parts::of(text)?;
+        Ok((Self(format!("{host}/{namespace}/{model}:{tag}").to_ascii_lowercase()), source))
+    }
+
+    /// The shortest spelling, in `buffer`: lower case, without default host, namespace and tag. Two texts name the same model
+    /// exactly where these are equal. `None` for what is no name, names a cloud model or is longer than the buffer. Allocates
+    /// nothing, for look-ups by every request.
+    pub fn short<'b>(text: &str, buffer: &'b mut [u8; SHORT]) -> Option<&'b str> {
+        let (Parts { host, namespace, model, tag }, source) = Parts::of(text).ok()?;
+        if source == Source::Cloud {
+            return None;
+        }
+        let (far, other) =
+            (!host.eq_ignore_ascii_case(DEFAULT_HOST), !namespace.eq_ignore_ascii_case(DEFAULT_NAMESPACE));
+        let mut length = 0;
+        let mut add = |part: &str, behind: &str| {
+            for text in [part, behind] {
+                buffer.get_mut(length..length + text.len())?.copy_from_slice(text.as_bytes());
+                length += text.len();
+            }
+            Some(())
+        };
+        if far {
+            add(host, "/")?;
+        }
+        if far || other {
+            add(namespace, "/")?;
+        }
+        add(model, "")?;
+        if !tag.eq_ignore_ascii_case(DEFAULT_TAG) {
+            add(":", tag)?;
+        }
+        let written = buffer.get_mut(..length)?;
+        written.make_ascii_lowercase();
+        std::str::from_utf8(written).ok()
+    }
+
+    /// The whole canonical text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The shortest text that means the same: default host and namespace dropped, the tag always there.
+    pub fn display(&self) -> &str {
+        let text = self.0.strip_prefix(DEFAULT_HOST).and_then(|rest| rest.strip_prefix('/')).unwrap_or(&self.0);
+        if text.len() == self.0.len() {
+            return text;
+        }
+        text.strip_prefix(DEFAULT_NAMESPACE).and_then(|rest| rest.strip_prefix('/')).unwrap_or(text)
+    }
+
+    /// Namespace, the `owned_by` of `/v1/models`.
+    pub fn namespace(&self) -> &str {
+        let path = self.0.rsplit_once(':').map_or(self.0.as_str(), |(path, _)| path);
+        path.rsplit('/').nth(1).unwrap_or(DEFAULT_NAMESPACE)
+    }
+}
+
+/// The parts of a name as they were written, defaults in place of what was left out.
+struct Parts<'a> {
+    host: &'a str,
+    namespace: &'a str,
+    model: &'a str,
+    tag: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn of(text: &'a str) -> Result<(Self, Source), ModelNameError> {
         let text = text.trim();
         if text.is_empty() {
             return Err(ModelNameError::Empty);
@@ -62,27 +132,7 @@ impl ModelName {
         if !valid {
             return Err(ModelNameError::Invalid);
         }
-        Ok((Self(format!("{host}/{namespace}/{model}:{tag}").to_ascii_lowercase()), source))
-    }
-
-    /// The whole canonical text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The shortest text that means the same: default host and namespace dropped, the tag always there.
-    pub fn display(&self) -> &str {
-        let text = self.0.strip_prefix(DEFAULT_HOST).and_then(|rest| rest.strip_prefix('/')).unwrap_or(&self.0);
-        if text.len() == self.0.len() {
-            return text;
-        }
-        text.strip_prefix(DEFAULT_NAMESPACE).and_then(|rest| rest.strip_prefix('/')).unwrap_or(text)
-    }
-
-    /// Namespace, the `owned_by` of `/v1/models`.
-    pub fn namespace(&self) -> &str {
-        let path = self.0.rsplit_once(':').map_or(self.0.as_str(), |(path, _)| path);
-        path.rsplit('/').nth(1).unwrap_or(DEFAULT_NAMESPACE)
+        Ok((Self { host, namespace, model, tag }, source))
     }
 }
 
@@ -148,6 +198,20 @@ mod tests {
         assert_eq!(canonical("hf.co/u/m:Q4_K_M"), "hf.co/u/m:q4_k_m");
         assert_eq!(canonical("localhost:5000/u/m"), "localhost:5000/u/m:latest");
         assert_ne!(canonical("llama3"), canonical("llama3:8b"));
+    }
+
+    #[test]
+    fn short_names_are_equal_where_the_names_are() {
+        let short = |text: &str| ModelName::short(text, &mut [0; SHORT]).map(str::to_owned);
+        for text in ["fast", "FAST:Latest", "library/fast", "https://registry.ollama.ai/Library/fast", " fast:local "] {
+            assert_eq!(short(text).as_deref(), Some("fast"), "{text}");
+        }
+        assert_eq!(short("hf.co/library/M:Q4").as_deref(), Some("hf.co/library/m:q4"));
+        assert_eq!(short("me/fast").as_deref(), Some("me/fast"));
+        let long = format!("{}/{}/{}", "h".repeat(120), "n".repeat(40), "m".repeat(40));
+        for none in ["", "a b", "fast:cloud", "fast:8b-cloud", long.as_str()] {
+            assert_eq!(short(none), None, "{none}");
+        }
     }
 
     #[test]

@@ -111,11 +111,14 @@ pub struct UsageRecord {
     /// How its backend was chosen; `None` where none was.
     #[serde(default)]
     pub choice: Option<Choice>,
+    /// How the name that the client gave led to `model`, where that is another: `asked for as fast`. At most 200 bytes.
+    #[serde(default)]
+    pub via: Option<Box<str>>,
     /// What went wrong where it was not served, as the client was told it: the gateway's own words, or the backend's. Of a
     /// stream that ended early it was told only where its dialect has a way to. At most 200 bytes.
     #[serde(default)]
     pub error: Option<Box<str>>,
-    /// Where it came from; not known of what was stored before schema 6.
+    /// Where it came from; not known of what was stored before schema 7.
     #[serde(default)]
     pub address: Option<IpAddr>,
     /// The answer came in pieces as they were made, so that the time to the first is that of a token. For whoever hears of
@@ -152,6 +155,7 @@ impl UsageRecord {
             retries: 0,
             evicted_by: None,
             choice: None,
+            via: None,
             error: None,
             address: None,
             streamed: false,

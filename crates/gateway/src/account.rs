@@ -34,6 +34,8 @@ use crate::{
 const CLIENT_CLOSED: u16 = 499;
 /// Longest model text in a record.
 const MODEL_BYTES: usize = 200;
+/// Longest text in a record of how another name led to the model.
+const VIA_BYTES: usize = 200;
 /// Longest text of an error in a record.
 const ERROR_BYTES: usize = 200;
 
@@ -116,6 +118,16 @@ impl Account {
     pub(crate) fn unresolved(&mut self, model: &str) {
         self.model(model);
         self.change(|record| record.unresolved = true);
+    }
+
+    /// How another name led to the model.
+    pub(crate) fn via(&mut self, via: &str) {
+        self.change(|record| record.via = Some(cut(via, VIA_BYTES).into()));
+    }
+
+    /// What [`Account::via`] was told.
+    pub(crate) fn via_told(&self) -> Option<&str> {
+        self.record.as_ref()?.via.as_deref()
     }
 
     /// What the request may use is taken from its budgets until it has ended.

@@ -268,6 +268,11 @@ impl Backend {
         }
     }
 
+    /// The looks do not reach it.
+    pub(crate) fn is_down(&self) -> bool {
+        self.origin.down.load(Ordering::Relaxed)
+    }
+
     /// What the pages show of it is different now.
     pub(crate) fn changed(&self) {
         bump(&self.changes);

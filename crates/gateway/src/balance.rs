@@ -175,6 +175,14 @@ pub(crate) fn pick(members: &[Member], tried: &Tried, ask: &Ask, turn: &Turn, no
     Picked::Full
 }
 
+/// The member that would get a request now, if it is one that can take it at once. Takes nothing.
+pub(crate) fn likely(members: &[Member], ask: &Ask, now: u64) -> Option<usize> {
+    let mut ranking = Ranking::new(members, ask, now);
+    let ready = members.iter().enumerate().filter(|(_, member)| member.standing(ask, now) == Standing::Ready);
+    ready.for_each(|(index, _)| ranking.consider(index));
+    ranking.best()
+}
+
 /// Traffic alone may eject at most half of a model's backends (and one in any case): where it ejected more, the best of
 /// those gets the request all the same. Backends that cannot be reached at all are not meant.
 fn excused(members: &[Member], tried: &Tried, ask: &Ask, now: u64) -> Option<usize> {

@@ -29,12 +29,15 @@ pub(crate) const EXPLAIN: HeaderName = HeaderName::from_static("x-fortress-expla
 const WHY: HeaderName = HeaderName::from_static("x-fortress-why");
 const QUEUE_MS: HeaderName = HeaderName::from_static("x-fortress-queue-ms");
 const WARM: HeaderName = HeaderName::from_static("x-fortress-warm");
+const MODEL: HeaderName = HeaderName::from_static("x-fortress-model");
 const BACKEND: HeaderName = HeaderName::from_static("x-fortress-backend");
 
 /// How a request went on its way to a backend.
 pub(crate) struct Met {
     pub(crate) queue_ms: u64,
     pub(crate) warm: bool,
+    /// What answered, where that was asked for by another name.
+    pub(crate) model: Option<String>,
     /// For keys that may know.
     pub(crate) backend: Option<String>,
     pub(crate) why: Option<String>,
@@ -46,7 +49,7 @@ impl Met {
         let queued = self.queue_ms > 0;
         headers.insert(QUEUE_MS, if queued { self.queue_ms.into() } else { HeaderValue::from_static("0") });
         headers.insert(WARM, HeaderValue::from_static(if self.warm { "true" } else { "false" }));
-        for (name, text) in [(BACKEND, self.backend), (WHY, self.why)] {
+        for (name, text) in [(MODEL, self.model), (BACKEND, self.backend), (WHY, self.why)] {
             if let Some(value) = text.and_then(|text| HeaderValue::try_from(text).ok()) {
                 headers.insert(name, value);
             }

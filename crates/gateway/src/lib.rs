@@ -4,6 +4,7 @@
 
 mod account;
 mod alarm;
+mod alias;
 mod auth;
 mod backend;
 mod balance;
@@ -233,6 +234,18 @@ impl Gateway {
     /// Looks at one backend (or, with `None`, all) now and returns when the catalogue has the result.
     pub async fn refresh(&self, backend: Option<domain::id::BackendId>) {
         self.0.fleet.refresh(backend).await;
+    }
+
+    /// How it stands now with every model that an alias leads to; nothing for what is none.
+    pub fn alias_targets(&self, name: &str) -> Vec<domain::alias::TargetView> {
+        let view = self.0.fleet.view();
+        let alias = view.snapshot.settings.aliases.find(name);
+        alias.map(|alias| resolve::targets(alias, &view, self.0.now())).unwrap_or_default()
+    }
+
+    /// Some backend has a model of this name, whatever else the name means.
+    pub fn has_model(&self, name: &str) -> bool {
+        resolve::resolve(&self.0.fleet.view(), name).is_ok()
     }
 
     /// The first looks at all backends: waits for `all` of them so long where one has answered by then, and so long for

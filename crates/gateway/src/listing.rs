@@ -1,6 +1,7 @@
 //! The bodies of the listing endpoints over the whole fleet, written when a list changes and cloned for each request. A
 //! backend that hangs delays none of them.
 
+mod list;
 mod merge;
 #[cfg(test)]
 mod tests;
@@ -9,10 +10,17 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use domain::model::ModelName;
+use jiff::Timestamp;
 use serde_json::json;
 
-use self::merge::Merged;
-use crate::backend::{View, seen::Seen};
+use self::{
+    list::{List, Row},
+    merge::Merged,
+};
+use crate::{
+    alias::{Alias, Aliases},
+    backend::{View, seen::Seen},
+};
 
 /// Said while no backend has told its version. Clients that ask for a feature by version then do without.
 const NO_VERSION: &str = "0.0.0";
@@ -42,6 +50,13 @@ pub(crate) fn version(view: &View) -> Bytes {
     view.catalogue.listings.version.clone()
 }
 
+/// `/v1/models/{model}` for a spelling of an alias: as the first of its models that `part` names, or any if it names the
+/// alias.
+pub(crate) fn openai_alias(view: &View, alias: &Alias, id: &str, part: impl Fn(&str) -> bool) -> Option<Bytes> {
+    let row = view.catalogue.listings.openai.alias(&alias.display, id, Some(part))?;
+    Some(row.into_owned().into())
+}
+
 pub(crate) struct Listings {
     tags: List,
     ps: List,
@@ -50,34 +65,6 @@ pub(crate) struct Listings {
     /// Rows of `/v1/models` by id.
     ids: HashMap<String, Bytes>,
     names: HashMap<ModelName, OpenAiRow>,
-}
-
-/// A list that is written once for those who may see all of it, and each time anew for the others.
-struct List {
-    start: &'static str,
-    whole: Bytes,
-    /// Names and rows.
-    rows: Vec<(String, String)>,
-}
-
-impl List {
-    fn new(start: &'static str, rows: Vec<(String, String)>) -> Self {
-        let whole = write(start, rows.iter().map(|(_, row)| row.as_str()));
-        Self { start, whole, rows }
-    }
-
-    fn body(&self, part: Option<impl Fn(&str) -> bool>) -> Bytes {
-        match part {
-            None => self.whole.clone(),
-            Some(part) => {
-                write(self.start, self.rows.iter().filter(|(name, _)| part(name)).map(|(_, row)| row.as_str()))
-            }
-        }
-    }
-}
-
-fn write<'a>(start: &str, rows: impl Iterator<Item = &'a str>) -> Bytes {
-    format!("{start}{}]}}", rows.collect::<Vec<_>>().join(",")).into()
 }
 
 /// What a row of `/v1/models` says of a model of an Ollama.
@@ -93,13 +80,14 @@ impl OpenAiRow {
 
 impl Default for Listings {
     fn default() -> Self {
-        Self::build(&[])
+        Self::build(&[], &Aliases::default())
     }
 }
 
 impl Listings {
-    /// From what is known of each enabled backend, in the snapshot's order.
-    pub(crate) fn build(sources: &[&Seen]) -> Self {
+    /// From what is known of each enabled backend, in the snapshot's order. An alias is listed as the first of its models
+    /// that some backend has, and hides a model of its own name.
+    pub(crate) fn build(sources: &[&Seen], aliases: &Aliases) -> Self {
         let models = merge::models(sources);
         let mut ids = HashMap::new();
         let mut names = HashMap::new();
@@ -120,14 +108,21 @@ impl Listings {
             // An Ollama and another server may list the same text; clients of this endpoint see ids alone.
             if !ids.contains_key(&row.name) {
                 ids.insert(row.name.clone(), Bytes::from(text.clone()));
-                openai.push((row.name.clone(), text));
+                openai.push(Row { name: row.name.clone(), text, modified: row.modified });
             }
         }
-        let tags = models.iter().map(|Merged { row }| (row.name.clone(), row.tags.get().to_owned())).collect();
+        let row = |Merged { row }: &Merged| Row {
+            name: row.name.clone(),
+            text: row.tags.get().to_owned(),
+            modified: row.modified,
+        };
+        let tags = models.iter().map(row).collect();
+        let running = merge::running(sources).into_iter();
+        let running = running.map(|(name, text)| Row { name, text, modified: Timestamp::UNIX_EPOCH }).collect();
         Self {
-            tags: List::new(r#"{"models":["#, tags),
-            ps: List::new(r#"{"models":["#, merge::running(sources)),
-            openai: List::new(r#"{"object":"list","data":["#, openai),
+            tags: List::new(r#"{"models":["#, &["name", "model"], tags, aliases),
+            ps: List::new(r#"{"models":["#, &[], running, &Aliases::default()),
+            openai: List::new(r#"{"object":"list","data":["#, &["id"], openai, aliases),
             version: json!({"version": merge::version(sources).unwrap_or(NO_VERSION)}).to_string().into(),
             ids,
             names,

@@ -1,6 +1,7 @@
 //! One request from its head to its answer: authenticate, admit, resolve, choose, forward, stream, account. Each stage
 //! takes what the one before it made, and one view of the configuration serves the whole request.
 
+mod fallback;
 mod infer;
 mod inside;
 mod manage;
@@ -245,7 +246,10 @@ impl Exchange<'_> {
             Endpoint::OpenAiModels => listing::openai_models(view, part),
             Endpoint::OpenAiModel => {
                 let model = route.model.as_deref().unwrap_or_default();
-                let found = listing::openai_model(view, model).filter(|_| rules.admits_model(model));
+                let found = match view.snapshot.settings.aliases.find(model) {
+                    Some(alias) => listing::openai_alias(view, alias, model, |model| rules.admits_model(model)),
+                    None => listing::openai_model(view, model).filter(|_| rules.admits_model(model)),
+                };
                 found.ok_or_else(|| request::unknown(route.endpoint, model))?
             }
             Endpoint::Status => Bytes::from_static(b"{\"cloud\":{\"disabled\":true,\"source\":\"gateway\"}}"),

@@ -14,7 +14,7 @@ mod rules;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 pub(crate) use self::{
-    body::members,
+    body::{members, put_text},
     ceilings::Ceilings,
     estimate::{Estimate, text_bytes},
     exceeded::Exceeded,

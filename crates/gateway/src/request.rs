@@ -153,6 +153,25 @@ pub(crate) async fn read(endpoint: Endpoint, headers: &HeaderMap, body: &Bytes) 
     aside(body.len(), move || model::read(endpoint, &headers, &body)).await
 }
 
+/// The body of a request that is to be answered by `model`, and what it takes of the budget.
+pub(crate) async fn rename(
+    endpoint: Endpoint,
+    headers: &HeaderMap,
+    (body, share): (Bytes, &mut Share),
+    model: &str,
+) -> Result<Bytes, Error> {
+    // For a moment there are two of it.
+    share.resize(body.len().saturating_mul(2))?;
+    let renamed = if body.len() <= QUICK {
+        model::rename(endpoint, headers, &body, model)?
+    } else {
+        let (headers, model) = (headers.clone(), model.to_owned());
+        elsewhere(move || model::rename(endpoint, &headers, &body, &model)).await?
+    };
+    share.resize(renamed.len())?;
+    Ok(renamed)
+}
+
 /// Works on a body of `length` bytes, on another thread if it is a large one.
 pub(crate) async fn aside<T: Send + 'static>(
     length: usize,

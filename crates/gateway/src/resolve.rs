@@ -2,6 +2,7 @@
 //! No I/O; the tables are built with the catalogue.
 
 mod candidates;
+mod chain;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -16,6 +17,7 @@ use crate::{
 };
 
 pub(crate) use candidates::{Candidates, Choice, Kind, Tried};
+pub(crate) use chain::{Chain, targets};
 
 /// Why a model goes nowhere.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

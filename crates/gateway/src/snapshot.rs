@@ -15,7 +15,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use url::Url;
 
-pub use crate::policy::Rules;
+pub use crate::{alias::Aliases, policy::Rules};
 
 /// Keys, users, backends and settings at one revision.
 pub struct Snapshot {
@@ -111,6 +111,8 @@ pub struct Settings {
     pub queue_max: usize,
     /// Longest that one waits.
     pub queue_timeout: Duration,
+    /// Other names for models.
+    pub aliases: Arc<Aliases>,
 }
 
 impl Default for Settings {
@@ -130,6 +132,7 @@ impl Default for Settings {
             balance: Balance::default(),
             queue_max: 1_000,
             queue_timeout: Duration::from_secs(60),
+            aliases: Arc::default(),
         }
     }
 }

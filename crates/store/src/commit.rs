@@ -6,7 +6,7 @@ use crate::{
     StoreError,
     audit::{self, AuditRecord},
     engine::Handle,
-    record::{AdminRecord, BackendRecord, KeyRecord, SessionRecord, SettingRecord, UserRecord, to_hex},
+    record::{AdminRecord, AliasRecord, BackendRecord, KeyRecord, SessionRecord, SettingRecord, UserRecord, to_hex},
     row::Op,
 };
 
@@ -71,6 +71,8 @@ fn write(op: Op) -> Write {
         Op::DeleteBackend(id) => delete("backend", id.into()),
         Op::PutUser(row) => put("user", row.id.clone().into(), UserRecord::from(row)),
         Op::PutKey(row) => put("key", row.id.clone().into(), KeyRecord::from(row)),
+        Op::PutAlias(row) => put("alias", row.name.clone(), AliasRecord::from(row)),
+        Op::DeleteAlias(name) => delete("alias", name),
         Op::PutSetting(name, text) => put("setting", name, SettingRecord { text }),
         Op::DeleteSetting(name) => delete("setting", name),
         Op::Audit(entry) => Write {

@@ -46,7 +46,7 @@ pub enum Piece {
 }
 
 /// The tables of the configuration, sessions apart: whoever was signed in signs in again.
-const CONFIGURATION: &[&str] = &["admin", "backend", "user", "key", "setting", "audit"];
+const CONFIGURATION: &[&str] = &["admin", "backend", "user", "key", "alias", "setting", "audit"];
 /// The tables of usage, with how many of their rows are read at a time.
 const USAGE: &[(&str, u64)] = &[
     ("usage_state", 1),
@@ -59,9 +59,10 @@ const USAGE: &[(&str, u64)] = &[
     ("usage_pending", 256),
 ];
 const ROWS: u64 = 256;
-/// Tables that schema 3 and schema 5 brought.
+/// Tables that schema 3, 5 and 6 brought.
 const SINCE_3: &[&str] = &["audit", "usage_pending"];
 const SINCE_5: &[&str] = &["usage_slot", "usage_day", "usage_month"];
+const SINCE_6: &[&str] = &["alias"];
 
 const META: &str = "SELECT schema, revision FROM meta:state";
 const PAGE: &str = "SELECT * FROM $range LIMIT $page";
@@ -85,7 +86,8 @@ async fn walk(view: &View, usage: bool, pieces: &mpsc::Sender<Piece>) -> Result<
     };
     send(pieces, Piece::Head { schema, revision }).await?;
     // Tables of a later schema are not there yet in a database that was stopped at an earlier one.
-    let there = |table: &str| (schema >= 3 || !SINCE_3.contains(&table)) && (schema >= 5 || !SINCE_5.contains(&table));
+    let since = [(3, SINCE_3), (5, SINCE_5), (6, SINCE_6)];
+    let there = |table: &str| since.iter().all(|(version, tables)| schema >= *version || !tables.contains(&table));
     for table in CONFIGURATION.iter().filter(|table| there(table)) {
         pages(view, table, ROWS, pieces).await?;
     }

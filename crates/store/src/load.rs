@@ -16,6 +16,7 @@ const STATE: &str = "RETURN {
     backends: (SELECT record::id(id) AS key, $this AS row, created_at FROM backend ORDER BY created_at, key),
     users: (SELECT record::id(id) AS key, $this AS row, created_at FROM user ORDER BY created_at, key),
     keys: (SELECT record::id(id) AS key, $this AS row, created_at FROM key ORDER BY created_at, key),
+    aliases: (SELECT record::id(id) AS key, $this AS row FROM alias ORDER BY key),
     settings: (SELECT record::id(id) AS key, $this AS row FROM setting ORDER BY key)
 }";
 

@@ -26,6 +26,7 @@ const STEPS: &[Step] = &[
     Step { text: step!("migrations/0005_blocks.surql") },
     Step { text: step!("migrations/0006_timeouts.surql") },
     Step { text: step!("migrations/0007_labels.surql") },
+    Step { text: step!("migrations/0008_aliases.surql") },
 ];
 
 /// The schema this program works with.

@@ -13,7 +13,7 @@ use surrealdb::types::{Bytes, SurrealValue};
 
 use crate::{
     StoreError,
-    row::{AdminRow, BackendRow, KeyRow, SessionRow, State, TotpRow, UserRow},
+    row::{AdminRow, AliasRow, BackendRow, KeyRow, SessionRow, State, TotpRow, UserRow},
 };
 
 #[derive(SurrealValue)]
@@ -88,6 +88,14 @@ pub(crate) struct KeyRecord {
 }
 
 #[derive(SurrealValue)]
+pub(crate) struct AliasRecord {
+    targets: Vec<String>,
+    note: String,
+    changes: u64,
+    created_at: u64,
+}
+
+#[derive(SurrealValue)]
 pub(crate) struct SettingRecord {
     pub text: String,
 }
@@ -108,6 +116,7 @@ pub(crate) struct StateRecord {
     backends: Vec<Keyed<BackendRecord>>,
     users: Vec<Keyed<UserRecord>>,
     keys: Vec<Keyed<KeyRecord>>,
+    aliases: Vec<Keyed<AliasRecord>>,
     settings: Vec<Keyed<SettingRecord>>,
 }
 
@@ -196,6 +205,12 @@ impl From<KeyRow> for KeyRecord {
     }
 }
 
+impl From<AliasRow> for AliasRecord {
+    fn from(row: AliasRow) -> Self {
+        Self { targets: row.targets, note: row.note, changes: row.changes, created_at: row.created_at }
+    }
+}
+
 impl TryFrom<StateRecord> for State {
     type Error = StoreError;
 
@@ -254,6 +269,15 @@ impl TryFrom<StateRecord> for State {
                 })
             })?,
             keys: rows(record.keys, key_row)?,
+            aliases: rows(record.aliases, |key, row| {
+                Some(AliasRow {
+                    name: key.to_owned(),
+                    targets: row.targets,
+                    note: row.note,
+                    changes: row.changes,
+                    created_at: row.created_at,
+                })
+            })?,
             settings: record.settings.into_iter().map(|Keyed { key, row }| (key, row.text)).collect(),
         })
     }

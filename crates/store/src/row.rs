@@ -100,6 +100,19 @@ pub struct KeyRow {
     pub replaced_by: Option<KeyId>,
 }
 
+/// Another name for models.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AliasRow {
+    /// In its shortest spelling, which no other has.
+    pub name: String,
+    /// In their order, as they were written.
+    pub targets: Vec<String>,
+    pub note: String,
+    /// How often it was saved.
+    pub changes: u64,
+    pub created_at: u64,
+}
+
 /// Everything but usage, at one revision.
 #[derive(Clone, Default)]
 pub struct State {
@@ -110,6 +123,8 @@ pub struct State {
     pub backends: Vec<BackendRow>,
     pub users: Vec<UserRow>,
     pub keys: Vec<KeyRow>,
+    /// By name.
+    pub aliases: Vec<AliasRow>,
     /// Saved settings and the store's own marks, by name. Values are text; secrets among them are sealed and base64.
     pub settings: Vec<(String, String)>,
 }
@@ -125,6 +140,8 @@ pub enum Op {
     DeleteBackend(BackendId),
     PutUser(UserRow),
     PutKey(KeyRow),
+    PutAlias(AliasRow),
+    DeleteAlias(String),
     PutSetting(String, String),
     DeleteSetting(String),
     /// A row of the audit log, in the same transaction as what it tells of.

@@ -7,8 +7,8 @@ use control::command::Command;
 use domain::{admin::Role, remarks::RemarksEdit};
 
 use super::{
-    Failure, audit::Audit, backend::Backend, backup::BackupArguments, fleet::Fleet, password, policy::PolicyOptions,
-    restore::RestoreArguments, secrets::Secrets,
+    Failure, alias::Alias, audit::Audit, backend::Backend, backup::BackupArguments, fleet::Fleet, password,
+    policy::PolicyOptions, restore::RestoreArguments, secrets::Secrets,
 };
 
 /// Longest secret taken from standard input.
@@ -51,6 +51,9 @@ pub enum Ask {
     /// Administrators.
     #[command(subcommand)]
     Admin(Admin),
+    /// Aliases: names that stand for models.
+    #[command(subcommand)]
+    Alias(Alias),
     /// Backends: the Ollama servers behind the gateway.
     #[command(subcommand)]
     Backend(Backend),
@@ -326,6 +329,7 @@ impl Ask {
                 let (name, password) = credentials.read()?;
                 Command::AdminResetPassword { name, password }
             }
+            Self::Alias(alias) => alias.into(),
             Self::Backend(backend) => backend.into_command()?,
             Self::User(User::Add { name, policy }) => Command::UserAdd { name, policy: policy.into() },
             Self::User(User::Policy { user, clear, policy }) => {
@@ -434,6 +438,10 @@ mod tests {
             (&policy["edit"]["expires_at"], &policy["edit"]["networks"]),
             (&"30d".into(), &serde_json::Value::Null)
         );
+        let alias = command("f alias set fast llama3.2:3b phi4 --note quick");
+        assert_eq!(alias["targets"], serde_json::json!(["llama3.2:3b", "phi4"]));
+        assert_eq!((&alias["command"], &alias["note"]), (&"alias_set".into(), &"quick".into()));
+        assert_eq!(command("f alias remove fast")["name"], "fast");
         assert_eq!(command("f user policy ada --clear")["clear"], true);
         assert_eq!(command("f key rotate op_x")["overlap"], "24h");
         let rotate = command("f key rotate op_x --overlap none --expires 90d");
@@ -452,6 +460,7 @@ mod tests {
         assert_eq!(parse("f backend edit b --token-stdin --forget-token").err(), Some(ArgumentConflict));
         assert_eq!(parse("f backend drain b --timeout 5").err(), Some(MissingRequiredArgument));
         assert_eq!(parse("f user note ada").err(), Some(MissingRequiredArgument));
+        assert_eq!(parse("f alias set fast").err(), Some(MissingRequiredArgument));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::{
 use control::command::Reply;
 use domain::{
     admin::AdminView,
+    alias::{AliasView, TargetState},
     backend::{BackendState, BackendView},
     key::{CreatedKey, KeyStatus, KeyView},
     limit::RateLimit,
@@ -33,6 +34,7 @@ pub fn print(reply: Reply, json: bool) -> io::Result<()> {
             &["NAME", "ID", "ROLE", "STATE", "SECOND FACTOR", "SESSIONS", "LAST SEEN"],
             admin,
         ),
+        Reply::Aliases(rows) => list(&mut out, &rows, json, &["NAME", "MODELS", "NOW", "NOTE"], alias),
         Reply::Backends(rows) => {
             let head = ["NAME", "ID", "URL", "STATE", "AT ONCE", "WEIGHT", "PRIORITY", "TOKEN", "MODELS"];
             list(&mut out, &rows, json, &head, backend)
@@ -154,6 +156,13 @@ fn admin(row: &AdminView) -> Vec<String> {
     let seen = row.last_seen_at.map_or_else(|| "never".to_owned(), |at| format_utc(at).replace('T', " "));
     let (role, sessions) = (row.role.to_string(), row.sessions.len().to_string());
     vec![row.name.clone(), row.id.to_string(), role, state.into(), factor.into(), sessions, seen]
+}
+
+fn alias(row: &AliasView) -> Vec<String> {
+    let next = row.models.iter().find(|target| target.state == TargetState::Next);
+    let now = next.map_or_else(|| "nothing".to_owned(), |next| clean(&format!("{} {}", next.model, next.why)));
+    let note = if row.note.is_empty() { "-".to_owned() } else { clean(&row.note) };
+    vec![row.name.clone(), row.targets.join(", "), now, note]
 }
 
 fn backend(row: &BackendView) -> Vec<String> {

@@ -420,5 +420,5 @@ async fn a_backup_of_schema_3_is_restored_with_backends_that_take_what_they_took
     assert!(home.json(&["audit", "list"]).len() > 13, "the log goes on");
     let again = backup(&home, &["new.backup", "--json"]);
     let summary: serde_json::Value = serde_json::from_str(&again.stdout).unwrap();
-    assert_eq!(summary["schema"], 7);
+    assert_eq!(summary["schema"], 8);
 }

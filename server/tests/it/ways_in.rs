@@ -42,6 +42,10 @@ pub const CLOSED: [Closed; 64] = [
     ("POST", "administrators/remove", Owner, &[("id", "0123456789ab")]),
     ("POST", "administrators/session-end", Owner, &[("id", "0123456789abcdef")]),
     ("POST", "administrators/sessions-end", Owner, &[("id", "0123456789ab")]),
+    ("GET", "aliases/list", Viewer, &[]),
+    ("POST", "aliases/add", Operator, &[("name", ""), ("targets", "")]),
+    ("POST", "aliases/edit", Operator, &[("name", "nobody"), ("targets", "a"), ("version", "1-1")]),
+    ("POST", "aliases/remove", Operator, &[("name", "nobody")]),
     ("GET", "audit/list", Viewer, &[]),
     ("GET", "backends/list", Viewer, &[]),
     ("POST", "backends/add", Operator, &[("name", ""), ("url", "x"), ("token", "")]),
@@ -105,10 +109,11 @@ pub const CLOSED: [Closed; 64] = [
 /// Pages that need no session.
 pub const OPEN_PAGES: [&str; 3] = ["/admin/login", "/admin/login/code", "/admin/setup"];
 /// Pages that need one. `{id}` stands for anything.
-pub const CLOSED_PAGES: [&str; 15] = [
+pub const CLOSED_PAGES: [&str; 16] = [
     "/admin",
     "/admin/account",
     "/admin/administrators",
+    "/admin/aliases",
     "/admin/audit",
     "/admin/backends",
     "/admin/backends/upgrade",

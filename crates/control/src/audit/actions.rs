@@ -26,6 +26,9 @@ pub(crate) const CALLS: &[(&str, &str)] = &[
     ("administrators/role", "administrator's role changed"),
     ("administrators/session-end", "session ended"),
     ("administrators/sessions-end", "sessions ended"),
+    ("aliases/add", "alias added"),
+    ("aliases/edit", "alias changed"),
+    ("aliases/remove", "alias removed"),
     ("backends/add", "backend added"),
     ("backends/draining", "backend drained or taken back"),
     ("backends/edit", "backend changed"),
@@ -90,6 +93,8 @@ pub(crate) fn of_command(command: &Command) -> Option<&'static str> {
         Command::AdminSetEnabled { .. } => "administrator switched",
         Command::AdminRemove { .. } => "administrator removed",
         Command::AdminResetTotp { .. } => "second factor turned off for somebody",
+        Command::AliasSet { .. } => "alias changed",
+        Command::AliasRemove { .. } => "alias removed",
         Command::BackendAdd { .. } => "backend added",
         Command::BackendEdit { .. } => "backend changed",
         Command::BackendSetDraining { .. } => "backend drained or taken back",
@@ -116,6 +121,7 @@ pub(crate) fn of_command(command: &Command) -> Option<&'static str> {
             "fleet upgrade answered"
         }
         Command::AdminList
+        | Command::AliasList
         | Command::BackendList
         | Command::UserList
         | Command::KeyList { .. }

@@ -88,6 +88,14 @@ impl<'s> Told<'s> {
                 let before = before.map(|row| members::key(row, owner(&row.user)));
                 compare("key", &row.id, &row.name, before, Some(members::key(row, owner(&row.user))))
             }
+            Op::PutAlias(row) => {
+                let before = rows.aliases.iter().find(|known| known.name == row.name);
+                compare("alias", &row.name, &row.name, before.map(members::alias), Some(members::alias(row)))
+            }
+            Op::DeleteAlias(name) => {
+                let before = rows.aliases.iter().find(|known| known.name == *name)?;
+                compare("alias", name, name, Some(members::alias(before)), None)
+            }
             Op::PutSetting(name, text) if name == upgrade::SETTING => {
                 let before = self.state.setting(name).map(members::upgrade);
                 compare("upgrade", &"", "fleet", before, Some(members::upgrade(text)))

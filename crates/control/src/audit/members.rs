@@ -8,7 +8,7 @@ use domain::{
     policy::{Policy, format_utc},
     remarks::Remarks,
 };
-use store::row::{AdminRow, BackendRow, KeyRow, SessionRow, TotpRow, UserRow};
+use store::row::{AdminRow, AliasRow, BackendRow, KeyRow, SessionRow, TotpRow, UserRow};
 use url::Url;
 
 use crate::{
@@ -167,6 +167,11 @@ fn remarks(row: &Remarks) -> [Member; 2] {
     let Remarks { label, note } = row;
     let text = |text: &str| if text.is_empty() { Nothing } else { Plain(text.to_owned()) };
     [member("label", text(label)), member("note", text(note))]
+}
+
+pub(super) fn alias(row: &AliasRow) -> Vec<Member> {
+    let AliasRow { name: _, targets, note, changes: _, created_at: _ } = row;
+    vec![member("models", list(&targets.join("\n"))), member("note", list(note))]
 }
 
 fn policy(row: &Policy) -> Vec<Member> {

@@ -14,6 +14,9 @@ fn all() -> Vec<Command> {
         Command::AdminRemove { name: text() },
         Command::AdminResetTotp { name: text() },
         Command::AdminResetPassword { name: text(), password: text() },
+        Command::AliasList,
+        Command::AliasSet { name: text(), targets: vec![text()], note: None },
+        Command::AliasRemove { name: text() },
         Command::BackendAdd {
             name: text(),
             url: text(),

@@ -10,6 +10,7 @@ pub(super) fn between(present: &State, restored: &State) -> Vec<String> {
     users(present, restored, &mut told);
     keys(present, restored, &mut told);
     backends(present, restored, &mut told);
+    aliases(present, restored, &mut told);
     let marks = |state: &State| {
         let saved = state.settings.iter().filter(|(name, _)| !name.starts_with("mark."));
         saved.cloned().collect::<Vec<_>>()
@@ -101,5 +102,20 @@ fn backends(present: &State, restored: &State, told: &mut Vec<String>) {
     }
     for row in present.backends.iter().filter(|row| restored.backends.iter().all(|known| known.id != row.id)) {
         told.push(format!("the backend {} was added after the backup and is gone", row.name));
+    }
+}
+
+fn aliases(present: &State, restored: &State, told: &mut Vec<String>) {
+    for row in &restored.aliases {
+        match present.aliases.iter().find(|known| known.name == row.name) {
+            None => told.push(format!("the alias {} was removed after the backup and is there again", row.name)),
+            Some(known) if known.targets != row.targets => {
+                told.push(format!("the alias {} has the models of the backup again", row.name));
+            }
+            Some(_) => {}
+        }
+    }
+    for row in present.aliases.iter().filter(|row| restored.aliases.iter().all(|known| known.name != row.name)) {
+        told.push(format!("the alias {} was added after the backup and is gone", row.name));
     }
 }

@@ -7,6 +7,7 @@ use domain::{
         AddAdmin, AdminRef, ChangePassword, ConfirmPassword, GiveCode, Role, SessionRef, SetAdminEnabled,
         SetAdminPassword, SetAdminRole,
     },
+    alias::{AliasRef, SaveAlias},
     audit::{AuditEntry, AuditOutcome, ReadAudit},
     backend::{BackendRef, EditBackend, ProbeAddress, SetBackendDraining, SetBackendEnabled},
     key::{KeyStatus, RotateKey, SetKeyLimit, SetKeyStatus},
@@ -142,6 +143,16 @@ async fn do_everything(bench: &Bench) {
         .unwrap();
     control.set_backend_enabled(root, SetBackendEnabled { id: backend.clone(), enabled: false }).await.unwrap();
     control.remove_backend(root, BackendRef { id: backend }).await.unwrap();
+    // Names for models.
+    let alias = |targets: &str, version: &str| SaveAlias {
+        name: "fast".into(),
+        targets: targets.into(),
+        note: String::new(),
+        version: version.into(),
+    };
+    let fast = control.add_alias(root, alias("a", "")).await.unwrap();
+    control.edit_alias(root, alias("b", &fast.version)).await.unwrap();
+    control.remove_alias(root, AliasRef { name: "fast".into(), version: String::new() }).await.unwrap();
     // Settings and doors.
     let settings = SaveSettings {
         requests: "60".into(),
@@ -242,6 +253,9 @@ async fn everything_that_can_be_done_has_its_row_with_what_was_before_and_after(
     assert_told(&log, "key status changed", &["key laptop: status: active -> disabled"]);
     assert_told(&log, "user switched", &["user ada: enabled: yes -> no"]);
     assert_told(&log, "user removed", &["key laptop: status: disabled -> revoked", "user ada: removed: - -> yes"]);
+    assert_told(&log, "alias added", &["alias fast: models: - -> a"]);
+    assert_told(&log, "alias changed", &["alias fast: models: a -> b"]);
+    assert_told(&log, "alias removed", &["alias fast: models: b -> -"]);
     assert_told(&log, "backend added", &["backend gpu: token: - -> (set)"]);
     assert_told(
         &log,

@@ -20,9 +20,14 @@ pub struct Choice {
 }
 
 impl UsageRecord {
-    /// Why the request went to its backend, in one sentence without full stop. `None` where nothing was chosen, or it was
-    /// before this was kept.
+    /// Why the request went to its model and backend, in one sentence without full stop. `None` where nothing was chosen, or
+    /// it was before this was kept.
     pub fn why_there(&self) -> Option<String> {
+        let parts: Vec<String> = self.via.as_deref().map(str::to_owned).into_iter().chain(self.why_backend()).collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
+
+    fn why_backend(&self) -> Option<String> {
         let Choice { balance, of, ready, by_priority, desperate } = self.choice?;
         if of == 1 {
             return Some("it is the only backend that has the model".to_owned());
@@ -69,6 +74,11 @@ mod tests {
     fn a_choice_is_told_by_what_it_was_made_of() {
         let (user, key) = (UserId::new("uuuuuuuuuuuu").unwrap(), KeyId::new("kkkkkkkkkkkk").unwrap());
         let record = UsageRecord::new(1, 1, user, key, Endpoint::Chat);
+        let named = UsageRecord { via: Some("asked for as fast".into()), ..record.clone() };
+        assert_eq!(named.why_there().as_deref(), Some("asked for as fast"));
+        let choice = Choice { balance: Balance::WarmFirst, of: 1, ready: 1, by_priority: false, desperate: false };
+        let both = UsageRecord { choice: Some(choice), ..named }.why_there().unwrap();
+        assert_eq!(both, "asked for as fast; it is the only backend that has the model");
         let why = |balance, (ready, of), warm, retries| {
             let choice = Choice { balance, of, ready, by_priority: false, desperate: false };
             UsageRecord { choice: Some(choice), warm: Some(warm), retries, ..record.clone() }.why_there().unwrap()

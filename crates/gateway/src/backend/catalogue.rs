@@ -8,7 +8,7 @@ use super::{
     drift::{self, Drift},
     seen::Seen,
 };
-use crate::{listing::Listings, resolve::Routes};
+use crate::{alias::Aliases, listing::Listings, resolve::Routes};
 
 /// Immutable; replaced whole.
 #[derive(Default)]
@@ -25,14 +25,14 @@ pub(crate) struct Source {
 }
 
 impl Catalogue {
-    /// From all backends; disabled ones offer nothing. Turns of the old catalogue go on in the new one.
-    pub(crate) fn build(backends: &[Arc<Backend>], old: &Self) -> Self {
+    /// From all backends, and other names for what they have; disabled ones offer nothing. Turns of the old catalogue go on in the new one.
+    pub(crate) fn build(backends: &[Arc<Backend>], aliases: &Aliases, old: &Self) -> Self {
         let enabled = backends.iter().filter(|backend| backend.entry.enabled);
         let sources: Vec<Source> =
             enabled.map(|backend| Source { backend: Arc::clone(backend), seen: backend.origin.seen() }).collect();
         let seen: Vec<&Seen> = sources.iter().map(|source| &source.seen).collect();
         Self {
-            listings: Listings::build(&seen),
+            listings: Listings::build(&seen, aliases),
             routes: Routes::build(&sources, &old.routes),
             drift: drift::find(&sources),
         }

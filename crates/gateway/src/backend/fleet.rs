@@ -93,8 +93,12 @@ impl Fleet {
         }
         let same = backends.len() == old.backends.len()
             && backends.iter().zip(&old.backends).all(|(new, old)| Arc::ptr_eq(new, old));
-        let catalogue =
-            if same { Arc::clone(&old.catalogue) } else { Arc::new(Catalogue::build(&backends, &old.catalogue)) };
+        let aliases = &snapshot.settings.aliases;
+        let catalogue = if same && *aliases == old.snapshot.settings.aliases {
+            Arc::clone(&old.catalogue)
+        } else {
+            Arc::new(Catalogue::build(&backends, aliases, &old.catalogue))
+        };
         self.0.view.store(Arc::new(View { snapshot: Arc::new(snapshot), catalogue, backends }));
         bump(&self.0.published);
         self.queue().renewed();
@@ -179,7 +183,7 @@ impl Fleet {
     fn rebuild(&self) {
         let _writing = lock(&self.0.writing);
         let old = self.view();
-        let catalogue = Arc::new(Catalogue::build(&old.backends, &old.catalogue));
+        let catalogue = Arc::new(Catalogue::build(&old.backends, &old.snapshot.settings.aliases, &old.catalogue));
         let view = View { snapshot: Arc::clone(&old.snapshot), catalogue, backends: old.backends.clone() };
         self.0.view.store(Arc::new(view));
         self.queue().renewed();

@@ -8,7 +8,7 @@ use crate::backend::tests::{ollama, ollama_with, openai};
 const NONE: &str = r#"{"models":[]}"#;
 
 fn built(seen: &[Seen]) -> Listings {
-    Listings::build(&seen.iter().collect::<Vec<_>>())
+    Listings::build(&seen.iter().collect::<Vec<_>>(), &Aliases::default())
 }
 
 fn parsed(body: &Bytes) -> Value {

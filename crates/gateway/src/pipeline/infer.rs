@@ -14,6 +14,7 @@ use http_body_util::{BodyExt, Full};
 
 use super::{
     Exchange,
+    fallback::Fallback,
     running::{Held, Running},
 };
 use crate::{
@@ -28,7 +29,7 @@ use crate::{
     policy::{Estimate, Reservation, Slots},
     queue,
     request::{self, Buffered, Facts, Share},
-    resolve::{self, Candidates, Choice, ResolveError},
+    resolve::{self, Candidates, Chain, Choice, ResolveError},
     signal::Watch,
     stream::{Forwarded, Shape},
     wire::Framing,
@@ -74,13 +75,15 @@ impl Exchange<'_> {
             received = self.receive(&principal.key().id, endpoint, body, account) => received?,
             error = caller.until_ended(&mut watch) => return Err(error),
         };
-        let mut candidates = self.candidates(principal, endpoint, &facts, account)?;
-        if candidates.wants_affinity() {
-            candidates.together(facts.affinity(&self.parts.headers, &principal.key().id, &bytes));
+        let (mut candidates, chain) = self.candidates(principal, endpoint, &facts, account)?;
+        let together = candidates.wants_affinity() || chain.is_some();
+        let together = together.then(|| facts.affinity(&self.parts.headers, &principal.key().id, &bytes));
+        together.into_iter().for_each(|hash| candidates.together(hash));
+        let mut sent = self.prepare(principal, &slots, endpoint, (bytes, &mut share), account).await?;
+        if let Some(chain) = &chain {
+            sent = Box::pin(request::rename(endpoint, &self.parts.headers, (sent, &mut share), chain.model())).await?;
         }
-        let cost = cost(facts.prompt_bytes);
-        let sent = self.prepare(principal, &slots, endpoint, (bytes, &mut share), account).await?;
-        let outgoing = Outgoing {
+        let mut outgoing = Outgoing {
             method: self.parts.method.clone(),
             endpoint,
             path_and_query: self.parts.uri.path_and_query().map_or(endpoint.path(), |path| path.as_str()),
@@ -88,15 +91,29 @@ impl Exchange<'_> {
             body: sent,
         };
         let nobody_speaks = endpoint.dialect() == Dialect::Ollama && candidates.all_native().next().is_none();
+        let mut dispatch = self.dispatch(principal, cost(facts.prompt_bytes));
         let answer = {
             // Pinned, so that it is not moved into the wait.
-            let mut dispatch = self.dispatch(principal, cost);
             let forwarded = pin!(forward::forward(&mut dispatch, &permit, &mut candidates, &outgoing, account));
             tokio::select! {
                 biased;
                 answer = forwarded => answer,
                 error = caller.until_ended(&mut watch) => return Err(error),
             }
+        };
+        let answer = match chain {
+            Some(chain) if Fallback::is_due(&answer) => {
+                let fallback = Fallback { exchange: self, rules: &principal.key().rules, together, share: &mut share };
+                let others =
+                    fallback.run(answer, chain, &mut dispatch, &permit, &mut candidates, &mut outgoing, account);
+                tokio::select! {
+                    biased;
+                    // In a box, because it is rare.
+                    answer = Box::pin(others) => answer,
+                    error = caller.until_ended(&mut watch) => return Err(error),
+                }
+            }
+            _ => answer,
         };
         let (mut choice, response) = answer.map_err(|error| match error {
             Error::NoBackend if nobody_speaks => compatible_only(&facts.model),
@@ -137,7 +154,8 @@ impl Exchange<'_> {
             queue_ms: account.queue_ms(),
             warm: choice.warm,
             backend: sees.then(|| choice.backend.name().to_owned()),
-            why: (sees && asked()).then(|| candidates.explain(choice, self.inner.now())),
+            model: account.via_told().map(|_| candidates.model().to_owned()),
+            why: (sees && asked()).then(|| candidates.explain(account.via_told(), choice, self.inner.now())),
         }
     }
 
@@ -190,24 +208,34 @@ impl Exchange<'_> {
         Ok(body)
     }
 
+    /// The backends to ask, and where the client named an alias what else that leads to.
     fn candidates(
         &self,
         principal: &Principal,
         endpoint: Endpoint,
         facts: &Facts,
         account: &mut Account,
-    ) -> Result<Candidates, Error> {
-        match resolve::resolve(&self.view, &facts.model) {
+    ) -> Result<(Candidates, Option<Box<Chain>>), Error> {
+        let (rules, native) = (&principal.key().rules, endpoint.dialect() == Dialect::Ollama);
+        let alias = self.view.snapshot.settings.aliases.find(&facts.model);
+        let mut chain = alias.map(|alias| Box::new(Chain::new(alias, rules, native)));
+        let found = match &mut chain {
+            Some(chain) => chain.first(&self.view, rules, self.inner.now()),
+            None => resolve::resolve(&self.view, &facts.model),
+        };
+        match found {
             Ok(mut candidates) => {
                 account.model(candidates.model());
-                if !principal.key().rules.admits_model(candidates.model()) {
+                if let Some(chain) = &chain {
+                    account.via(chain.via());
+                } else if !rules.admits_model(candidates.model()) {
                     // The same answer as for a model that nobody has, so that no key learns what others use.
                     return Err(request::unknown(endpoint, &facts.model));
                 }
-                if endpoint.dialect() == Dialect::Ollama {
+                if native {
                     candidates.native_only();
                 }
-                Ok(candidates)
+                Ok((candidates, chain))
             }
             Err(error) => {
                 account.unresolved(&facts.model);

@@ -71,7 +71,8 @@ impl Exchange<'_> {
         let now = Now::at(self.started, self.inner.started);
         let settings = &self.view.snapshot.settings;
         let principal = Principal::of_insider(insider);
-        let mut account = Account::open(&self.inner.usage, &principal, endpoint, self.id, (self.started, now));
+        let times = (self.started, now);
+        let mut account = Account::open(&self.inner.usage, &principal, endpoint, self.id, self.address, times);
         let slots = match self.guard(&principal, now) {
             Ok(slots) => slots,
             Err(error) => return self.conclude(account, Err(error)),
@@ -90,7 +91,7 @@ impl Exchange<'_> {
             self.infer(&principal, (permit, slots), endpoint, &mut account, body).await
         };
         let response = match answered {
-            Ok(ready) => ready.respond(self, account),
+            Ok(ready) => ready.respond(account),
             Err(error) => self.conclude(account, Err(error)),
         };
         with_standing(response, standing)

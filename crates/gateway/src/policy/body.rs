@@ -67,6 +67,19 @@ pub(crate) fn members<'a, const N: usize>(object: &'a [u8], names: [&str; N]) ->
     Ok(values)
 }
 
+/// The body with `text` in the place of the texts that the members `names` hold.
+pub(crate) fn put_text<const N: usize>(body: &Bytes, names: [&str; N], text: &str) -> Result<Bytes, Error> {
+    let mut edits = Edits::default();
+    for (found, name) in find(body, names)?.iter().zip(names) {
+        // An empty text is what an absent member is.
+        let is_text = |value: &&[u8]| Kind::of(value) == Kind::String && value.len() > 2;
+        if let Some(value) = found.get(name)?.filter(is_text) {
+            edits.replace(body, value, serde_json::Value::from(text).to_string());
+        }
+    }
+    Ok(edits.apply(body))
+}
+
 /// Whether Go takes `key` for the member `name`, which is in lower case. Beside the case of ASCII it folds two letters of
 /// Unicode.
 fn fold_eq(key: &str, name: &str) -> bool {
@@ -131,6 +144,26 @@ fn offset(body: &[u8], part: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_is_put_in_the_place_of_another_and_no_byte_beside_it_changes() {
+        let put = |body: &'static str| {
+            put_text(&Bytes::from_static(body.as_bytes()), ["model", "name"], "a\"/b").map(|body| body.to_vec())
+        };
+        let cases = [
+            (
+                r#" {"x":{"model":"fast"}, "model" : "f\u0061st" ,"y":1e400}"#,
+                r#" {"x":{"model":"fast"}, "model" : "a\"/b" ,"y":1e400}"#,
+            ),
+            (r#"{"name":"fast","model":"fast"}"#, r#"{"name":"a\"/b","model":"a\"/b"}"#),
+            (r#"{"name":"fast","model":""}"#, r#"{"name":"a\"/b","model":""}"#),
+            (r#"{"model":null}"#, r#"{"model":null}"#),
+        ];
+        for (body, expected) in cases {
+            assert_eq!(put(body).unwrap(), expected.as_bytes(), "{body}");
+        }
+        assert!(put(r#"{"model":"a","Model":"b"}"#).is_err());
+    }
 
     #[test]
     fn members_are_found_as_go_finds_them() {

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use bytes::Bytes;
 use domain::{
     endpoint::{Dialect, Endpoint},
     id::KeyId,
@@ -14,7 +15,11 @@ use super::{
     json::{self, Kind},
     multipart,
 };
-use crate::{error::Error, hash, policy::text_bytes};
+use crate::{
+    error::Error,
+    hash,
+    policy::{put_text, text_bytes},
+};
 
 /// Longest model text that is quoted back to the client.
 const QUOTED: usize = 200;
@@ -59,10 +64,10 @@ fn beginning(prompt: &[u8]) -> &[u8] {
 /// Reads the body of a request for `endpoint`.
 pub(super) fn read(endpoint: Endpoint, headers: &HeaderMap, body: &[u8]) -> Result<Facts, Error> {
     if endpoint == Endpoint::OpenAiTranscriptions {
-        let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let model = multipart::model(kind, body).map_err(|message| Error::BadRequest(message.into()))?;
+        let model =
+            multipart::model(content_type(headers), body).map_err(|message| Error::BadRequest(message.into()))?;
         return match model {
-            Some(model) if !model.is_empty() => Ok(Facts { model, prompt_bytes: 0, prompt: 0..0 }),
+            Some(model) if !model.is_empty() => Ok(Facts { model: model.to_owned(), prompt_bytes: 0, prompt: 0..0 }),
             _ => Err(Error::MissingModel),
         };
     }
@@ -73,6 +78,21 @@ pub(super) fn read(endpoint: Endpoint, headers: &HeaderMap, body: &[u8]) -> Resu
         }
         _ => Err(missing(endpoint)),
     }
+}
+
+/// The body with `model` in the place of the one that was read out of it; no other byte changes.
+pub(super) fn rename(endpoint: Endpoint, headers: &HeaderMap, body: &Bytes, model: &str) -> Result<Bytes, Error> {
+    match endpoint {
+        Endpoint::OpenAiTranscriptions => multipart::put_model(content_type(headers), body, model)
+            .map(Bytes::from)
+            .map_err(|message| Error::BadRequest(message.into())),
+        Endpoint::Show => put_text(body, ["model", "name"], model),
+        _ => put_text(body, ["model"], model),
+    }
+}
+
+fn content_type(headers: &HeaderMap) -> &str {
+    headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 #[derive(Default)]

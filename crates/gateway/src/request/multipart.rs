@@ -8,7 +8,7 @@ const MAX_HEADERS: usize = 8 * 1024;
 const MAX_MODEL: usize = 1024;
 
 /// The text of the one `model` field, `None` if there is none. Errors are messages for the client.
-pub(super) fn model(content_type: &str, body: &[u8]) -> Result<Option<String>, &'static str> {
+pub(super) fn model<'b>(content_type: &str, body: &'b [u8]) -> Result<Option<&'b str>, &'static str> {
     const MALFORMED: &str = "malformed multipart body";
     let boundary = boundary(content_type).ok_or("request Content-Type isn't multipart/form-data")?;
     let delimiter = format!("\r\n--{boundary}");
@@ -31,11 +31,20 @@ pub(super) fn model(content_type: &str, body: &[u8]) -> Result<Option<String>, &
                 return Err("duplicate field \"model\" in the request body");
             }
             let text = content.get(..length).filter(|text| text.len() <= MAX_MODEL).ok_or(MALFORMED)?;
-            model = Some(std::str::from_utf8(text).map_err(|_| MALFORMED)?.to_owned());
+            model = Some(std::str::from_utf8(text).map_err(|_| MALFORMED)?);
         }
         rest = &content[length + delimiter.len()..];
     }
     Err("too many parts in the multipart body")
+}
+
+/// The body with `text` in the place of the one `model` field's.
+pub(super) fn put_model(content_type: &str, body: &[u8], text: &str) -> Result<Vec<u8>, &'static str> {
+    let Some(model) = model(content_type, body)? else { return Ok(body.to_vec()) };
+    // The field's text is a part of the body.
+    let start = (model.as_ptr() as usize).saturating_sub(body.as_ptr() as usize);
+    let (before, rest) = body.split_at(start);
+    Ok([before, text.as_bytes(), &rest[model.len()..]].concat())
 }
 
 fn boundary(content_type: &str) -> Option<&str> {
@@ -108,7 +117,7 @@ mod tests {
     }
 
     fn find(body: &str) -> Result<Option<String>, &'static str> {
-        model(KIND, body.as_bytes())
+        model(KIND, body.as_bytes()).map(|model| model.map(str::to_owned))
     }
 
     #[test]

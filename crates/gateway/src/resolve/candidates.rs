@@ -8,7 +8,7 @@ use domain::{balance::Balance, id::KeyId, usage};
 use super::Route;
 use crate::{
     backend::{Backend, InFlight, ModelState},
-    balance::{self, Among, Ask, Picked, Standing},
+    balance::{self, Among, Ask, Member, Picked, Standing},
 };
 
 /// Longest answer to "why this backend", in bytes.
@@ -99,6 +99,35 @@ impl Candidates {
     /// A slot at the best of those that were not tried yet.
     pub(crate) fn pick(&self, now: u64) -> Picked {
         balance::pick(&self.route.members, &self.tried, &self.ask, &self.route.turn, now)
+    }
+
+    /// Some backend could take a request, at once or after a wait, as far as is known.
+    pub(crate) fn is_routable(&self, now: u64) -> bool {
+        let takes = |standing| matches!(standing, Standing::Ready | Standing::Full | Standing::Avoided(_));
+        self.route.members.iter().any(|member| !member.backend.is_down() && takes(member.standing(&self.ask, now)))
+    }
+
+    /// Where a request would go now, or why nowhere, in a few words without full stop.
+    pub(crate) fn outlook(&self, now: u64) -> String {
+        let members = &self.route.members;
+        if let Some(index) = balance::likely(members, &self.ask, now).filter(|index| !members[*index].backend.is_down())
+        {
+            let warm = if members[index].is_warm(now) { "loaded there" } else { "not loaded" };
+            return format!("on {}, {warm}", members[index].backend.name());
+        }
+        if self.is_routable(now) {
+            return "all slots are taken, requests wait for one".to_owned();
+        }
+        let why = |member: &Member| match member.standing(&self.ask, now) {
+            _ if member.backend.is_down() => "down",
+            Standing::Ejected(_) | Standing::OnTrial => "ejected after errors",
+            Standing::Drained => "drained",
+            _ => "unfit",
+        };
+        let parts: Vec<String> =
+            members.iter().take(3).map(|member| format!("{} is {}", member.backend.name(), why(member))).collect();
+        let rest = members.len().saturating_sub(parts.len());
+        if rest > 0 { format!("{}, and {rest} more", parts.join(", ")) } else { parts.join(", ") }
     }
 
     /// What usage keeps of it.
@@ -192,9 +221,10 @@ impl Candidates {
         self.expected_ms(1).map_or(1, |ms| ms.div_ceil(1_000)).clamp(1, 60)
     }
 
-    /// Candidate by candidate, for people who may know the fleet.
-    pub(crate) fn explain(&self, choice: &Choice, now: u64) -> String {
-        let mut text = format!("{}: ", self.ask.balance);
+    /// How the name led to the model, and then candidate by candidate, for people who may know the fleet.
+    pub(crate) fn explain(&self, via: Option<&str>, choice: &Choice, now: u64) -> String {
+        let mut text = via.map(|via| format!("{via}; ")).unwrap_or_default();
+        _ = write!(text, "{}: ", self.ask.balance);
         for (index, member) in self.route.members.iter().enumerate() {
             let load = member.backend.load();
             let tried = index != choice.index && self.tried.has(index);
@@ -257,7 +287,7 @@ mod tests {
         });
         let mut candidates = Candidates::of(members.collect(), Balance::LeastInFlight);
         let choice = candidates.choose().unwrap();
-        let why = candidates.explain(&choice, 0);
+        let why = candidates.explain(None, &choice, 0);
         assert!(why.len() <= EXPLANATION && why.len() > EXPLANATION / 2, "{}", why.len());
         assert!(why.starts_with("least-in-flight: gpu-??-0: chosen, cold, 1 in flight; gpu-??-1: not needed"), "{why}");
         assert!(why.ends_with(" more"), "{why}");

@@ -29,6 +29,8 @@ const PLACED: u8 = 4;
 const TOLD: u8 = 5;
 /// First byte of a block in the form of [`Addressed`].
 const ADDRESSED: u8 = 6;
+/// First byte of a block in the form of [`Led`].
+const LED: u8 = 7;
 /// Distinct values a filter lists at most; a segment with more answers "perhaps" to every question.
 const FILTER_VALUES: usize = 64;
 
@@ -146,6 +148,15 @@ struct Addressed {
     address: Vec<u32>,
 }
 
+/// The same, and how other names led to the models. There are few such ways.
+#[derive(Serialize, Deserialize)]
+struct Led {
+    addressed: Addressed,
+    ways: Vec<String>,
+    /// Rows, and numbers of `ways`.
+    way: Vec<(u32, u32)>,
+}
+
 /// A choice with its strategy as a number that stays, by its place in [`Balance::ALL`].
 #[derive(Serialize, Deserialize)]
 struct Chosen {
@@ -217,7 +228,9 @@ pub(super) fn encode(records: &[UsageRecord]) -> Result<Vec<u8>, StoreError> {
     };
     let address = column(records, |record| record.address.map_or(0, &mut number));
     let addressed = Addressed { told, addresses, address };
-    postcard::to_extend(&addressed, vec![ADDRESSED]).map_err(StoreError::other)
+    let mut ways = Dictionary::default();
+    let way = rows().filter_map(|(row, record)| Some((row, ways.number(record.via.as_deref()?)))).collect();
+    postcard::to_extend(&Led { addressed, ways: ways.names, way }, vec![LED]).map_err(StoreError::other)
 }
 
 fn column<'a, T>(records: &'a [UsageRecord], value: impl FnMut(&'a UsageRecord) -> T) -> Vec<T> {
@@ -253,6 +266,10 @@ pub(super) fn decode(block: &[u8]) -> Result<Vec<UsageRecord>, StoreError> {
             let addressed: Addressed = postcard::from_bytes(rest).map_err(malformed)?;
             addressed.records().ok_or_else(contradictory)
         }
+        Some((&LED, rest)) => {
+            let led: Led = postcard::from_bytes(rest).map_err(malformed)?;
+            led.records().ok_or_else(contradictory)
+        }
         Some((form, _)) => Err(StoreError::corrupt(format_args!("a usage segment of unknown form {form}"))),
         None => Err(StoreError::corrupt("an empty usage segment")),
     }
@@ -275,6 +292,17 @@ impl Addressed {
         let mut records = self.told.records().filter(|records| records.len() == self.address.len())?;
         for (record, number) in records.iter_mut().zip(&self.address) {
             record.address = named(&self.addresses, *number)?;
+        }
+        Some(records)
+    }
+}
+
+impl Led {
+    fn records(&self) -> Option<Vec<UsageRecord>> {
+        let mut records = self.addressed.records()?;
+        for (row, number) in &self.way {
+            let way = named(&self.ways, *number)?.map(String::into_boxed_str);
+            records.get_mut(usize::try_from(*row).ok()?)?.via = way;
         }
         Some(records)
     }
@@ -360,6 +388,7 @@ impl Columns {
                     retries: 0,
                     evicted_by: None,
                     choice: None,
+                    via: None,
                     error: None,
                     address: None,
                     streamed: false,
@@ -404,6 +433,7 @@ mod tests {
             (warm, retries, evictor) in (any::<Option<bool>>(), 0_u8..3, proptest::option::of(any_id())),
             choice in proptest::option::of((0..Balance::ALL.len(), 1_u16..4, 0_u16..4, any::<bool>(), any::<bool>())),
             address in proptest::option::of(prop_oneof![Just(IpAddr::from([10, 0, 0, 1])), any::<IpAddr>()]),
+            via in proptest::option::of(prop_oneof![Just("asked for as fast".to_owned()), ".{0,40}"]),
             error in proptest::option::of(prop_oneof![Just("no backend".to_owned()), ".{0,40}"]),
         ) -> UsageRecord {
             UsageRecord {
@@ -421,6 +451,7 @@ mod tests {
                 choice: choice.map(|(balance, of, ready, by_priority, desperate)| Choice {
                     balance: Balance::ALL[balance], of, ready, by_priority, desperate,
                 }),
+                via: via.map(String::into_boxed_str),
                 error: error.map(String::into_boxed_str),
                 address,
                 streamed: false,
@@ -460,6 +491,10 @@ mod tests {
         let (user, key) = of("000000000001");
         let record = UsageRecord { model: Some("a".into()), ..UsageRecord::new(7, 9, user, key, Endpoint::Chat) };
         let mut block = encode(std::slice::from_ref(&record)).unwrap();
+        // The sixth form is the seventh without ways to models: two empty lists.
+        assert_eq!([block.pop(), block.pop()], [Some(0), Some(0)]);
+        block[0] = ADDRESSED;
+        assert_eq!(decode(&block).unwrap(), std::slice::from_ref(&record));
         // The fifth form is the sixth without addresses: no address, and one that is none.
         assert_eq!([block.pop(), block.pop(), block.pop()], [Some(0), Some(1), Some(0)]);
         block[0] = TOLD;

@@ -3,7 +3,7 @@
 use domain::{key::KeyStatus, limit::RateLimit};
 use store::{Store, StoreError, row::Op};
 
-use crate::support::{admin, backend, folder_config, fresh, key, session, user};
+use crate::support::{admin, alias, backend, folder_config, fresh, key, session, user};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_committed_is_loaded_again_oldest_first() {
@@ -22,6 +22,10 @@ async fn what_is_committed_is_loaded_again_oldest_first() {
         Op::PutUser(removed.clone()),
         Op::PutKey(limited.clone()),
         Op::PutKey(revoked.clone()),
+        Op::PutAlias(alias("slow")),
+        Op::PutAlias(alias("me/fast:v2")),
+        Op::PutAlias(alias("gone")),
+        Op::DeleteAlias("gone".to_owned()),
         Op::PutSetting("max_body_mb".to_owned(), "64; DROP 'x' $y".to_owned()),
         Op::PutSetting("gone".to_owned(), "x".to_owned()),
         Op::DeleteSetting("gone".to_owned()),
@@ -34,6 +38,7 @@ async fn what_is_committed_is_loaded_again_oldest_first() {
     assert!(state.backends == [backend(1), plain]);
     assert_eq!(state.users, [user(1), removed]);
     assert!(state.keys == [limited, revoked]);
+    assert_eq!(state.aliases, [alias("me/fast:v2"), alias("slow")]);
     assert_eq!(state.settings, [("max_body_mb".to_owned(), "64; DROP 'x' $y".to_owned())]);
 }
 

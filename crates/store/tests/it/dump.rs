@@ -11,7 +11,7 @@ use store::{
 use tokio::sync::mpsc;
 
 use crate::{
-    support::{admin, backend, folder_config, key, session, user},
+    support::{admin, alias, backend, folder_config, key, session, user},
     usage::record,
 };
 
@@ -68,6 +68,7 @@ async fn a_dump_makes_the_same_database_again_but_for_sessions() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder_config(folder.path())).await.unwrap();
     let mut ops = vec![Op::PutAdmin(admin(1)), Op::PutBackend(backend(1)), Op::PutSession(session(1))];
+    ops.push(Op::PutAlias(alias("fast")));
     ops.push(Op::PutSetting("a setting".into(), "its text".into()));
     // More than fit on one page.
     ops.extend((1..=600).map(|n| Op::PutUser(user(n))));
@@ -89,6 +90,7 @@ async fn a_dump_makes_the_same_database_again_but_for_sessions() {
     assert_eq!((after.revision, after.sessions.len()), (before.revision, 0));
     assert!(after.admins == before.admins && after.backends == before.backends);
     assert!(after.users == before.users && after.keys == before.keys && after.settings == before.settings);
+    assert_eq!((&after.aliases, after.aliases.len()), (&before.aliases, 1));
     assert!(copy.usage(0, u64::MAX, 1_000).await.unwrap() == store.usage(0, u64::MAX, 1_000).await.unwrap());
     assert!(copy.rollups(0, u64::MAX).await.unwrap() == store.rollups(0, u64::MAX).await.unwrap());
     assert_eq!(copy.key_totals().await.unwrap(), store.key_totals().await.unwrap());

@@ -7,7 +7,7 @@ use domain::{
 };
 use store::{
     Store, StoreConfig,
-    row::{AdminRow, BackendRow, KeyRow, SessionRow, UserRow},
+    row::{AdminRow, AliasRow, BackendRow, KeyRow, SessionRow, UserRow},
 };
 
 pub fn folder_config(folder: &std::path::Path) -> StoreConfig {
@@ -73,6 +73,11 @@ pub fn user(n: u64) -> UserRow {
         policy: Default::default(),
         remarks: Default::default(),
     }
+}
+
+pub fn alias(name: &str) -> AliasRow {
+    let targets = vec!["llama3.2:3b".to_owned(), "Qwen/Qwen3-8B'; DROP".to_owned()];
+    AliasRow { name: name.to_owned(), targets, note: "for $quick work".to_owned(), changes: 3, created_at: 1_001 }
 }
 
 pub fn key(n: u64) -> KeyRow {
