@@ -16,12 +16,13 @@ use crate::{
         refresh::{Behind, Refresh},
         rows::Rows,
     },
+    reading::reading,
 };
 
 #[component]
 pub fn AliasesPage() -> impl IntoView {
     let refresh = Refresh::new();
-    let aliases = Resource::new(move || refresh.count(), |_| list_aliases());
+    let aliases = reading(move || refresh.count(), |_| list_aliases());
     let look = move |event: SubmitEvent| {
         event.prevent_default();
         refresh.again();

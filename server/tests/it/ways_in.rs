@@ -24,7 +24,7 @@ const OPEN: [(&str, &str, u16); 4] = [
 pub type Closed = (&'static str, &'static str, Role, &'static [(&'static str, &'static str)]);
 
 /// Server functions that need a session.
-pub const CLOSED: [Closed; 64] = [
+pub const CLOSED: [Closed; 68] = [
     ("GET", "account/get", Viewer, &[]),
     ("POST", "account/password", Viewer, &[("current", "a wrong guess"), ("password", "another fine phrase")]),
     ("POST", "account/session-end", Viewer, &[("id", "0123456789abcdef")]),
