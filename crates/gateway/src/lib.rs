@@ -14,6 +14,7 @@ mod error;
 mod forward;
 mod hash;
 mod headers;
+pub mod holdings;
 mod hop;
 mod ids;
 #[cfg(feature = "inside")]
@@ -32,6 +33,7 @@ mod signal;
 pub mod snapshot;
 mod stream;
 mod told;
+pub mod upkeep;
 mod verdict;
 mod warmth;
 mod wire;
