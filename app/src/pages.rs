@@ -3,6 +3,8 @@
 pub mod account;
 pub mod administrators;
 pub mod audit;
+pub mod backend;
+pub mod backend_history;
 pub mod backends;
 pub mod confirm;
 pub mod dashboard;
@@ -10,6 +12,7 @@ pub mod help;
 pub mod layout;
 pub mod lazy;
 pub mod login;
+pub mod models;
 pub mod network;
 pub mod not_found;
 mod redis_state;

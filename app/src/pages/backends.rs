@@ -1,9 +1,9 @@
 //! Page: the backends, the Ollama servers behind the gateway.
 
 mod add;
-mod card;
+pub(in crate::pages) mod card;
 mod edit;
-mod share;
+pub(in crate::pages) mod share;
 
 use domain::{admin::Role, backend::BackendView, live::LiveStatus};
 use leptos::prelude::*;

@@ -28,9 +28,10 @@ use crate::{
     visit,
 };
 
-const PAGES: [(&str, &str, Icon); 11] = [
+const PAGES: [(&str, &str, Icon); 12] = [
     ("/admin", "Dashboard", Icon::Dashboard),
     ("/admin/backends", "Backends", Icon::Backends),
+    ("/admin/models", "Models", Icon::Models),
     ("/admin/usage", "Usage", Icon::Usage),
     ("/admin/users", "Users", Icon::Users),
     ("/admin/requests", "Requests", Icon::Requests),

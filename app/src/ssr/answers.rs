@@ -37,13 +37,37 @@ const MAX_BODY: usize = 64 * 1024;
 const MAX_TYPED: usize = 1024;
 
 /// Functions whose value the next page shows. Never one that answers with a secret.
-const SHOWN: [&str; 4] =
-    ["/admin/fn/backends/test", "/admin/fn/settings/redis", "/admin/fn/settings/save", "/admin/fn/network/save"];
+const SHOWN: [&str; 7] = [
+    "/admin/fn/backends/test",
+    "/admin/fn/models/copy",
+    "/admin/fn/models/delete",
+    "/admin/fn/models/keep",
+    "/admin/fn/network/save",
+    "/admin/fn/settings/redis",
+    "/admin/fn/settings/save",
+];
 
 /// Fields of small forms that come back as they were typed. None of them is a secret.
-const KEPT: [&str; 16] = [
-    "id", "user_id", "version", "status", "enabled", "role", "name", "url", "user", "key", "names", "parallel",
-    "weight", "priority", "draining", "force",
+const KEPT: [&str; 19] = [
+    "id",
+    "user_id",
+    "version",
+    "status",
+    "enabled",
+    "role",
+    "name",
+    "url",
+    "user",
+    "key",
+    "names",
+    "parallel",
+    "weight",
+    "priority",
+    "draining",
+    "force",
+    "model",
+    "destination",
+    "everywhere",
 ];
 
 /// Whether a field comes back as it was typed; a field that nobody listed does not.

@@ -9,13 +9,16 @@ use super::gate::OPEN_FUNCTIONS;
 use crate::App;
 
 /// Server functions that answer GET. They must change nothing: GET passes the origin check.
-const READS: [&str; 19] = [
+const READS: [&str; 22] = [
     "/admin/fn/account/get",
     "/admin/fn/administrators/list",
     "/admin/fn/audit/list",
+    "/admin/fn/backends/get",
+    "/admin/fn/backends/history",
     "/admin/fn/backends/list",
     "/admin/fn/help/facts",
     "/admin/fn/live/now",
+    "/admin/fn/models/page",
     "/admin/fn/network/get",
     "/admin/fn/network/tls",
     "/admin/fn/requests/get",
@@ -62,10 +65,13 @@ async fn the_pages_are_these() {
         "/admin/administrators",
         "/admin/backends",
         "/admin/backends/upgrade",
+        "/admin/backends/{id}",
+        "/admin/backends/{id}/history",
         "/admin/confirm",
         "/admin/help",
         "/admin/login",
         "/admin/login/code",
+        "/admin/models",
         "/admin/network",
         "/admin/requests",
         "/admin/requests/{id}",

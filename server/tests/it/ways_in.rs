@@ -24,7 +24,7 @@ const OPEN: [(&str, &str, u16); 4] = [
 pub type Closed = (&'static str, &'static str, Role, &'static [(&'static str, &'static str)]);
 
 /// Server functions that need a session.
-pub const CLOSED: [Closed; 60] = [
+pub const CLOSED: [Closed; 66] = [
     ("GET", "account/get", Viewer, &[]),
     ("POST", "account/password", Viewer, &[("current", "a wrong guess"), ("password", "another fine phrase")]),
     ("POST", "account/session-end", Viewer, &[("id", "0123456789abcdef")]),
@@ -43,6 +43,8 @@ pub const CLOSED: [Closed; 60] = [
     ("POST", "administrators/session-end", Owner, &[("id", "0123456789abcdef")]),
     ("POST", "administrators/sessions-end", Owner, &[("id", "0123456789ab")]),
     ("GET", "audit/list", Viewer, &[]),
+    ("GET", "backends/get", Viewer, &[("id", "0123456789ab")]),
+    ("GET", "backends/history", Viewer, &[("id", "0123456789ab")]),
     ("GET", "backends/list", Viewer, &[]),
     ("POST", "backends/add", Operator, &[("name", ""), ("url", "x"), ("token", "")]),
     (
@@ -68,6 +70,10 @@ pub const CLOSED: [Closed; 60] = [
     ("POST", "keys/policy", Operator, &[("id", "0123456789ab")]),
     ("POST", "keys/status", Operator, &[("id", "0123456789ab"), ("status", "disabled")]),
     ("GET", "live/now", Viewer, &[]),
+    ("POST", "models/copy", Operator, &[("model", "m"), ("destination", "n"), ("backends][b_0123456789ab", "true")]),
+    ("POST", "models/delete", Operator, &[("model", "m"), ("retyped", "m"), ("backends][b_0123456789ab", "true")]),
+    ("POST", "models/keep", Operator, &[("model", "m"), ("act", "load"), ("backends][b_0123456789ab", "true")]),
+    ("GET", "models/page", Viewer, &[("show", "warm")]),
     ("GET", "network/get", Viewer, &[]),
     ("POST", "network/save", Owner, &[("version", "old")]),
     ("GET", "network/tls", Viewer, &[]),
@@ -101,15 +107,18 @@ pub const CLOSED: [Closed; 60] = [
 /// Pages that need no session.
 pub const OPEN_PAGES: [&str; 3] = ["/admin/login", "/admin/login/code", "/admin/setup"];
 /// Pages that need one. `{id}` stands for anything.
-pub const CLOSED_PAGES: [&str; 15] = [
+pub const CLOSED_PAGES: [&str; 18] = [
     "/admin",
     "/admin/account",
     "/admin/administrators",
     "/admin/audit",
     "/admin/backends",
     "/admin/backends/upgrade",
+    "/admin/backends/{id}",
+    "/admin/backends/{id}/history",
     "/admin/confirm",
     "/admin/help",
+    "/admin/models",
     "/admin/network",
     "/admin/requests",
     "/admin/requests/{id}",
