@@ -9,6 +9,7 @@ pub mod backends;
 pub mod help;
 pub mod keys;
 pub mod live;
+pub mod models;
 pub mod network;
 pub mod requests;
 pub mod session;

@@ -38,8 +38,8 @@ use crate::{
     pages::{
         layout::Layout,
         lazy::{
-            account, administrators, aliases, audit, backends, code, confirm, dashboard, help, login, network, request,
-            requests, settings, setup, upgrade, usage, user, users,
+            account, administrators, aliases, audit, backend, backends, code, confirm, dashboard, help, history, login,
+            models, network, request, requests, settings, setup, upgrade, usage, user, users,
         },
         not_found::NotFoundPage,
     },
@@ -80,6 +80,9 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("backends") view=backends::route() ssr=SsrMode::Async/>
                     <Route path=path!("backends/upgrade") view=upgrade::route() ssr=SsrMode::Async/>
                     <Route path=path!("aliases") view=aliases::route() ssr=SsrMode::Async/>
+                    <Route path=path!("backends/:id") view=backend::route() ssr=SsrMode::Async/>
+                    <Route path=path!("backends/:id/history") view=history::route() ssr=SsrMode::Async/>
+                    <Route path=path!("models") view=models::route() ssr=SsrMode::Async/>
                     <Route path=path!("users") view=users::route() ssr=SsrMode::Async/>
                     <Route path=path!("users/:id") view=user::route() ssr=SsrMode::Async/>
                     <Route path=path!("requests") view=requests::route() ssr=SsrMode::Async/>

@@ -12,7 +12,7 @@ import { SetupPage } from "../pages/setup.ts";
 
 const FOLDER = resolve(import.meta.dirname, "../test-results/screenshots");
 const SIZES = { wide: { width: 1440, height: 900 }, narrow: { width: 390, height: 844 } };
-const PAGES = { dashboard: "/admin", backends: "/admin/backends", upgrade: "/admin/backends/upgrade", aliases: "/admin/aliases", users: "/admin/users", requests: "/admin/requests", usage: "/admin/usage", settings: "/admin/settings", network: "/admin/network", audit: "/admin/audit", administrators: "/admin/administrators", account: "/admin/account", confirm: "/admin/confirm", help: "/admin/help" };
+const PAGES = { dashboard: "/admin", backends: "/admin/backends", upgrade: "/admin/backends/upgrade", models: "/admin/models", model: "/admin/models?model=llama3.2:latest", aliases: "/admin/aliases", users: "/admin/users", requests: "/admin/requests", usage: "/admin/usage", settings: "/admin/settings", network: "/admin/network", audit: "/admin/audit", administrators: "/admin/administrators", account: "/admin/account", confirm: "/admin/confirm", help: "/admin/help" };
 
 for (const [size, viewport] of Object.entries(SIZES)) {
   for (const colorScheme of ["light", "dark"] as const) {
@@ -25,10 +25,11 @@ for (const [size, viewport] of Object.entries(SIZES)) {
         await call(fortress.url, key, "a model that nobody has, with a rather long name that has to go somewhere");
         await written(page, fortress.url);
         const [row] = (await (await page.request.get("/admin/fn/requests/list?input[outcome]=complete")).json()).page.rows;
+        const backend = JSON.parse(await fortress.run("backend", "list", "--json"))[0].id;
         const request = `/admin/requests/${row.request}?at=${row.at}`;
         await fortress.run("alias", "set", "fast", MODELS[0], "phi4", "--note", "Short answers while somebody waits");
         await fortress.run("alias", "set", "default", "a-model-with-a-rather-long-name:70b-instruct-q4_K_M", "fast");
-        for (const [name, path] of Object.entries({ ...PAGES, user: `/admin/users/${id}`, request })) {
+        for (const [name, path] of Object.entries({ ...PAGES, user: `/admin/users/${id}`, backend: `/admin/backends/${backend}`, history: `/admin/backends/${backend}/history`, request })) {
           await new App(page).open(path);
           if (name === "dashboard") await drawn(page);
           await shoot(page, `${name}-${size}-${colorScheme}`);

@@ -1,7 +1,11 @@
-//! Backends: list, add, edit, switch, remove, test.
+//! Backends: list, one by itself, add, edit, switch, remove, test.
 
-use domain::backend::{
-    AddBackend, BackendRef, BackendView, EditBackend, ProbeAddress, ProbeReport, SetBackendDraining, SetBackendEnabled,
+use domain::{
+    backend::{
+        AddBackend, BackendRef, BackendView, EditBackend, ProbeAddress, ProbeReport, SetBackendDraining,
+        SetBackendEnabled,
+    },
+    models::{AskBackend, AskHistory, BackendPage, History},
 };
 use leptos::{prelude::*, server_fn::codec::GetUrl};
 
@@ -12,6 +16,20 @@ use crate::error::AppError;
 pub async fn list_backends() -> Result<Vec<BackendView>, AppError> {
     let (control, actor) = crate::ssr::signed_in()?;
     Ok(control.backends(&actor))
+}
+
+/// One backend with its models.
+#[server(name = ReadBackend, prefix = "/admin/fn", endpoint = "backends/get", input = GetUrl, output = Text)]
+pub async fn get_backend(input: AskBackend) -> Result<BackendPage, AppError> {
+    let (control, actor) = crate::ssr::signed_in()?;
+    Ok(control.backend_page(&actor, &input).await?)
+}
+
+/// What one backend did.
+#[server(name = ReadHistory, prefix = "/admin/fn", endpoint = "backends/history", input = GetUrl, output = Text)]
+pub async fn get_history(input: AskHistory) -> Result<History, AppError> {
+    let (control, actor) = crate::ssr::signed_in()?;
+    Ok(control.backend_history(&actor, &input).await?)
 }
 
 #[server(name = CreateBackend, prefix = "/admin/fn", endpoint = "backends/add")]

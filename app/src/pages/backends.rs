@@ -1,10 +1,10 @@
 //! Page: the backends, the Ollama servers behind the gateway.
 
 mod add;
-mod card;
+pub(in crate::pages) mod card;
 mod edit;
-mod share;
-mod timeouts;
+pub(in crate::pages) mod share;
+pub(in crate::pages) mod timeouts;
 
 use domain::{admin::Role, backend::BackendView};
 use leptos::prelude::*;

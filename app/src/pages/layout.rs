@@ -28,9 +28,10 @@ use crate::{
     visit,
 };
 
-const PAGES: [(&str, &str, Icon); 12] = [
+const PAGES: [(&str, &str, Icon); 13] = [
     ("/admin", "Dashboard", Icon::Dashboard),
     ("/admin/backends", "Backends", Icon::Backends),
+    ("/admin/models", "Models", Icon::Models),
     ("/admin/aliases", "Aliases", Icon::Aliases),
     ("/admin/usage", "Usage", Icon::Usage),
     ("/admin/users", "Users", Icon::Users),

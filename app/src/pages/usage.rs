@@ -1,7 +1,7 @@
 //! Page: what was used, over time and by whom or what. What is asked for stands in the address, so that links and the back
 //! button lead to it, and works without scripts. Numbers come from the server as they are shown.
 
-mod charts;
+pub(in crate::pages) mod charts;
 mod filter;
 mod links;
 mod shown;

@@ -38,8 +38,11 @@ const MAX_BODY: usize = 64 * 1024;
 const MAX_TYPED: usize = 4096;
 
 /// Functions whose value the next page shows. Never one that answers with a secret.
-const SHOWN: [&str; 5] = [
+const SHOWN: [&str; 8] = [
     "/admin/fn/backends/test",
+    "/admin/fn/models/copy",
+    "/admin/fn/models/delete",
+    "/admin/fn/models/keep",
     "/admin/fn/network/save",
     "/admin/fn/settings/redis",
     "/admin/fn/settings/save",
@@ -47,9 +50,10 @@ const SHOWN: [&str; 5] = [
 ];
 
 /// Fields of small forms that come back as they were typed. None of them is a secret.
-const KEPT: [&str; 21] = [
+const KEPT: [&str; 24] = [
     "id", "user_id", "version", "status", "enabled", "role", "name", "url", "user", "key", "names", "parallel",
-    "weight", "priority", "draining", "force", "label", "note", "overlap", "until", "targets",
+    "weight", "priority", "draining", "force", "label", "note", "overlap", "until", "targets", "model",
+    "destination", "everywhere",
 ];
 
 /// Whether a field comes back as it was typed; a field that nobody listed does not.

@@ -9,14 +9,17 @@ use super::gate::OPEN_FUNCTIONS;
 use crate::App;
 
 /// Server functions that answer GET. They must change nothing: GET passes the origin check.
-const READS: [&str; 20] = [
+const READS: [&str; 23] = [
     "/admin/fn/account/get",
     "/admin/fn/administrators/list",
     "/admin/fn/aliases/list",
     "/admin/fn/audit/list",
+    "/admin/fn/backends/get",
+    "/admin/fn/backends/history",
     "/admin/fn/backends/list",
     "/admin/fn/help/facts",
     "/admin/fn/live/now",
+    "/admin/fn/models/page",
     "/admin/fn/network/get",
     "/admin/fn/network/tls",
     "/admin/fn/requests/get",
@@ -64,10 +67,13 @@ async fn the_pages_are_these() {
         "/admin/aliases",
         "/admin/backends",
         "/admin/backends/upgrade",
+        "/admin/backends/{id}",
+        "/admin/backends/{id}/history",
         "/admin/confirm",
         "/admin/help",
         "/admin/login",
         "/admin/login/code",
+        "/admin/models",
         "/admin/network",
         "/admin/requests",
         "/admin/requests/{id}",

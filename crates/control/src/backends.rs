@@ -1,5 +1,6 @@
 //! Backends: which servers the fleet has. What is known of them now comes from the gateway's catalogue.
 
+mod page;
 pub(crate) mod place;
 
 use std::time::Duration;

@@ -25,6 +25,7 @@ mod live;
 mod lock;
 mod login;
 mod metrics;
+mod models;
 mod name;
 mod open;
 mod password;

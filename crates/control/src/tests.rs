@@ -11,6 +11,7 @@ mod follow;
 mod key_texts;
 mod keys;
 mod login;
+mod models;
 mod policies;
 mod read_only;
 mod redis;

@@ -46,9 +46,9 @@ pub struct AuditActor {
 /// One thing that an action changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditChange {
-    /// `administrator`, `session`, `backend`, `user`, `key`, `setting`.
+    /// `administrator`, `session`, `backend`, `user`, `key`, `setting`, `model`.
     pub kind: String,
-    /// Its id, or the name of a setting.
+    /// Its id, or the name of a setting; of a model its backend's.
     pub id: String,
     /// Its name for people.
     pub name: String,

@@ -17,6 +17,7 @@ pub mod key;
 pub mod limit;
 pub mod live;
 pub mod model;
+pub mod models;
 pub mod network;
 pub mod policy;
 pub mod remarks;

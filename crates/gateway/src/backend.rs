@@ -312,6 +312,23 @@ impl Backend {
         self.origin.seen().is_unsure()
     }
 
+    pub(crate) fn seen(&self) -> Seen {
+        self.origin.seen()
+    }
+
+    /// As the pages show it.
+    pub(crate) fn state(&self) -> BackendState {
+        self.state_of(&self.origin.seen())
+    }
+
+    fn state_of(&self, seen: &Seen) -> BackendState {
+        match seen.state() {
+            _ if !self.entry.enabled => BackendState::Disabled,
+            BackendState::Up if self.entry.draining => BackendState::Draining,
+            state => state,
+        }
+    }
+
     fn status(&self, now: u64) -> BackendView {
         let seen = self.origin.seen();
         BackendView {
@@ -321,11 +338,7 @@ impl Backend {
             enabled: self.entry.enabled,
             has_token: self.entry.token.is_some(),
             created_at: self.entry.created_at,
-            state: match seen.state() {
-                _ if !self.entry.enabled => BackendState::Disabled,
-                BackendState::Up if self.entry.draining => BackendState::Draining,
-                state => state,
-            },
+            state: self.state_of(&seen),
             models: seen.names(),
             version: seen.version().map(str::to_owned),
             in_flight: u64::from(self.load.in_flight()),

@@ -15,6 +15,7 @@ mod error;
 mod forward;
 mod hash;
 mod headers;
+pub mod holdings;
 mod hop;
 mod ids;
 #[cfg(feature = "inside")]
@@ -34,6 +35,7 @@ mod signal;
 pub mod snapshot;
 mod stream;
 mod told;
+pub mod upkeep;
 mod verdict;
 mod warmth;
 mod wire;

@@ -1,13 +1,10 @@
 //! What backends have in memory, and having one load a model: for whoever takes a backend away and brings it back as it
-//! was. Control traffic, so through reqwest, and to backends that are drained too.
+//! was.
 
 use std::time::Duration;
 
-use bytes::BytesMut;
 use domain::id::BackendId;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use jiff::Timestamp;
-use serde::Deserialize;
 
 use crate::{Gateway, backend::Backend};
 
@@ -15,10 +12,6 @@ use crate::{Gateway, backend::Backend};
 const FOR_EVER_S: i64 = 100 * 365 * 24 * 3_600;
 /// No model stays for less once it was loaded again: Ollama's own default.
 const LEAST_S: i64 = 300;
-/// Most bytes of an answer that are looked at.
-const MAX_ANSWER: usize = 64 * 1024;
-/// Most characters of a backend's own words.
-const MAX_WORDS: usize = 200;
 
 /// A model in a backend's memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,11 +20,6 @@ pub struct Loaded {
     pub model: String,
     /// Seconds for which it stays without another request; negative is for ever.
     pub keep_alive_s: i64,
-}
-
-#[derive(Deserialize)]
-struct Refusal {
-    error: String,
 }
 
 impl Gateway {
@@ -64,51 +52,7 @@ impl Gateway {
         let view = self.0.fleet.view();
         let found = view.backends.iter().find(|other| other.id() == backend);
         let backend = found.ok_or_else(|| "the backend is not there any more".to_owned())?;
-        let (model, keep_alive) = (&wanted.model, wanted.keep_alive_s);
-        let nothing = serde_json::json!({ "model": model, "keep_alive": keep_alive, "stream": false });
-        let (status, said) = self.told(backend, "/api/generate", &nothing, patience).await?;
-        // A model that only embeds refuses to generate.
-        let (status, said) = match status {
-            StatusCode::BAD_REQUEST => {
-                let nothing = serde_json::json!({ "model": model, "keep_alive": keep_alive, "input": "" });
-                self.told(backend, "/api/embed", &nothing, patience).await?
-            }
-            _ => (status, said),
-        };
-        if status.is_success() { Ok(()) } else { Err(format!("it answered {}{said}", status.as_u16())) }
-    }
-
-    async fn told(
-        &self,
-        backend: &Backend,
-        path: &str,
-        body: &serde_json::Value,
-        patience: Duration,
-    ) -> Result<(StatusCode, String), String> {
-        let settings = &self.snapshot().settings;
-        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
-        let answer = backend.errand(settings, Method::POST, path, headers, body.to_string().into(), patience).await;
-        let answer = answer.map_err(|error| error.to_string())?;
-        let (status, mut text) = (answer.status(), BytesMut::new());
-        let mut answer = reqwest::Response::from(answer);
-        let read = async {
-            while let Ok(Some(piece)) = answer.chunk().await {
-                if text.len() + piece.len() > MAX_ANSWER {
-                    break;
-                }
-                text.extend_from_slice(&piece);
-            }
-        };
-        // What it answered is known by then.
-        let _ = tokio::time::timeout(patience, read).await;
-        let said = serde_json::from_slice::<Refusal>(&text).map_or_else(
-            |_| String::new(),
-            |Refusal { error }| {
-                let words: String = error.chars().filter(|letter| !letter.is_control()).take(MAX_WORDS).collect();
-                format!(": {words}")
-            },
-        );
-        Ok((status, said))
+        self.load(backend, &wanted.model, Some(wanted.keep_alive_s), patience).await
     }
 }
 

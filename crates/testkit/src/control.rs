@@ -27,6 +27,9 @@ pub(crate) const PREFIX: &str = "/__fake/";
 #[serde(deny_unknown_fields)]
 struct Patch {
     models: Option<Vec<String>>,
+    /// Digests by the names of models.
+    #[serde(default)]
+    digests: std::collections::BTreeMap<String, String>,
     version: Option<String>,
     chunks: Option<usize>,
     chunk_delay_ms: Option<u64>,
@@ -47,6 +50,11 @@ impl Patch {
     fn apply(self, script: &mut Script) {
         if let Some(models) = self.models {
             script.models = models.iter().map(|name| Model::new(name)).collect();
+        }
+        for model in &mut script.models {
+            if let Some(digest) = self.digests.get(&model.name) {
+                model.digest.clone_from(digest);
+            }
         }
         script.version = self.version.unwrap_or_else(|| script.version.clone());
         script.chunks = self.chunks.unwrap_or(script.chunks);

@@ -24,7 +24,7 @@ const OPEN: [(&str, &str, u16); 4] = [
 pub type Closed = (&'static str, &'static str, Role, &'static [(&'static str, &'static str)]);
 
 /// Server functions that need a session.
-pub const CLOSED: [Closed; 68] = [
+pub const CLOSED: [Closed; 74] = [
     ("GET", "account/get", Viewer, &[]),
     ("POST", "account/password", Viewer, &[("current", "a wrong guess"), ("password", "another fine phrase")]),
     ("POST", "account/session-end", Viewer, &[("id", "0123456789abcdef")]),
@@ -47,6 +47,8 @@ pub const CLOSED: [Closed; 68] = [
     ("POST", "aliases/edit", Operator, &[("name", "nobody"), ("targets", "a"), ("version", "1-1")]),
     ("POST", "aliases/remove", Operator, &[("name", "nobody")]),
     ("GET", "audit/list", Viewer, &[]),
+    ("GET", "backends/get", Viewer, &[("id", "0123456789ab")]),
+    ("GET", "backends/history", Viewer, &[("id", "0123456789ab")]),
     ("GET", "backends/list", Viewer, &[]),
     ("POST", "backends/add", Operator, &[("name", ""), ("url", "x"), ("token", "")]),
     (
@@ -74,6 +76,10 @@ pub const CLOSED: [Closed; 68] = [
     ("POST", "keys/rotate", Operator, &[("id", "0123456789ab"), ("overlap", "24h"), ("until", "")]),
     ("POST", "keys/status", Operator, &[("id", "0123456789ab"), ("status", "disabled")]),
     ("GET", "live/now", Viewer, &[]),
+    ("POST", "models/copy", Operator, &[("model", "m"), ("destination", "n"), ("backends][b_0123456789ab", "true")]),
+    ("POST", "models/delete", Operator, &[("model", "m"), ("retyped", "m"), ("backends][b_0123456789ab", "true")]),
+    ("POST", "models/keep", Operator, &[("model", "m"), ("act", "load"), ("backends][b_0123456789ab", "true")]),
+    ("GET", "models/page", Viewer, &[("show", "warm")]),
     ("GET", "network/get", Viewer, &[]),
     ("POST", "network/save", Owner, &[("version", "old")]),
     ("GET", "network/tls", Viewer, &[]),
@@ -109,7 +115,7 @@ pub const CLOSED: [Closed; 68] = [
 /// Pages that need no session.
 pub const OPEN_PAGES: [&str; 3] = ["/admin/login", "/admin/login/code", "/admin/setup"];
 /// Pages that need one. `{id}` stands for anything.
-pub const CLOSED_PAGES: [&str; 16] = [
+pub const CLOSED_PAGES: [&str; 19] = [
     "/admin",
     "/admin/account",
     "/admin/administrators",
@@ -117,8 +123,11 @@ pub const CLOSED_PAGES: [&str; 16] = [
     "/admin/audit",
     "/admin/backends",
     "/admin/backends/upgrade",
+    "/admin/backends/{id}",
+    "/admin/backends/{id}/history",
     "/admin/confirm",
     "/admin/help",
+    "/admin/models",
     "/admin/network",
     "/admin/requests",
     "/admin/requests/{id}",

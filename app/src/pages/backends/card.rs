@@ -5,6 +5,7 @@ use domain::{
     backend::{BackendView, ollama_warning},
 };
 use leptos::prelude::*;
+use leptos_router::components::A;
 
 use super::{edit::EditBackendForm, share};
 use crate::{
@@ -26,36 +27,46 @@ use crate::{
 
 #[component]
 pub(super) fn BackendCard(backend: Signal<BackendView>, refresh: Refresh) -> impl IntoView {
-    let test = action_of::<TestBackend>(&[("id", backend.get_untracked().id.as_str())]);
-    refresh_after(test, refresh);
+    let page = format!("/admin/backends/{}", backend.get_untracked().id);
     view! {
         <li aria-label=move || backend.with(|backend| backend.name.clone()) class="card card-border border-base-300 bg-base-100">
             <div class="card-body gap-3">
                 <div class="flex flex-wrap items-center gap-3">
-                    <h2 class="font-semibold break-all">{move || backend.with(|backend| backend.name.clone())}</h2>
+                    <h2 class="font-semibold break-all"><A href=page attr:class="link">{move || backend.with(|backend| backend.name.clone())}</A></h2>
                     <BackendBadge state=Signal::derive(move || backend.with(|backend| backend.state)) />
                     <code class="text-sm break-all text-muted">{move || backend.with(|backend| backend.url.clone())}</code>
                 </div>
                 <Facts backend />
-                {move || {
-                    let version = backend.with(|backend| ollama_warning(backend.version.as_deref()?)).map(str::to_owned);
-                    let warnings = version.into_iter().chain(backend.with(BackendView::certificate_warning));
-                    warnings.map(|warning| view! { <p class="text-sm text-pretty"><span class="status status-warning" aria-hidden="true"></span>" "{sentence(&warning)}</p> }).collect_view()
-                }}
-                <Breakers backend />
-                <LastFault backend />
-                <TestResult test />
-                {may(Role::Operator).then(|| view! {
-                    <div class="flex flex-wrap gap-2">
-                        <TestButton backend test />
-                        <SwitchButton backend refresh />
-                        <DrainButton backend refresh />
-                        <EditBackendForm backend refresh />
-                        <Remove backend refresh />
-                    </div>
-                })}
+                <Standing backend refresh />
             </div>
         </li>
+    }
+    .into_any()
+}
+
+/// What is wrong with a backend, and what can be done to it.
+#[component]
+pub(in crate::pages) fn Standing(backend: Signal<BackendView>, refresh: Refresh) -> impl IntoView {
+    let test = action_of::<TestBackend>(&[("id", backend.get_untracked().id.as_str())]);
+    refresh_after(test, refresh);
+    view! {
+        {move || {
+            let version = backend.with(|backend| ollama_warning(backend.version.as_deref()?)).map(str::to_owned);
+            let warnings = version.into_iter().chain(backend.with(BackendView::certificate_warning));
+            warnings.map(|warning| view! { <p class="text-sm text-pretty"><span class="status status-warning" aria-hidden="true"></span>" "{sentence(&warning)}</p> }).collect_view()
+        }}
+        <Breakers backend />
+        <LastFault backend />
+        <TestResult test />
+        {may(Role::Operator).then(|| view! {
+            <div class="flex flex-wrap gap-2">
+                <TestButton backend test />
+                <SwitchButton backend refresh />
+                <DrainButton backend refresh />
+                <EditBackendForm backend refresh />
+                <Remove backend refresh />
+            </div>
+        })}
     }
     .into_any()
 }

@@ -43,7 +43,7 @@ pub(super) fn ShareFields(
 }
 
 /// What is in force, in a few words each.
-pub(super) fn in_force(backend: &BackendView) -> Vec<String> {
+pub(in crate::pages) fn in_force(backend: &BackendView) -> Vec<String> {
     let at_once = match (backend.parallel, backend.limit) {
         (Some(parallel), _) => Some(format!("At most {parallel} at once")),
         (None, Some(learned)) => Some(format!("At most {learned} at once (learned)")),

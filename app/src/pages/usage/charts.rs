@@ -1,9 +1,9 @@
 //! Charts over time, each with its numbers as a table, and as files.
 
-use domain::usage::page::{ChartKind, UsageChart, UsageColumn, UsageShown};
+use domain::usage::page::{ChartKind, UsageChart, UsageColumn};
 use leptos::{html, prelude::*};
 
-use super::{links::file, tables::table};
+use super::tables::table;
 use crate::{
     components::chart::{
         NumberSet, Sets, Tone, draw,
@@ -20,10 +20,10 @@ const TONES: [Tone; 7] =
 /// Most rows of a chart's table: five charts have one each.
 const ROWS: usize = 400;
 
-pub(super) fn charts(shown: &UsageShown) -> AnyView {
+/// `csv` is the address of the numbers as a file.
+pub(in crate::pages) fn charts(charts: &[UsageChart], labels: &[String], csv: &str) -> AnyView {
     let palette = use_palette();
-    let csv = file(&shown.query, "csv");
-    let charts = shown.charts.iter().map(|chart| figure(chart, &shown.labels, csv.clone(), palette));
+    let charts = charts.iter().map(|chart| figure(chart, labels, csv.to_owned(), palette));
     view! { <div class="grid gap-3 lg:grid-cols-2">{charts.collect_view()}</div> }.into_any()
 }
 

@@ -9,7 +9,7 @@ use leptos::{html, prelude::*};
 use super::{
     Found, HERE,
     charts::charts,
-    links::{address, requests},
+    links::{address, file, requests},
     tables::{Link, linked},
 };
 use crate::{
@@ -45,7 +45,7 @@ fn whole(asked: &AskUsage, shown: &UsageShown) -> AnyView {
     } else {
         view! {
             {totals(&shown.total)}
-            {charts(shown)}
+            {charts(&shown.charts, &shown.labels, &file(&shown.query, "csv"))}
             {groups(asked, shown)}
             {peak(shown)}
             {tax(asked, shown)}

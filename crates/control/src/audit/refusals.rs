@@ -6,7 +6,7 @@ use std::{collections::HashMap, net::IpAddr, sync::Mutex};
 
 use domain::{
     address::network,
-    audit::{AuditActor, AuditEntry, AuditOutcome},
+    audit::{AuditActor, AuditChange, AuditEntry, AuditOutcome},
     error::AdminError,
     id::AdminId,
 };
@@ -192,6 +192,21 @@ impl Control {
     /// Notes an action that changes nothing in the store.
     pub fn note_done(&self, actor: &Actor, action: &'static str) {
         self.note(Line { actor: actor.audited(), action, outcome: AuditOutcome::Done, reason: None }, false);
+    }
+
+    /// Notes an action that changed something elsewhere than in the store, and writes it down at once where that can be.
+    pub(crate) async fn note_changes(&self, by: &By, changes: Vec<AuditChange>) -> Result<(), AdminError> {
+        if let Some(entry) = super::done(by, changes)? {
+            {
+                let mut pending = lock(&self.0.pending.0);
+                match pending.waiting.len() {
+                    0..WAITING => pending.waiting.push(entry),
+                    _ => pending.lost += 1,
+                }
+            }
+            self.write_refusals(Now::read(), false).await;
+        }
+        Ok(())
     }
 
     /// Notes what counts although the store cannot be written now. A full disk may outlast this process, and the row with

@@ -11,6 +11,7 @@ use domain::{
     audit::{AuditEntry, AuditOutcome, ReadAudit},
     backend::{BackendRef, EditBackend, ProbeAddress, SetBackendDraining, SetBackendEnabled},
     key::{KeyStatus, RotateKey, SetKeyLimit, SetKeyStatus},
+    models::act::{Boxes, CopyModel, DeleteModel, Keep, KeepModel, box_of},
     network::SaveNetwork,
     settings::SaveSettings,
     tls::{MakePair, SavePair},
@@ -141,6 +142,15 @@ async fn do_everything(bench: &Bench) {
         .probe_address(root, ProbeAddress { url: "http://127.0.0.1:1".into(), token: "canary-token".into() })
         .await
         .unwrap();
+    // Nobody answers there, and the log has that too.
+    let boxes = || Boxes::from([(box_of(&backend), true)]);
+    let model = || "llama3:latest".to_owned();
+    let keep = KeepModel { model: model(), act: Keep::Load, backends: boxes(), everywhere: false };
+    control.keep_model(root, keep).await.unwrap();
+    let copy = CopyModel { model: model(), destination: "mine".into(), backends: boxes(), everywhere: false };
+    control.copy_model(root, copy).await.unwrap();
+    let delete = DeleteModel { model: model(), retyped: model(), backends: boxes(), everywhere: false };
+    control.delete_model(root, delete).await.unwrap();
     control.set_backend_enabled(root, SetBackendEnabled { id: backend.clone(), enabled: false }).await.unwrap();
     control.remove_backend(root, BackendRef { id: backend }).await.unwrap();
     // Names for models.
@@ -271,6 +281,15 @@ async fn everything_that_can_be_done_has_its_row_with_what_was_before_and_after(
     assert_told(&log, "fleet upgrade begun", &["upgrade fleet: state: - -> running"]);
     assert_told(&log, "fleet upgrade answered", &["upgrade fleet: state: running -> stopped"]);
     assert_told(&log, "backend switched", &["backend gpu 1: enabled: yes -> no"]);
+    let model = "model llama3:latest on gpu 1";
+    let came = format!("{model}: came of it: - -> failed: it does not list this model");
+    for (action, asked) in [
+        ("load or unload of a model sent", "load"),
+        ("copy of a model sent", "copy to mine:latest"),
+        ("deletion of a model sent", "delete"),
+    ] {
+        assert_told(&log, action, &[&format!("{model}: asked for: - -> {asked}"), &came]);
+    }
     assert_told(&log, "backend removed", &["backend gpu 1: name: gpu 1 -> -"]);
     let redis = "setting Redis: value: - -> redis://127.0.0.1:1/0";
     let secret = "setting Redis password: value: - -> (set)";

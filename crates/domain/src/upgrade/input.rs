@@ -36,10 +36,15 @@ impl StartUpgrade {
         format!("{BOX}{id}")
     }
 
+    /// The id in a box's name, as it came.
+    pub fn id_of(name: &str) -> &str {
+        name.strip_prefix(BOX).unwrap_or(name)
+    }
+
     /// Ids of the backends that are ticked, as they came.
     pub fn ticked(&self) -> impl Iterator<Item = &str> {
         let ticked = self.backends.iter().filter(|(_, ticked)| **ticked);
-        ticked.map(|(name, _)| name.strip_prefix(BOX).unwrap_or(name))
+        ticked.map(|(name, _)| Self::id_of(name))
     }
 
     /// The wished version as it is compared, without a `v` in front.

@@ -6,12 +6,15 @@ use std::collections::HashMap;
 use domain::model::{ModelName, Source};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
-use serde_json::{json, value::RawValue};
+use serde_json::{Value, json, value::RawValue};
 use sha2::{Digest as _, Sha256};
 
 /// Longer names are no model names but an attack on the page that shows them.
 const MAX_NAME: usize = 512;
 const MAX_VERSION: usize = 64;
+/// Most letters of a word about a model, and most words of one kind.
+const MAX_WORD: usize = 40;
+const MAX_WORDS: usize = 12;
 
 /// One model in a backend's list.
 #[derive(Debug)]
@@ -28,6 +31,20 @@ pub(crate) struct Row {
     pub(crate) openai: Option<Box<RawValue>>,
     /// A stub of a model that runs at ollama.com under the backend owner's account.
     pub(crate) remote: bool,
+    pub(crate) about: About,
+}
+
+/// What a backend says of a model for people. Nothing is told as nothing.
+#[derive(Debug, Default)]
+pub(crate) struct About {
+    /// Bytes on disk.
+    pub(crate) size: u64,
+    pub(crate) family: Box<str>,
+    /// `3.2B`.
+    pub(crate) parameters: Box<str>,
+    /// `Q4_K_M`.
+    pub(crate) quantization: Box<str>,
+    pub(crate) capabilities: Box<[Box<str>]>,
 }
 
 impl Row {
@@ -43,6 +60,9 @@ pub(crate) struct Running {
     pub(crate) name: String,
     pub(crate) digest: String,
     pub(crate) expires: Timestamp,
+    /// Bytes, all of them and those on graphics cards.
+    pub(crate) size: u64,
+    pub(crate) vram: u64,
     pub(crate) row: Box<RawValue>,
 }
 
@@ -69,12 +89,39 @@ struct TagsMembers {
     remote_host: String,
     #[serde(default, deserialize_with = "lenient")]
     remote_model: String,
+    #[serde(default)]
+    size: Value,
+    #[serde(default)]
+    size_vram: Value,
+    #[serde(default)]
+    details: Value,
+    #[serde(default)]
+    capabilities: Value,
+}
+
+impl About {
+    fn read(size: &Value, details: &Value, capabilities: &Value) -> Self {
+        let detail = |name: &str| details.get(name).and_then(Value::as_str).map(word).unwrap_or_default();
+        let capabilities = capabilities.as_array().map(Vec::as_slice).unwrap_or_default();
+        Self {
+            size: size.as_u64().unwrap_or_default(),
+            family: detail("family"),
+            parameters: detail("parameter_size"),
+            quantization: detail("quantization_level"),
+            capabilities: capabilities.iter().filter_map(Value::as_str).take(MAX_WORDS).map(word).collect(),
+        }
+    }
+}
+
+/// As much of a text as a word has.
+fn word(text: &str) -> Box<str> {
+    text.chars().take(MAX_WORD).collect::<String>().into()
 }
 
 /// Anything but a string is taken for an absent one.
 fn lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    Ok(match serde_json::Value::deserialize(deserializer)? {
-        serde_json::Value::String(text) => text,
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) => text,
         _ => String::new(),
     })
 }
@@ -117,6 +164,7 @@ pub(crate) fn tags(body: &[u8]) -> Option<Vec<Row>> {
             tags: row,
             openai: None,
             remote,
+            about: About::read(&members.size, &members.details, &members.capabilities),
             name: members.name,
         })
     });
@@ -127,7 +175,10 @@ pub(crate) fn tags(body: &[u8]) -> Option<Vec<Row>> {
 pub(crate) fn running(body: &[u8]) -> Option<Vec<Running>> {
     let rows = list(body, "models")?.into_iter().filter_map(|row| {
         let members = members(&row)?;
-        Some(Running { name: members.name, digest: members.digest, expires: time(&members.expires_at), row })
+        let bytes = |value: &Value| value.as_u64().unwrap_or_default();
+        let (size, vram) = (bytes(&members.size), bytes(&members.size_vram));
+        let expires = time(&members.expires_at);
+        Some(Running { name: members.name, digest: members.digest, expires, size, vram, row })
     });
     Some(rows.collect())
 }
@@ -136,7 +187,7 @@ pub(crate) fn running(body: &[u8]) -> Option<Vec<Running>> {
 struct OpenAiMembers {
     id: String,
     #[serde(default)]
-    created: serde_json::Value,
+    created: Value,
 }
 
 /// The body of `/v1/models`; `None` if it is something else. Rows for `/api/tags` are made up for its models.
@@ -165,6 +216,7 @@ pub(crate) fn openai(body: &[u8]) -> Option<Vec<Row>> {
             tags: serde_json::value::to_raw_value(&tags).ok()?,
             openai: Some(row),
             remote: false,
+            about: About::default(),
             name: members.id,
         })
     });
@@ -219,12 +271,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_of_a_model_is_kept_short_and_whatever_is_no_text_is_nothing() {
+        let body = format!(
+            r#"{{"models":[{{"name":"a","size":7,"details":{{"family":"llama","parameter_size":"3.2B","quantization_level":4}},
+            "capabilities":["tools",1,"{}"]}},{{"name":"b","size":-1,"details":[],"capabilities":{{}}}}]}}"#,
+            "x".repeat(1_000)
+        );
+        let rows = tags(body.as_bytes()).unwrap();
+        let About { size, family, parameters, quantization, capabilities } = &rows[0].about;
+        assert_eq!((*size, &**family, &**parameters, &**quantization), (7, "llama", "3.2B", ""));
+        assert_eq!((&*capabilities[0], capabilities[1].len(), capabilities.len()), ("tools", MAX_WORD, 2));
+        assert_eq!((rows[1].about.size, rows[1].about.capabilities.len()), (0, 0));
+        let loaded = running(br#"{"models":[{"name":"a","size":9,"size_vram":5},{"name":"b","size":"x"}]}"#).unwrap();
+        assert_eq!((loaded[0].size, loaded[0].vram, loaded[1].size, loaded[1].vram), (9, 5, 0, 0));
+    }
+
+    #[test]
     fn openai_rows_get_what_clients_of_tags_need() {
         let rows = openai(
             br#"{"object":"list","data":[{"id":"Qwen/Qwen3-8B","created":1700000000,"owned_by":"vllm"},{"id":"x"}]}"#,
         )
         .unwrap();
-        let row: serde_json::Value = serde_json::from_str(rows[0].tags.get()).unwrap();
+        let row: Value = serde_json::from_str(rows[0].tags.get()).unwrap();
         assert_eq!(row["modified_at"], "2023-11-14T22:13:20Z");
         assert_eq!(row["digest"].as_str().unwrap().len(), 64);
         assert_eq!(rows[0].canonical, None);

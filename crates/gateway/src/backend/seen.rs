@@ -140,6 +140,11 @@ impl Seen {
         self.listed.iter().map(|row| row.name.clone()).collect()
     }
 
+    /// What the last list has.
+    pub(crate) fn listed(&self) -> &[Arc<Row>] {
+        &self.listed
+    }
+
     /// What is offered: the last list and what lingers.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &Arc<Row>> {
         self.listed.iter().chain(self.lingering.iter().map(|(row, _)| row))

@@ -34,13 +34,17 @@ fn refuse_model(asked: &Asked<'_>, ability: &str) -> Option<Reply> {
 
 /// `keep_alive` 0 with nothing to answer unloads.
 fn load_or_unload(asked: &Asked<'_>) -> &'static str {
-    let unload = match asked.body.get("keep_alive") {
+    let unload = unloads(asked);
+    asked.load(!unload);
+    if unload { "unload" } else { "load" }
+}
+
+fn unloads(asked: &Asked<'_>) -> bool {
+    match asked.body.get("keep_alive") {
         Some(Value::Number(number)) => number.as_f64() == Some(0.0),
         Some(Value::String(text)) => matches!(text.as_str(), "0" | "0s" | "0m"),
         _ => false,
-    };
-    asked.load(!unload);
-    if unload { "unload" } else { "load" }
+    }
 }
 
 fn limit(asked: &Asked<'_>) -> Option<u64> {
@@ -48,8 +52,11 @@ fn limit(asked: &Asked<'_>) -> Option<u64> {
 }
 
 pub(super) fn generate(asked: &Asked<'_>) -> Reply {
-    if let Some(refusal) = refuse_model(asked, "generate") {
-        return refusal;
+    // Ollama lets go of a model before it asks what that can do.
+    let unloads = asked.text("prompt").is_empty() && unloads(asked);
+    match refuse_model(asked, "generate") {
+        Some(refusal) if !unloads || asked.script.find(asked.model()).is_none() => return refusal,
+        _ => {}
     }
     let model = quote(asked.model());
     let head = format!(r#"{{"model":{model},"created_at":"{AT}","response":"#);
