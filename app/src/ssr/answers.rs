@@ -51,9 +51,30 @@ const SHOWN: [&str; 8] = [
 
 /// Fields of small forms that come back as they were typed. None of them is a secret.
 const KEPT: [&str; 24] = [
-    "id", "user_id", "version", "status", "enabled", "role", "name", "url", "user", "key", "names", "parallel",
-    "weight", "priority", "draining", "force", "label", "note", "overlap", "until", "targets", "model",
-    "destination", "everywhere",
+    "id",
+    "user_id",
+    "version",
+    "status",
+    "enabled",
+    "role",
+    "name",
+    "url",
+    "user",
+    "key",
+    "names",
+    "parallel",
+    "weight",
+    "priority",
+    "draining",
+    "force",
+    "label",
+    "note",
+    "overlap",
+    "until",
+    "targets",
+    "model",
+    "destination",
+    "everywhere",
 ];
 
 /// Whether a field comes back as it was typed; a field that nobody listed does not.

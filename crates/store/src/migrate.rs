@@ -29,6 +29,9 @@ const STEPS: &[Step] = &[
     Step { text: step!("migrations/0008_aliases.surql") },
 ];
 
+/// Steps that may be lost to another gateway, and the looks before the first and after the last.
+const RACES: usize = 8;
+
 /// The schema this program works with.
 pub(crate) const SCHEMA: u64 = STEPS.len() as u64;
 
@@ -51,8 +54,9 @@ pub(crate) async fn run(handle: &Handle) -> Result<(), StoreError> {
 
 /// The same up to `schema` only, which may be an older one: rows of that schema come into it before the other steps.
 pub(crate) async fn to(handle: &Handle, schema: u64) -> Result<(), StoreError> {
-    // Two gateways on one shared database may both want to do it: the loser of a step looks again.
-    for _ in 0..8 {
+    // Two gateways on one shared database may both want to do it: the loser of a step looks again, a few times beside the
+    // steps there are to do.
+    for _ in 0..STEPS.len() + RACES {
         let found = match version(handle).await? {
             Some(found) => found,
             None => match handle.run(META, Variables::new()).await {
