@@ -60,7 +60,7 @@ test("its models are searched, loaded and let go of, and lead to what else can b
   await expect(list.locator(":scope > li").first()).toContainText("warm:");
   await models.press("Unload", "own-b:1b", "models box");
   await expect(list).not.toContainText("warm:");
-  await list.getByRole("link", { name: "Copy, delete, update own-a:1b" }).click();
+  await list.getByRole("link", { name: "Copy, delete own-a:1b" }).click();
   const form = await models.begin("Copy");
   await expect(form.getByLabel("models box", { exact: true })).toBeChecked();
   await fortress.run("backend", "remove", "models box");

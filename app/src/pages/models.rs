@@ -18,7 +18,7 @@ use self::{acts::Actions, filter::FilterForm, keep::Told, one::one, row::row};
 use crate::{
     api::models::read_models,
     components::{
-        allowed::{NeedsRole, may},
+        allowed::NeedsRole,
         fault::LoadFault,
         listing::Loading,
         page::{Empty, PageHeader},
@@ -73,8 +73,7 @@ pub fn ModelsPage() -> impl IntoView {
 
 fn header(model: &str) -> AnyView {
     if model.is_empty() {
-        let pull = may(Role::Operator).then(|| view! { <a class="btn btn-sm" href="/admin/pulls">"Pull a model"</a> });
-        return view! { <PageHeader title="Models">{pull}</PageHeader> }.into_any();
+        return view! { <PageHeader title="Models" /> }.into_any();
     }
     let name = visible(model);
     let [usage, requests] =

@@ -58,10 +58,14 @@ async fn every_page_can_be_read_by_every_role_and_offers_what_the_role_may_do() 
     Role::ALL.iter().for_each(|role| create(&home, role.as_str(), PASSWORD, role.as_str()));
     home.ok(&["user", "add", "ada"]);
     home.ok(&["backend", "add", "--name", "gpu", "--url", "http://127.0.0.1:9"]);
-    let user = home.json(&["user", "list"])[0]["id"].as_str().unwrap().to_owned();
+    let first = |nouns: &str| home.json(&[nouns, "list"])[0]["id"].as_str().unwrap().to_owned();
+    let (user, backend) = (first("user"), first("backend"));
+    let address = |page: &str| page.replace("{id}", if page.starts_with("/admin/backends") { &backend } else { &user });
     let server = home.start();
     /// A page, the words of its buttons, and the least role for them.
-    const OFFERS: [(&str, &str, Role); 9] = [
+    const OFFERS: [(&str, &str, Role); 11] = [
+        ("/admin/aliases", "Add alias", Role::Operator),
+        ("/admin/backends/{id}", "Test now", Role::Operator),
         ("/admin/backends", "Add backend", Role::Operator),
         ("/admin/backends", "Test now", Role::Operator),
         ("/admin/users", "Add user", Role::Operator),
@@ -77,7 +81,7 @@ async fn every_page_can_be_read_by_every_role_and_offers_what_the_role_may_do() 
         for page in CLOSED_PAGES {
             // There is no request yet, and the page says so.
             let status = if page == "/admin/requests/{id}" { 404 } else { 200 };
-            assert_eq!(admin.status(&server, &page.replace("{id}", &user)).await, status, "{page} for {role}");
+            assert_eq!(admin.status(&server, &address(page)).await, status, "{page} for {role}");
         }
         for stream in [
             "/admin/live",
@@ -89,7 +93,7 @@ async fn every_page_can_be_read_by_every_role_and_offers_what_the_role_may_do() 
             assert_eq!(admin.status(&server, stream).await, 200, "{stream} for {role}");
         }
         for (page, words, least) in OFFERS {
-            let page = page.replace("{id}", &user);
+            let page = address(page);
             let html = admin.get(&server, &page).header(header::ACCEPT, "text/html").send().await.unwrap();
             let html = html.text().await.unwrap();
             assert_eq!(html.contains(words), role >= least, "{words:?} on {page} for {role}");

@@ -31,16 +31,12 @@ pub(super) fn Models(asked: Memo<AskBackend>, page: Memo<Page>, refresh: Refresh
     let told = follow(&[keep]);
     let models = Memo::new(move |_| page.with(|page| page.models.clone()));
     let id = asked.with_untracked(|asked| asked.id.clone());
-    let pull = format!("/admin/pulls?backend={id}");
     let all = format!("/admin/models?backend={id}");
     view! {
         <section aria-labelledby="models" class="flex flex-col gap-3">
             <div class="flex flex-wrap items-center justify-between gap-3">
                 <h2 id="models" class="text-lg font-semibold">"Models "<span class="text-muted">{move || number(models.with(|models| models.fitting))}</span></h2>
-                <div class="flex flex-wrap gap-2">
-                    <A href=all attr:class="btn btn-sm">"Search and sort"</A>
-                    {may(Role::Operator).then(|| view! { <a class="btn btn-sm" href=pull>"Pull a model"</a> })}
-                </div>
+                <A href=all attr:class="btn btn-sm">"Search and sort"</A>
             </div>
             <Told told pending=keep.pending() faults=vec![(keep, &[][..])] />
             {move || models.with(|models| {
@@ -80,7 +76,7 @@ fn row(model: &ModelRow, backend: &str, keep: AnyAction) -> AnyView {
             </div>
             <div class="min-w-0">
                 {here}
-                {may(Role::Operator).then(|| view! { <A href=to attr:class="link text-sm">"Copy, delete, update"<span class="sr-only">" "{of}</span></A> })}
+                {may(Role::Operator).then(|| view! { <A href=to attr:class="link text-sm">"Copy, delete"<span class="sr-only">" "{of}</span></A> })}
             </div>
             {drift(&model.versions)}
         </li>

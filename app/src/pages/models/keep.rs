@@ -17,12 +17,13 @@ use crate::{
         field::{Hidden, input_name},
         focus::focus_soon,
     },
+    decode::decode,
     format::{sentence, visible},
 };
 
 /// What the last answer of an action says.
 pub(in crate::pages) fn acted(action: AnyAction) -> Option<Acted> {
-    action.value().with(|value| serde_json::from_str(value.as_ref()?.as_ref().ok()?).ok())
+    action.value().with(|value| decode(value.as_ref()?.as_ref().ok()?).ok())
 }
 
 /// What backends made of the last order of any of these actions.
