@@ -29,7 +29,8 @@ export class AliasesPage {
 
   async add(name: string, models: string[], note = "") {
     await this.send(name, models, note);
-    await expect(this.row(name)).toBeVisible();
+    // Names are shown as requests are matched with them.
+    await expect(this.row(name.toLowerCase())).toBeVisible();
   }
 
   async openEdit(name: string) {

@@ -19,6 +19,7 @@ pub fn Area(
     rows: usize,
 ) -> impl IntoView {
     let note = format!("{id}-note");
+    let value = content(value);
     view! {
         <div class="flex flex-col gap-1">
             <label class="text-sm font-medium" for=id.clone()>{label}</label>
@@ -40,6 +41,12 @@ pub fn Area(
         </div>
     }
     .into_any()
+}
+
+/// What stands between the tags of a `textarea`. Leptos writes that into the document as it is, like a script's, so that a
+/// text could end the element and go on as markup.
+fn content(value: String) -> String {
+    if cfg!(feature = "ssr") { value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;") } else { value }
 }
 
 /// One of `options`, each a value and its words.
