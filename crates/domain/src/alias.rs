@@ -87,14 +87,12 @@ impl Aliases {
         let mut coming = vec![name];
         while let Some(next) = coming.pop() {
             match self.alias(next) {
-                Some((alias, targets)) => {
-                    if seen.insert(alias.to_owned()) {
-                        coming.extend(targets.iter().rev().map(String::as_str));
-                    }
+                Some((alias, targets)) if seen.insert(alias.to_owned()) => {
+                    coming.extend(targets.iter().rev().map(String::as_str));
                 }
                 // Names of other servers count letter by letter.
                 None if seen.insert(format!("model {next}")) => models.push(next.to_owned()),
-                None => {}
+                _ => {}
             }
             if models.len() > MAX_MODELS {
                 break;

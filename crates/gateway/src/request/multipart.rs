@@ -126,7 +126,7 @@ mod tests {
         let body = format!("{file}{}--XX--\r\n", part("form-data; name=\"model\"", "whisper"));
         assert_eq!(find(&body), Ok(Some("whisper".into())));
         assert_eq!(find(&format!("{file}--XX--\r\n")), Ok(None));
-        assert_eq!(model("multipart/form-data; boundary=\"XX\"", body.as_bytes()), Ok(Some("whisper".into())));
+        assert_eq!(model("multipart/form-data; boundary=\"XX\"", body.as_bytes()), Ok(Some("whisper")));
     }
 
     #[test]
