@@ -31,7 +31,7 @@ export class App {
 
   /** Follows a link of the navigation and waits for its page's heading. */
   async go(name: string) {
-    await this.page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name, exact: true }).click();
+    await this.page.getByRole("navigation", { name: "Pages", exact: true }).getByRole("link", { name, exact: true }).click();
     await this.expectPage(name);
   }
 

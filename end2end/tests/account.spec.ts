@@ -48,7 +48,7 @@ async function signOutAndIn(page: Page, codes: string[]) {
     await answered(page, () => page.getByRole("button", { name: "Go on" }).click());
     if (code !== codes.at(-1)) await expect(page.getByRole("alert")).toContainText(/code is wrong or was used/);
   }
-  await expect(page.getByRole("navigation", { name: "Pages" })).toBeVisible();
+  await expect(page.getByRole("navigation", { name: "Pages", exact: true })).toBeVisible();
 }
 
 for (const javaScriptEnabled of [true, false]) {

@@ -71,7 +71,7 @@ test("whoever is disabled is signed out at once", async ({ page, browser, start,
   await expect(admins.card("grace")).toContainText("Chrome on Linux");
   await admins.card("grace").getByRole("button", { name: "Disable", exact: true }).click();
   await expect(admins.card("grace")).toContainText("Disabled");
-  await other.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: "Backends" }).click();
+  await other.getByRole("navigation", { name: "Pages", exact: true }).getByRole("link", { name: "Backends" }).click();
   await new LoginPage(other).expectShown();
   await context.close();
 });

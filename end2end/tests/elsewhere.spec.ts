@@ -131,7 +131,7 @@ test.describe("a restart", () => {
 
     for (const name of ["Backends", "Users", "Settings", "Help & Credits", "Dashboard"]) {
       await fortress.halt();
-      await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name, exact: true }).click();
+      await page.getByRole("navigation", { name: "Pages", exact: true }).getByRole("link", { name, exact: true }).click();
       await expect(page.getByRole("alert"), name).toContainText("The gateway does not answer");
       await fortress.boot(port);
       await page.getByRole("button", { name: "Try again" }).click();

@@ -11,7 +11,7 @@ test("the first tab stop leads past the navigation, the next ones are the naviga
   const skip = page.getByRole("link", { name: "Skip to the content" });
   await expect(skip).toBeFocused();
   await expect(skip).toBeInViewport();
-  const links = await page.getByRole("navigation", { name: "Pages" }).getByRole("link").allTextContents();
+  const links = await page.getByRole("navigation", { name: "Pages", exact: true }).getByRole("link").allTextContents();
   expect(links).toEqual(expect.arrayContaining(["Dashboard", "Users", "Help & Credits"]));
   for (const name of links) {
     await page.keyboard.press("Tab");
@@ -38,7 +38,7 @@ test.describe("on phones", () => {
     await app.open();
     const button = page.getByRole("button", { name: "Show the navigation" });
     await expect(button).toHaveAttribute("aria-expanded", "false");
-    await expect(page.getByRole("navigation", { name: "Pages" })).toBeHidden();
+    await expect(page.getByRole("navigation", { name: "Pages", exact: true })).toBeHidden();
     await button.focus();
     await page.keyboard.press("Enter");
     await expect(page.getByRole("link", { name: "Dashboard", exact: true })).toBeFocused();
@@ -46,7 +46,7 @@ test.describe("on phones", () => {
     await page.keyboard.press("Escape");
     await expect(button).toBeFocused();
     await expect(button).toHaveAttribute("aria-expanded", "false");
-    await expect(page.getByRole("navigation", { name: "Pages" })).toBeHidden();
+    await expect(page.getByRole("navigation", { name: "Pages", exact: true })).toBeHidden();
 
     // The keyboard does not get behind an open drawer.
     await button.click();
@@ -61,7 +61,7 @@ test.describe("on phones", () => {
     await button.click();
     await app.go("Users");
     await expect(page.getByRole("heading", { level: 1, name: "Users" })).toBeFocused();
-    await expect(page.getByRole("navigation", { name: "Pages" })).toBeHidden();
+    await expect(page.getByRole("navigation", { name: "Pages", exact: true })).toBeHidden();
   });
 
   test("the copy button covers no code, and users look like links", async ({ page, key }) => {

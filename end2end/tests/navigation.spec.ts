@@ -10,7 +10,7 @@ const PAGES = ["Dashboard", "Backends", "Models", "Aliases", "Usage", "Users", "
 test("every page is reached by its link, with title and focus, in the same document", async ({ page }) => {
   const app = new App(page);
   await app.open();
-  const links = page.getByRole("navigation", { name: "Pages" }).getByRole("link");
+  const links = page.getByRole("navigation", { name: "Pages", exact: true }).getByRole("link");
   expect(await links.allTextContents(), "none is left out").toEqual(PAGES);
   await app.mark();
   for (const name of [...PAGES.slice(1), PAGES[0]]) {

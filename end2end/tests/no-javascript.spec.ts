@@ -19,7 +19,7 @@ test.describe("without a session", () => {
     await expect(page.getByRole("alert")).toBeVisible();
     expect(page.url(), "what was typed does not come back in the address").not.toContain("wrong");
     await login.signIn(ADMIN.name, ADMIN.password);
-    await expect(page.getByRole("navigation", { name: "Pages" })).toBeVisible();
+    await expect(page.getByRole("navigation", { name: "Pages", exact: true })).toBeVisible();
   });
 
   test("the whole first run works", async ({ page, start, startFake }) => {

@@ -63,6 +63,8 @@ fn item(key: impl Into<String>, urgent: bool, text: String, (link, action): Plac
 /// The first of one kind, and how many more there are, so that a hundred backends behind one switch leave room for the rest.
 fn few(mut items: Vec<Attention>, what: &str) -> Vec<Attention> {
     if items.len() > ONE_BY_ONE + 1 {
+        // What is urgent is not among those that are only counted while others are named.
+        items.sort_by_key(|item| !item.urgent);
         let more = items.split_off(ONE_BY_ONE);
         items.extend(more.first().map(|first| Attention {
             key: format!("more:{what}"),

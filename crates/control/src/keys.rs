@@ -101,6 +101,7 @@ impl Control {
     ) -> Result<KeyView, AdminError> {
         self.change_key(actor.operates("key policy changed")?, id, |key| {
             let policy = policy::read(&edit(&key.policy), &key.policy, Now::read().wall)?;
+            rotate::stays_ended(key, &policy)?;
             Ok(KeyRow { policy, ..key.clone() })
         })
         .await

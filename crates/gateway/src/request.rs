@@ -144,6 +144,11 @@ pub(crate) async fn read_away<B: Body<Data = Bytes> + Unpin>(mut body: B) -> boo
     tokio::time::timeout(LINGER, read).await.unwrap_or(false)
 }
 
+/// Whether a query names a model. Go's form values prefer the query's to the body's, which is the one that is checked here.
+pub(crate) fn names_model(query: &str) -> bool {
+    url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name.eq_ignore_ascii_case("model"))
+}
+
 /// What the pipeline must know of the body of a request for `endpoint`.
 pub(crate) async fn read(endpoint: Endpoint, headers: &HeaderMap, body: &Bytes) -> Result<Facts, Error> {
     if body.len() <= QUICK {

@@ -59,10 +59,10 @@ const USAGE: &[(&str, u64)] = &[
     ("usage_pending", 256),
 ];
 const ROWS: u64 = 256;
-/// Tables that schema 3, 5 and 6 brought.
+/// Tables that schema 3, 5 and 8 brought.
 const SINCE_3: &[&str] = &["audit", "usage_pending"];
 const SINCE_5: &[&str] = &["usage_slot", "usage_day", "usage_month"];
-const SINCE_6: &[&str] = &["alias"];
+const SINCE_8: &[&str] = &["alias"];
 
 const META: &str = "SELECT schema, revision FROM meta:state";
 const PAGE: &str = "SELECT * FROM $range LIMIT $page";
@@ -86,7 +86,7 @@ async fn walk(view: &View, usage: bool, pieces: &mpsc::Sender<Piece>) -> Result<
     };
     send(pieces, Piece::Head { schema, revision }).await?;
     // Tables of a later schema are not there yet in a database that was stopped at an earlier one.
-    let since = [(3, SINCE_3), (5, SINCE_5), (6, SINCE_6)];
+    let since = [(3, SINCE_3), (5, SINCE_5), (8, SINCE_8)];
     let there = |table: &str| since.iter().all(|(version, tables)| schema >= *version || !tables.contains(&table));
     for table in CONFIGURATION.iter().filter(|table| there(table)) {
         pages(view, table, ROWS, pieces).await?;

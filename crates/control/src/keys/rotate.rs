@@ -3,7 +3,7 @@
 use domain::{
     error::{AdminError, FieldError},
     key::{CreatedKey, KeyStatus, RotateKey},
-    policy::{Policy, PolicyInput, expiry},
+    policy::{Policy, PolicyInput, expiry, format_utc},
 };
 use store::row::{KeyRow, Op};
 
@@ -47,6 +47,16 @@ fn may_rotate(old: &KeyRow) -> Result<(), AdminError> {
         (KeyStatus::Disabled, None) => Err(fault::conflict("this key is disabled: enable it first, or create another")),
         (KeyStatus::Active, None) => Ok(()),
     }
+}
+
+/// A key that was replaced gets no later end: whoever saves a form from before knows nothing of its rotation.
+pub(super) fn stays_ended(key: &KeyRow, policy: &Policy) -> Result<(), AdminError> {
+    let Some((by, end)) = key.replaced_by.as_ref().zip(key.policy.expires_at) else { return Ok(()) };
+    if policy.expires_at.is_some_and(|typed| typed <= end) {
+        return Ok(());
+    }
+    let message = format!("was replaced by op_{by} and ends at {} UTC: it gets no later end", format_utc(end));
+    Err(AdminError::invalid("expires_at", message))
 }
 
 /// Until when the old key works.

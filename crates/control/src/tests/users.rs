@@ -220,6 +220,12 @@ async fn without_an_overlap_the_old_key_ends_at_once_and_an_earlier_end_stays() 
     let (actor, user, old) = two_admins(&bench).await;
     let control = &bench.control;
     let made = control.rotate_key(&actor, rotate(&old, "none")).await.unwrap().view;
+    // A form from before the rotation does not know of its end.
+    for expires_at in ["", "30d"] {
+        let stale = PolicyInput { concurrent: "5".into(), expires_at: expires_at.into(), ..Default::default() };
+        let refused = control.set_key_policy(&actor, SetPolicy::new(old.clone(), stale)).await.err().unwrap();
+        assert!(refused.field("expires_at").is_some_and(|fault| fault.contains("no later end")), "{refused}");
+    }
     let view = |id: &KeyId| {
         let keys = control.user(&actor, UserRef { id: user.clone() }).unwrap().keys;
         keys.into_iter().find(|key| key.id == *id).unwrap()

@@ -67,6 +67,9 @@ impl Exchange<'_> {
     where
         B: http_body::Body<Data = Bytes> + Unpin,
     {
+        if self.parts.uri.query().is_some_and(request::names_model) {
+            return Err(Error::BadRequest("the model is named in the body, not in the query of the address".into()));
+        }
         let caller = self.caller(principal);
         let mut watch = caller.watch(&self.view)?;
         // The work first: what is ready at once costs no look at the signal.

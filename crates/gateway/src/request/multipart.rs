@@ -25,6 +25,10 @@ pub(super) fn model<'b>(content_type: &str, body: &'b [u8]) -> Result<Option<&'b
         }
         let end = memmem::find(&rest[..rest.len().min(MAX_HEADERS)], b"\r\n\r\n").ok_or(MALFORMED)?;
         let content = &rest[end + 4..];
+        // Go takes a delimiter right behind the headers for the end of an empty part, which others read as content.
+        if content.starts_with(&delimiter.as_bytes()[2..]) {
+            return Err(MALFORMED);
+        }
         let length = delimiters.find(content).ok_or(MALFORMED)?;
         if field_name(&rest[..end])?.eq_ignore_ascii_case("model") {
             if model.is_some() {
@@ -139,6 +143,8 @@ mod tests {
             format!("{}--XX--", part("form-data; name=\"x\"; name=\"model\"", "b")),
             format!("{}--XX--", part("form-data; name=\"mod\\el\"", "b")),
             format!("preamble\r\n{good}--XX--"),
+            format!("--XX\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n{good}{good}--XX--"),
+            format!("--XX\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n{good}--XX--"),
             good.replace("\r\n", "\n") + "--XX--",
             format!("{good}--XXmore\r\n"),
             good.clone(),

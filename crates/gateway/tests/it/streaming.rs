@@ -95,6 +95,20 @@ async fn a_client_that_waits_for_permission_to_send_its_body_gets_it() {
 }
 
 #[tokio::test]
+async fn no_query_names_another_model_than_the_body() {
+    let backend = FakeOllama::builder().models(["llama3.2", "secret"]).start().await;
+    let rig = Rig::start(&[&backend]).await;
+    for query in ["model=secret", "beta=true&m%6Fdel=secret", "MODEL=secret"] {
+        let body = r#"{"model":"llama3.2","prompt":"x"}"#;
+        let answer = rig.post(&format!("/api/generate?{query}"), body).await;
+        assert_eq!(answer.status, 400, "{query}: {}", answer.body);
+    }
+    assert!(backend.inference_requests().is_empty());
+    let body = r#"{"model":"llama3.2","prompt":"x"}"#;
+    assert_eq!(rig.post("/api/generate?beta=true&remodel=x", body).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_transcription_is_routed_by_its_form_field() {
     let backend = FakeOllama::builder().models(["whisper"]).start().await;
     let rig = Rig::start(&[&backend]).await;

@@ -481,7 +481,8 @@ mod tests {
 
     #[test]
     fn an_unknown_form_is_refused() {
-        assert!(decode(&[7, 0, 0]).is_err());
+        let fault = decode(&[LED + 1, 0, 0]).err().unwrap().to_string();
+        assert!(fault.contains("unknown form"), "{fault}");
         assert!(decode(&[]).is_err());
     }
 
