@@ -72,6 +72,7 @@ test("it is drained, taken back, changed and removed on its own page, and one th
   await fortress.run("backend", "add", "--name", "own page", "--url", fake.url);
   await new App(page).open("/admin/backends");
   await new BackendsPage(page).row("own page").getByRole("link", { name: "own page" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "own page" })).toBeVisible();
   const address = page.url();
   const state = page.getByRole("region", { name: "State" });
   const press = (button: string) => answered(page, () => state.getByRole("button", { name: button, exact: true }).click());
