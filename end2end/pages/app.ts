@@ -31,7 +31,11 @@ export class App {
 
   /** Follows a link of the navigation and waits for its page's heading. */
   async go(name: string) {
-    await this.page.getByRole("navigation", { name: "Pages", exact: true }).getByRole("link", { name, exact: true }).click();
+    const link = this.page.getByRole("navigation", { name: "Pages", exact: true }).getByRole("link", { name, exact: true });
+    // Phones have the navigation in a drawer, behind a button, and without scripts behind a label.
+    const drawer = this.page.getByRole("button", { name: "Show the navigation" }).or(this.page.getByTitle("Navigation", { exact: true }));
+    if (!(await link.isVisible())) await drawer.filter({ visible: true }).click();
+    await link.click();
     await this.expectPage(name);
   }
 

@@ -1,10 +1,12 @@
-// A picture of every page, wide and narrow, light and dark, for people to look at; and that no page is wider than its window.
+// A picture of every page, wide and narrow, light and dark, for people to look at; that no page is wider than its window, and
+// that axe finds nothing wrong with it.
 
 import { copyFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { ADMIN, MODELS, NOBODY, expect, generate, test } from "../fixtures.ts";
 import { code } from "../pages/administrators.ts";
 import { alive, App } from "../pages/app.ts";
+import { expectAccessible } from "../pages/axe.ts";
 import { DashboardPage } from "../pages/dashboard.ts";
 import { LoginPage } from "../pages/login.ts";
 import { call, written } from "../pages/requests.ts";
@@ -96,5 +98,6 @@ async function drawn(page: import("@playwright/test").Page) {
 async function shoot(page: import("@playwright/test").Page, name: string) {
   await page.screenshot({ path: `${FOLDER}/${name}.png`, fullPage: true });
   const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-  expect(content, `${name} is not wider than its window`).toBeLessThanOrEqual(window);
+  expect.soft(content, `${name} is not wider than its window`).toBeLessThanOrEqual(window);
+  await expectAccessible(page, name);
 }

@@ -1,7 +1,7 @@
 // What was used, in a browser: the numbers are those of real calls, filters narrow them, charts and tables and files say the same.
 
 import { readFile } from "node:fs/promises";
-import type { Page } from "@playwright/test";
+import type { Locator, Page } from "@playwright/test";
 import { ADMIN, NOBODY, expect, test, type Fortress } from "../fixtures.ts";
 import { until } from "../clients/fortress.mjs";
 import { alive, App } from "../pages/app.ts";
@@ -127,12 +127,20 @@ test("a chart, its table and its file say the same", async ({ page, start, start
   const sum = (data: (number | null)[]) => data.reduce<number>((sum, value) => sum + (value ?? 0), 0);
   expect(Object.fromEntries(drawn.columns.map(({ label, data }) => [label, sum(data)]))).toMatchObject({ "llama3.2:latest": 4, "qwen3:4b": 2 });
 
-  const [csv] = await Promise.all([page.waitForEvent("download"), usage.figure("Errors").getByRole("link", { name: "CSV" }).click()]);
-  expect(csv.suggestedFilename()).toMatch(/^usage-\d{4}-\d\d-\d\d\.csv$/);
-  const lines = (await readFile(await csv.path(), "utf8")).trim().split("\r\n").map((line) => line.replaceAll('"', "").split(","));
+  const file = async (link: Locator) => {
+    const [csv] = await Promise.all([page.waitForEvent("download"), link.click()]);
+    const lines = (await readFile(await csv.path(), "utf8")).trim().split("\r\n");
+    return { name: csv.suggestedFilename(), lines: lines.map((line) => line.replaceAll('"', "").split(",")) };
+  };
+  const chart = await file(usage.figure("Requests by model").getByRole("link", { name: "CSV" }));
+  expect(chart.name).toMatch(/^usage-chart-\d{4}-\d\d-\d\d\.csv$/);
+  expect(chart.lines[0]).toEqual(["from", ...drawn.columns.map(({ label }) => label)]);
+  expect(chart.lines.slice(1)).toEqual(drawn.labels.map((label, at) => [label, ...drawn.columns.map(({ data }) => String(data[at] ?? ""))]));
+  const { name, lines } = await file(page.getByRole("link", { name: "Export CSV" }));
+  expect(name).toMatch(/^usage-\d{4}-\d\d-\d\d\.csv$/);
   expect([lines[0][0], lines[1][0], lines[1][5]]).toEqual(["kind", "total", String(requests)]);
   expect(lines.filter(([kind]) => kind === "hour")).toHaveLength(24);
-  const llama = lines.find(([kind, , , name]) => kind === "model" && name === "llama3.2:latest")!;
+  const llama = lines.find(([kind, , , of]) => kind === "model" && of === "llama3.2:latest")!;
   expect(llama[5]).toBe("4");
   const [jsonl] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Export JSON lines" }).click()]);
   expect(JSON.parse((await readFile(await jsonl.path(), "utf8")).split("\n")[0]).figures.requests).toBe(requests);

@@ -129,6 +129,17 @@ for (const { way, options } of WAYS) {
   });
 }
 
+test("a whole key finds its user, and its secret never gets into the address", async ({ page, key }) => {
+  const users = new UsersPage(page);
+  await new App(page).open("/admin/users");
+  const asked: string[] = [];
+  page.on("request", (request) => asked.push(request.url()));
+  await users.search(key);
+  await expect(users.pages).toContainText("1 to 1 of 1 that fit");
+  await expect(page.getByRole("search").getByLabel("Search", { exact: true })).toHaveValue(key.slice(0, 15));
+  expect([...asked, page.url()].filter((url) => url.includes(key.slice(16, 40)))).toEqual([]);
+});
+
 test("where a key was used from last, and that it ends soon", async ({ page, fortress, key: other }) => {
   void other; // The worker's gateway lists its models by now.
   await addAll(page, fortress.url, ["ending soon"]);

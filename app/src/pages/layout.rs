@@ -101,7 +101,7 @@ pub fn Layout() -> impl IntoView {
             </div>
             <div class="drawer-content flex min-h-screen flex-col bg-base-200" inert=open>
                 <PlainTextBanner/>
-                <div class="navbar border-b border-base-300 bg-base-100 lg:hidden">
+                <header class="navbar border-b border-base-300 bg-base-100 lg:hidden">
                     <label for="navigation" class="btn btn-ghost btn-square" class:hidden=drawer.alive title="Navigation"><IconView icon=Icon::Menu/></label>
                     <button
                         type="button" class="btn btn-ghost btn-square" class:hidden=move || !drawer.alive.get() node_ref=drawer.button
@@ -111,7 +111,7 @@ pub fn Layout() -> impl IntoView {
                         <IconView icon=Icon::Menu/>
                     </button>
                     <span class="font-semibold">"Ollama Proxy Fortress"</span>
-                </div>
+                </header>
                 <main id="content" node_ref=main tabindex="-1" class="mx-auto w-full max-w-6xl grow px-4 py-6 outline-none lg:px-8 lg:py-8">
                     {move || if known.get() { view! { <Outlet/> }.into_any() } else { view! { <Waiting session/> }.into_any() }}
                 </main>

@@ -27,6 +27,10 @@ pub(crate) fn of_store(error: &StoreError) -> AdminError {
             tracing::error!(%error, "a write failed");
             read_only("the database does not answer; try again when it does")
         }
+        StoreError::Newer { .. } => {
+            tracing::error!(%error, "a write failed");
+            read_only("a newer gateway has changed the database: start this one with the same version")
+        }
         _ => internal("a write failed", error),
     }
 }

@@ -46,7 +46,7 @@ impl Control {
             .mutate(by, |state| {
                 let user = state.user(&input.user_id)?;
                 // Of a key that was replaced the new one has the name.
-                let named = |key: &&KeyRow| key.status != KeyStatus::Revoked && key.replaced_by.is_none();
+                let named = |key: &&KeyRow| key.status != KeyStatus::Revoked && state.successor(key).is_none();
                 if state.keys_of(&user.id).filter(named).any(|key| name::same(&key.name, &name)) {
                     return Err(AdminError::invalid("name", "this user has a key of this name"));
                 }
@@ -83,7 +83,7 @@ impl Control {
         let by = actor.operates("key limit changed")?;
         let limit =
             RateLimit::from_fields(&input.requests, &input.minutes).map_err(|fields| AdminError::Invalid { fields })?;
-        self.change_key(by, &input.id, |key| Ok(KeyRow { limit, ..key.clone() })).await
+        self.change_key(by, &input.id, |_, key| Ok(KeyRow { limit, ..key.clone() })).await
     }
 
     /// Replaces the whole policy; it is in force when this returns.
@@ -99,9 +99,9 @@ impl Control {
         id: &KeyId,
         edit: impl Fn(&Policy) -> PolicyInput + Send + Sync,
     ) -> Result<KeyView, AdminError> {
-        self.change_key(actor.operates("key policy changed")?, id, |key| {
+        self.change_key(actor.operates("key policy changed")?, id, |state, key| {
             let policy = policy::read(&edit(&key.policy), &key.policy, Now::read().wall)?;
-            rotate::stays_ended(key, &policy)?;
+            rotate::stays_ended(state, key, &policy)?;
             Ok(KeyRow { policy, ..key.clone() })
         })
         .await
@@ -110,7 +110,7 @@ impl Control {
     pub async fn set_key_status(&self, actor: &Actor, input: SetKeyStatus) -> Result<KeyView, AdminError> {
         let status = input.status;
         let by = actor.operates("key status changed")?;
-        let changed = self.change_key(by.clone(), &input.id, |key| {
+        let changed = self.change_key(by.clone(), &input.id, |_, key| {
             Ok(if status == KeyStatus::Revoked { revoked(key) } else { KeyRow { status, ..key.clone() } })
         });
         match changed.await {
@@ -131,11 +131,11 @@ impl Control {
         &self,
         by: By,
         id: &KeyId,
-        change: impl Fn(&KeyRow) -> Result<KeyRow, AdminError> + Send,
+        change: impl Fn(&State, &KeyRow) -> Result<KeyRow, AdminError> + Send,
     ) -> Result<KeyView, AdminError> {
         self.mutate(by, |state| {
             let key = state.key(id)?;
-            let changed = change(key)?;
+            let changed = change(state, key)?;
             if changed == *key {
                 return Ok((Vec::new(), ()));
             }
@@ -168,7 +168,7 @@ impl Control {
             requests: used.requests,
             unlisted: self.0.tombstones.is_owed_to_file(&row.id),
             remarks: (&row.remarks).into(),
-            replaced_by: row.replaced_by.clone(),
+            replaced_by: state.successor(row).map(|by| by.id.clone()),
             notice: expiry::notice(row, user, Now::read().wall),
         }
     }

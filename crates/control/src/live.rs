@@ -1,11 +1,17 @@
 //! The live status for the dashboard, and the housekeeping that keeps it and everything else in memory fresh.
 
 use std::{
+    collections::HashMap,
     sync::{Arc, Mutex, atomic::Ordering},
     time::Duration,
 };
 
-use domain::{dashboard::HelpFacts, live::LiveStatus};
+use domain::{
+    backend::{BackendView, MAX_WARM, WarmModel},
+    dashboard::HelpFacts,
+    id::BackendId,
+    live::LiveStatus,
+};
 use store::Room;
 use tokio::{
     sync::watch,
@@ -19,6 +25,7 @@ use crate::{
     by::By,
     clock::Now,
     lock::lock,
+    models::words,
     settings,
 };
 
@@ -99,6 +106,7 @@ impl Control {
         status.at = now.wall;
         status.minutes = self.0.usage.last_hour(now.wall);
         status.upgrade = self.live_upgrade(now.wall);
+        self.fill_backends(&mut status.backends, now.wall);
         status.slow = self.0.usage.slow.latest();
         status.usage_dropped += self.0.usage.lost();
         status.read_only = self.0.store.read_only().map(|why| match self.0.tombstones.owed_to_file().len() {
@@ -114,6 +122,20 @@ impl Control {
             certificate_end: self.0.pairs.end(),
         });
         self.0.feed.publish(status);
+    }
+
+    /// What the gateway does not know of its backends, or has no words for.
+    fn fill_backends(&self, backends: &mut [BackendView], now: u64) {
+        let mut loaded: HashMap<BackendId, _> = self.0.gateway.in_memory().into_iter().collect();
+        let seconds = i64::try_from(now / 1_000).unwrap_or(i64::MAX);
+        for backend in backends {
+            backend.pace = self.0.usage.pace(&backend.id, now);
+            let mut warm = loaded.remove(&backend.id).unwrap_or_default();
+            backend.warm_all = warm.len() as u64;
+            warm.sort_by_key(|(_, lies)| std::cmp::Reverse(lies.size));
+            let told = warm.into_iter().take(MAX_WARM);
+            backend.warm = told.map(|(name, lies)| WarmModel { name, text: words::warm(lies, seconds) }).collect();
+        }
     }
 
     /// Samples the live status at most once a second while somebody listens, ends idle sessions, follows a shared

@@ -6,6 +6,7 @@ use std::sync::{Arc, atomic::Ordering};
 use domain::{
     error::AdminError,
     id::{AdminId, BackendId, KeyId, UserId},
+    key::KeyStatus,
 };
 use store::{
     StoreError,
@@ -44,6 +45,12 @@ impl State {
 
     pub fn key(&self, id: &KeyId) -> Result<&KeyRow, AdminError> {
         self.rows.keys.iter().find(|row| row.id == *id).ok_or_else(|| fault::not_found("key"))
+    }
+
+    /// The key that took its place. One that was revoked since leaves the place empty.
+    pub fn successor<'s>(&'s self, key: &KeyRow) -> Option<&'s KeyRow> {
+        let by = self.rows.keys.iter().find(|row| Some(&row.id) == key.replaced_by.as_ref())?;
+        (by.status != KeyStatus::Revoked).then_some(by)
     }
 
     pub fn keys_of(&self, user: &UserId) -> impl Iterator<Item = &KeyRow> {

@@ -8,6 +8,7 @@ mod figures;
 mod log;
 mod minutes;
 mod names;
+mod pace;
 mod page;
 mod report;
 mod series;
@@ -26,7 +27,8 @@ use std::{
 };
 
 use domain::{
-    id::KeyId,
+    backend::Pace,
+    id::{BackendId, KeyId},
     usage::{MinutePoint, SlowRequest, UsageRecord},
 };
 use store::{KeyTotals, Store, StoreError};
@@ -36,6 +38,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{Control, lock::lock, policy::Spending, settings};
 pub use export::{ExportFormat, LogExport, export_report};
 use minutes::Minutes;
+use pace::Paces;
 use slow::Slow;
 pub use tail::LogTail;
 
@@ -44,6 +47,7 @@ pub use tail::LogTail;
 pub(crate) struct Usage {
     totals: Mutex<HashMap<KeyId, KeyTotals>>,
     minutes: Mutex<Minutes>,
+    paces: Mutex<Paces>,
     pub(crate) spending: Spending,
     pub(crate) slow: Slow,
     pub(crate) tail: tail::Tail,
@@ -59,7 +63,7 @@ impl Usage {
         Ok(Self { totals: Mutex::new(totals), minutes: Mutex::new(Minutes::new(hour)), ..Self::default() })
     }
 
-    fn absorb(&self, records: &[UsageRecord], now: u64) {
+    pub(crate) fn absorb(&self, records: &[UsageRecord], now: u64) {
         let mut totals = lock(&self.totals);
         for record in records {
             match totals.get_mut(&record.key) {
@@ -76,6 +80,15 @@ impl Usage {
         let mut minutes = lock(&self.minutes);
         records.iter().for_each(|record| minutes.add(record));
         minutes.prune(now);
+        drop(minutes);
+        let mut paces = lock(&self.paces);
+        records.iter().for_each(|record| paces.add(record, now));
+        paces.prune(now);
+    }
+
+    /// How a backend did lately.
+    pub fn pace(&self, backend: &BackendId, now: u64) -> Pace {
+        lock(&self.paces).of(backend, now)
     }
 
     pub fn total(&self, key: &KeyId) -> KeyTotals {

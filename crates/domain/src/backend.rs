@@ -61,6 +61,36 @@ pub struct BackendView {
     /// That is so soon that somebody should renew it: from then on the backend is refused.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub certificate_ends_soon: bool,
+    /// The first [`MAX_WARM`] of the models in its memory, largest first; the live status alone has them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warm: Vec<WarmModel>,
+    /// How many there are.
+    #[serde(default)]
+    pub warm_all: u64,
+    /// How it did lately; the live status alone has it.
+    #[serde(default)]
+    pub pace: Pace,
+}
+
+/// Most models of a backend that the live status names.
+pub const MAX_WARM: usize = 4;
+
+/// A model in a backend's memory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WarmModel {
+    /// As the backend names it.
+    pub name: String,
+    /// How much of which memory, and how long it stays: `2.0 GB in VRAM, 4 min left`.
+    pub text: String,
+}
+
+/// What a backend's requests were like, of those that ended lately.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pace {
+    /// Completion tokens of the last minute.
+    pub tokens: u64,
+    /// Milliseconds to the first body byte, on average over the last five minutes; `None` where nothing was answered.
+    pub ttft_ms: Option<u64>,
 }
 
 impl BackendView {
@@ -97,6 +127,9 @@ impl BackendView {
             breakers: Vec::new(),
             certificate_end: None,
             certificate_ends_soon: false,
+            warm: Vec::new(),
+            warm_all: 0,
+            pace: Pace::default(),
         }
     }
 

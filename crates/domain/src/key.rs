@@ -42,6 +42,15 @@ pub fn parse_key(text: &str) -> Result<&str, MalformedKey> {
     if checksum == checksum_of(body) { Ok(id) } else { Err(MalformedKey) }
 }
 
+/// A text without the secret, where it begins like a key: what may stand in addresses and be searched for.
+pub fn without_secret(text: &str) -> &str {
+    let text = text.trim_start();
+    match text.get(..KEY_PREFIX.len() + ID_LENGTH) {
+        Some(public) if public.starts_with(KEY_PREFIX) && text[public.len()..].starts_with('_') => public,
+        _ => text,
+    }
+}
+
 /// Puts a key together from its id and a 43-character base62 secret.
 pub fn assemble_key(id: &KeyId, secret: &str) -> String {
     let mut key = format!("{KEY_PREFIX}{id}_{secret}");
@@ -218,6 +227,17 @@ mod tests {
             let mut bytes = key.clone().into_bytes();
             bytes[at] = if bytes[at] == b'z' { b'y' } else { b'z' };
             assert_eq!(parse_key(std::str::from_utf8(&bytes).unwrap()), Err(MalformedKey), "at {at}");
+        }
+    }
+
+    #[test]
+    fn of_what_begins_like_a_key_only_the_public_part_is_left() {
+        for text in [sample(), format!(" {}", sample()), "op_0123456789ab_x".into(), "op_0123456789ab_".into()] {
+            assert_eq!(without_secret(&text), "op_0123456789ab", "{text}");
+        }
+        for text in ["", "op_", "op_0123456789ab", "op_0123", "op_0123456789abc", "Ada_Lovelace_1815", "op_ééééééééé"]
+        {
+            assert_eq!(without_secret(text), text);
         }
     }
 

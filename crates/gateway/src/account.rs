@@ -108,6 +108,14 @@ impl Account {
         self.change(|record| record.model = Some(cut(model, MODEL_BYTES).to_owned()));
     }
 
+    /// Another model is asked in place of one that did not answer; where that goes is not known yet.
+    pub(crate) fn other_model(&mut self, model: &str) {
+        self.model(model);
+        self.change(|record| {
+            (record.backend, record.warm, record.evicted_by, record.choice) = (None, None, None, None)
+        });
+    }
+
     /// A name that was the client's own is known to the catalogue after all.
     pub(crate) fn resolved(&mut self, model: &str) {
         self.model(model);
@@ -135,8 +143,11 @@ impl Account {
         self.reservation = Some(Box::new(reservation));
     }
 
-    /// Its turn in the queue was paid by an estimate; another turn has a bill of its own.
+    /// Its turn in the queue was paid by an estimate. Another turn has a bill of its own, and the one before got it nothing.
     pub(crate) fn billed(&mut self, bill: Option<Bill>) {
+        if let Some(before) = self.bill.take() {
+            before.settle(0);
+        }
         self.bill = bill.map(Box::new);
     }
 

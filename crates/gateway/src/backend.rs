@@ -352,6 +352,10 @@ impl Backend {
             breakers: self.breakers(now),
             certificate_end: seen.certificate_end(),
             certificate_ends_soon: seen.certificate_end().is_some_and(|end| certificate::ends_soon(end, unix_now())),
+            // Control's to fill, which has the words and the records.
+            warm: Vec::new(),
+            warm_all: 0,
+            pace: domain::backend::Pace::default(),
         }
     }
 }

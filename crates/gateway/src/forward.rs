@@ -141,7 +141,6 @@ pub(crate) async fn forward(
     request: &Outgoing<'_>,
     account: &mut Account,
 ) -> Result<(Choice, BackendResponse), Error> {
-    dispatch.inner.retries.request();
     let mut choice = dispatch.place(candidates, account).await?;
     let mut used = Used::default();
     loop {

@@ -57,6 +57,12 @@ impl Gateway {
         self.0.fleet.view().backends.iter().map(|backend| Holdings::of(backend)).collect()
     }
 
+    /// What lies in the memory of each backend that is up, by the backend's own names.
+    pub fn in_memory(&self) -> Vec<(BackendId, Vec<(String, InMemory)>)> {
+        let view = self.0.fleet.view();
+        view.backends.iter().map(|backend| (backend.id().clone(), backend.in_memory())).collect()
+    }
+
     /// The same of one backend.
     pub fn holdings_of(&self, id: &BackendId) -> Option<Holdings> {
         self.0.fleet.view().backends.iter().find(|backend| backend.id() == id).map(|backend| Holdings::of(backend))

@@ -10,7 +10,7 @@ mod shared;
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use domain::{id::KeyId, limit::RateLimit, policy::WindowStanding};
@@ -106,9 +106,11 @@ impl Limiter {
         Admission::Decided(conclude(limit, decision, spread))
     }
 
-    /// Where a key stands without asking for anything; of several gateways, with this one.
+    /// Where a key stands without asking for anything; of several gateways, with this one. Keeps nothing: pages look at all
+    /// keys again and again.
     pub(crate) fn look(&self, key: &KeyId, limit: RateLimit, now: u64) -> WindowStanding {
-        let (used, reset_ms) = self.ring(key, limit.minutes, now, |ring| ring.standing(limit.minutes, now));
+        let mut shard = self.shard(key);
+        let (used, reset_ms) = shard.rings.get_mut(key).map_or((0, 0), |ring| ring.standing(limit.minutes, now));
         WindowStanding { limit, used, left: limit.requests.saturating_sub(used), reset_s: reset_ms.div_ceil(1_000) }
     }
 
@@ -118,9 +120,7 @@ impl Limiter {
 
     /// Works on the ring of `key`, which is made where there is none.
     fn ring<T>(&self, key: &KeyId, minutes: u32, now: u64, work: impl FnOnce(&mut Ring) -> T) -> T {
-        let shard =
-            key.as_str().bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % SHARDS;
-        let mut shard = self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shard = self.shard(key);
         if now >= shard.swept_at + SWEEP_MS {
             shard.swept_at = now;
             shard.rings.retain(|_, ring| !ring.is_idle(now));
@@ -129,6 +129,12 @@ impl Limiter {
             Some(ring) => work(ring),
             None => work(shard.rings.entry(key.clone()).or_insert_with(|| Ring::new(minutes, now))),
         }
+    }
+
+    fn shard(&self, key: &KeyId) -> MutexGuard<'_, Shard> {
+        let shard =
+            key.as_str().bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % SHARDS;
+        self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Redis knows of nothing: everything has to be told.
@@ -231,6 +237,19 @@ mod tests {
             assert!(matches!(limiter.decide(&key(n), limit(1, 1), 0), Decision::Admitted { .. }));
             assert!(matches!(limiter.decide(&key(n), limit(1, 1), 0), Decision::Refused { .. }));
         }
+    }
+
+    #[test]
+    fn a_look_counts_nothing_and_keeps_nothing() {
+        let limiter = Limiter::default();
+        let look = |limiter: &Limiter| limiter.look(&key(1), limit(3, 5), 10);
+        assert_eq!(look(&limiter), WindowStanding { limit: limit(3, 5), used: 0, left: 3, reset_s: 0 });
+        assert!(limiter.shards.iter().all(|shard| shard.lock().unwrap().rings.is_empty()));
+        limiter.decide(&key(1), limit(3, 5), 10);
+        let (seen, again) = (look(&limiter), look(&limiter));
+        assert_eq!((seen.used, seen.left), (1, 2));
+        assert_eq!(seen, again);
+        assert!(seen.reset_s > 0);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use domain::{backend::BackendState, id::BackendId, model::ModelName};
+use domain::{backend::BackendState, id::BackendId, model::ModelName, words::plural};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -16,6 +16,8 @@ use crate::{
     holdings::{Holdings, InMemory},
 };
 
+/// How long a backend may take for what needs no loading.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Most bytes of an answer that are looked at.
 const MAX_ANSWER: usize = 64 * 1024;
 /// Most characters of a backend's own words.
@@ -48,19 +50,17 @@ struct Refusal {
 }
 
 impl Gateway {
-    /// Has a backend do this with the model that people know as `model`, and returns when its lists show it. The backend has
-    /// `patience` to answer. The error is a few words for people.
-    pub async fn tend(
-        &self,
-        backend: &BackendId,
-        model: &str,
-        work: &Work,
-        patience: Duration,
-    ) -> Result<Done, String> {
+    /// Has a backend do this with the model that people know as `model`, and returns when its lists show it. A cold
+    /// model may take as long to load as a request that waits for it may. The error is a few words for people.
+    pub async fn tend(&self, backend: &BackendId, model: &str, work: &Work) -> Result<Done, String> {
         let view = self.0.fleet.view();
         let found = view.backends.iter().find(|other| other.id() == backend);
         let backend = found.ok_or("the backend is not there any more")?;
         let name = allowed(&Holdings::of(backend), model, work)?;
+        let patience = match work {
+            Work::Load | Work::Pin => backend.first_byte_timeout(&view.snapshot.settings),
+            Work::Unload | Work::Copy(_) | Work::Delete => PATIENCE,
+        };
         let _in_flight = backend.enter_beside();
         match work {
             Work::Load => self.load(backend, &name, None, patience).await,
@@ -146,7 +146,7 @@ impl Gateway {
         let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
         let answer = backend.errand(settings, method, path, headers, body.to_string().into(), patience).await;
         let answer = answer.map_err(|error| match error {
-            SendError::FirstByteTimeout => format!("it did not answer within {} seconds", patience.as_secs_f32()),
+            SendError::FirstByteTimeout => format!("it did not answer within {}", plural(patience.as_secs(), "second")),
             error => error.to_string(),
         })?;
         let (status, mut text) = (answer.status(), BytesMut::new());

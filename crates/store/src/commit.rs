@@ -6,13 +6,17 @@ use crate::{
     StoreError,
     audit::{self, AuditRecord},
     engine::Handle,
+    migrate,
     record::{AdminRecord, AliasRecord, BackendRecord, KeyRecord, SessionRecord, SettingRecord, UserRecord, to_hex},
     row::Op,
 };
 
-/// Table names and keys come as parameters like every value.
+/// Table names and keys come as parameters like every value. A newer gateway may have changed the schema of a shared database
+/// since this one opened it: whole rows written by this one would lose what it does not know.
 const COMMIT: &str = "BEGIN TRANSACTION;
-IF (SELECT VALUE revision FROM ONLY meta:state) != $expected { THROW 'fortress:stale' };
+LET $state = SELECT schema, revision FROM ONLY meta:state;
+IF $state.schema > $schema { THROW 'fortress:newer ' + <string> $state.schema };
+IF $state.revision != $expected { THROW 'fortress:stale' };
 FOR $op IN $ops {
     LET $record = type::record($op.table, $op.key);
     IF $op.row = NONE { DELETE $record } ELSE { UPSERT $record CONTENT $op.row };
@@ -54,6 +58,7 @@ pub(crate) async fn run(handle: &Handle, expected: u64, ops: Vec<Op>) -> Result<
     let counts = ops.iter().any(|op| !matches!(op, Op::PutSession(_) | Op::DeleteSession(_) | Op::Audit(_)));
     let next = if counts { expected + 1 } else { expected };
     let mut parameters = Variables::new();
+    parameters.insert("schema", migrate::SCHEMA);
     parameters.insert("expected", expected);
     parameters.insert("next", next);
     parameters.insert("ops", ops.into_iter().map(write).collect::<Vec<_>>());
@@ -89,4 +94,30 @@ fn put(table: &str, key: String, row: impl SurrealValue) -> Write {
 
 fn delete(table: &str, key: String) -> Write {
     Write { table: table.to_owned(), key: key.into_value(), row: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::Place;
+
+    /// Two gateways on one database, of which only the other one is upgraded.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn nothing_is_written_into_a_schema_that_is_newer_than_this_program() {
+        let handle = Handle::open(&Place::Memory).await.unwrap();
+        migrate::run(&handle).await.unwrap();
+        let put = || vec![Op::PutSetting("a".into(), "b".into())];
+        assert_eq!(run(&handle, 0, put()).await.unwrap(), 1);
+        let newer = migrate::SCHEMA + 1;
+        let mut upgraded = Variables::new();
+        upgraded.insert("schema", newer);
+        handle.run("UPDATE meta:state SET schema = $schema", upgraded).await.unwrap();
+        let refused = run(&handle, 1, vec![Op::DeleteSetting("a".into())]).await.unwrap_err();
+        assert!(
+            matches!(refused, StoreError::Newer { found, known } if (found, known) == (newer, migrate::SCHEMA)),
+            "{refused:?}"
+        );
+        let left = handle.one::<u64>("RETURN array::len((SELECT * FROM setting))", Variables::new()).await.unwrap();
+        assert_eq!(left, Some(1));
+    }
 }

@@ -218,8 +218,10 @@ fn is_echo(error: &surrealdb::Error) -> bool {
     matches!(error.query_details(), Some(QueryError::NotExecuted | QueryError::Cancelled))
 }
 
-/// The text of `THROW` in our own transactions.
+/// The texts of `THROW` in our own transactions.
 pub(crate) const STALE: &str = "fortress:stale";
+/// With the schema that was found.
+const NEWER: &str = "fortress:newer ";
 
 fn fault(error: surrealdb::Error) -> StoreError {
     use surrealdb::types::QueryError;
@@ -230,6 +232,12 @@ fn fault(error: surrealdb::Error) -> StoreError {
     }
     if error.is_connection() {
         return StoreError::unreachable(error.message());
+    }
+    if error.is_thrown()
+        && let Some((_, found)) = error.message().split_once(NEWER)
+    {
+        let digits = found.split(|letter: char| !letter.is_ascii_digit()).next().unwrap_or_default();
+        return StoreError::Newer { found: digits.parse().unwrap_or_default(), known: crate::migrate::SCHEMA };
     }
     StoreError::running(error.message())
 }

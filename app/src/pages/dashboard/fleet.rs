@@ -45,11 +45,16 @@ fn Member(backend: Signal<BackendView>) -> impl IntoView {
         let (running, limit) = backend.with(|backend| (number(backend.in_flight), backend.limit));
         limit.map_or_else(|| running.clone(), |limit| format!("{running} of {}", number(limit.into())))
     };
+    let page = backend.with_untracked(|backend| format!("/admin/backends/{}", backend.id));
+    let tokens = move || tenths(backend.with(|backend| backend.pace.tokens));
+    let ttft = move || {
+        backend.with(|backend| backend.pace.ttft_ms).map_or_else(|| "no answer lately".to_owned(), milliseconds)
+    };
     view! {
         <li aria-label=name class="card card-border border-base-300 bg-base-100">
             <div class="card-body gap-3 p-4">
                 <div class="flex flex-wrap items-center justify-between gap-2">
-                    <h3 class="font-semibold break-all">{name}</h3>
+                    <h3 class="font-semibold break-all"><A href=page attr:class="link link-hover">{name}</A></h3>
                     <BackendBadge state=Signal::derive(move || backend.with(|backend| backend.state)) />
                 </div>
                 <dl class="flex flex-wrap gap-x-6 gap-y-1 text-sm">
@@ -57,11 +62,20 @@ fn Member(backend: Signal<BackendView>) -> impl IntoView {
                         <dt class="text-muted">"In flight"</dt>
                         <dd class="tabular-nums">{in_flight}</dd>
                     </div>
+                    <div class="flex gap-2" title="Over the last minute">
+                        <dt class="text-muted">"Tokens/s"</dt>
+                        <dd class="tabular-nums">{tokens}</dd>
+                    </div>
+                    <div class="flex gap-2" title="Time to first token, on average over the last five minutes">
+                        <dt class="text-muted">"TTFT"</dt>
+                        <dd class="tabular-nums">{ttft}</dd>
+                    </div>
                     <div class="flex gap-2"><dt class="text-muted">"Version"</dt><dd class="break-all">{version}</dd></div>
                 </dl>
                 <p class="text-sm font-medium" class:hidden=move || !backend.with(|backend| backend.draining)>
                     {move || backend.with(BackendView::drained)}
                 </p>
+                <Warm backend />
                 <ModelNames backend />
                 <Breakers backend />
                 <LastFault backend />
@@ -69,4 +83,36 @@ fn Member(backend: Signal<BackendView>) -> impl IntoView {
         </li>
     }
     .into_any()
+}
+
+/// What lies in its memory, and for how long.
+#[component]
+fn Warm(backend: Signal<BackendView>) -> impl IntoView {
+    let warm = Memo::new(move |_| backend.with(|backend| (backend.warm.clone(), backend.warm_all)));
+    move || {
+        warm.with(|(warm, all)| {
+            let more = all.saturating_sub(warm.len() as u64);
+            let rows = warm.iter().map(|model| {
+                view! { <li class="flex flex-wrap gap-x-2"><span class="font-medium break-all">{visible(&model.name)}</span><span class="text-muted">{model.text.clone()}</span></li> }
+            });
+            (!warm.is_empty()).then(|| {
+                view! {
+                    <ul aria-label="In its memory" class="flex flex-col gap-0.5 text-sm">
+                        {rows.collect_view()}
+                        {(more > 0).then(|| view! { <li class="text-muted">{format!("and {} more", number(more))}</li> })}
+                    </ul>
+                }
+            })
+        })
+    }
+}
+
+/// Tokens of a minute, as tokens a second.
+fn tenths(tokens: u64) -> String {
+    let tenths = tokens.div_ceil(6);
+    format!("{}.{}", number(tenths / 10), tenths % 10)
+}
+
+fn milliseconds(ms: u64) -> String {
+    if ms < 1_000 { format!("{ms} ms") } else { format!("{}.{} s", number(ms / 1_000), ms % 1_000 / 100) }
 }

@@ -1,7 +1,7 @@
 //! The dashboard as the server draws it.
 
 use domain::{
-    backend::{BackendView, BreakerState, BreakerView},
+    backend::{BackendView, BreakerState, BreakerView, Pace, WarmModel},
     live::{Attention, LiveStatus},
     usage::{MinutePoint, SlowRequest},
 };
@@ -36,10 +36,29 @@ fn what_waits_and_how_much_a_backend_takes_are_shown() {
         let id = domain::id::BackendId::new("0123456789ab").unwrap();
         let backend = BackendView::new(id, "gpu-1".into(), "http://gpu-1".into());
         let breaker = BreakerView { model: None, state: BreakerState::HalfOpen, until: 0 };
-        status.backends = vec![BackendView { in_flight: 3, limit: Some(4), breakers: vec![breaker], ..backend }];
+        let warm = WarmModel { name: "qwen3:latest".into(), text: "5.2 GB in VRAM, 4 min left".into() };
+        status.backends = vec![BackendView {
+            in_flight: 3,
+            limit: Some(4),
+            breakers: vec![breaker],
+            warm: vec![warm],
+            warm_all: 3,
+            pace: Pace { tokens: 75, ttft_ms: Some(1_250) },
+            ..backend
+        }];
         status.waiting = 12;
     });
-    for text in ["12 waiting for a slot", "3 of 4", "Ejected, being tried again"] {
+    for text in [
+        "12 waiting for a slot",
+        "3 of 4",
+        "Ejected, being tried again",
+        r#"href="/admin/backends/0123456789ab""#,
+        "qwen3:latest",
+        "5.2 GB in VRAM, 4 min left",
+        "and 2 more",
+        "1.3",
+        "1.2 s",
+    ] {
         assert!(page.contains(text), "{text} is missing in {page}");
     }
     assert!(dashboard(|_| ()).contains("requests right now"));

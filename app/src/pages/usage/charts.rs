@@ -11,6 +11,7 @@ use crate::{
         picture,
     },
     format::{number, visible},
+    session::encode_query_value,
 };
 
 /// Colours of columns in their order; the last is that of all others.
@@ -20,10 +21,12 @@ const TONES: [Tone; 7] =
 /// Most rows of a chart's table: five charts have one each.
 const ROWS: usize = 400;
 
-/// `csv` is the address of the numbers as a file.
+/// `csv` is the address of the report as a file, whose charts have their titles as names.
 pub(in crate::pages) fn charts(charts: &[UsageChart], labels: &[String], csv: &str) -> AnyView {
     let palette = use_palette();
-    let charts = charts.iter().map(|chart| figure(chart, labels, csv.to_owned(), palette));
+    let charts = charts
+        .iter()
+        .map(|chart| figure(chart, labels, format!("{csv}&chart={}", encode_query_value(&chart.title)), palette));
     view! { <div class="grid gap-3 lg:grid-cols-2">{charts.collect_view()}</div> }.into_any()
 }
 
@@ -52,11 +55,7 @@ fn figure(chart: &UsageChart, labels: &[String], csv: String, palette: Signal<Op
     });
     let numbers = table(&chart.title, head, rows.collect());
     let note = (left_out > 0).then(|| {
-        let text = format!(
-            "The last {} of {}; the CSV has the totals of all.",
-            number(ROWS as u64),
-            number(labels.len() as u64)
-        );
+        let text = format!("The last {} of {}; the CSV has all.", number(ROWS as u64), number(labels.len() as u64));
         view! { <p class="text-sm text-muted">{text}</p> }.into_any()
     });
     let missing = draw(canvas, palette, move || sets.clone());

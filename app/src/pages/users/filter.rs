@@ -1,6 +1,9 @@
 //! The form that says which users to show. It is a GET form: the address it leads to is the page with them.
 
-use domain::user::{AskUsers, MAX_SEARCH, SHOWS, SORTS};
+use domain::{
+    key::without_secret,
+    user::{AskUsers, MAX_SEARCH, SHOWS, SORTS},
+};
 use leptos::prelude::*;
 use leptos_router::components::Form;
 
@@ -26,6 +29,14 @@ pub(super) fn FilterForm(asked: Memo<AskUsers>, found: Found) -> impl IntoView {
                         class="input w-full" class:input-error=move || fault("search").is_some() id="filter-search" name="search" type="search"
                         maxlength=MAX_SEARCH.to_string() value=search.get_untracked() prop:value=search
                         autocomplete="off" autocapitalize="none" spellcheck="false" aria-describedby="filter-search-note"
+                        // A whole key is cut as soon as it is pasted: what is searched for goes into the address.
+                        on:input=move |event| {
+                            let typed = event_target_value(&event);
+                            let public = without_secret(&typed);
+                            if public.len() < typed.trim_start().len() {
+                                event_target::<web_sys::HtmlInputElement>(&event).set_value(public);
+                            }
+                        }
                     />
                     <p id="filter-search-note" class="text-sm" class:text-error=move || fault("search").is_some() class:text-muted=move || fault("search").is_none()>
                         {move || fault("search").unwrap_or_else(|| sentence(HINT))}

@@ -35,6 +35,7 @@ pub(super) fn UserRow(user: Signal<UserLine>, refresh: Refresh) -> impl IntoView
         1 => Some("1 key expires soon".to_owned()),
         count => Some(format!("{} expire soon", plural(count, "key"))),
     };
+    let usage = format!(" requests, see the usage of {name}");
     view! {
         <tr>
             {may(Role::Operator).then(|| view! { <td class="pe-0">{tick(&id, &name)}</td> })}
@@ -49,7 +50,11 @@ pub(super) fn UserRow(user: Signal<UserLine>, refresh: Refresh) -> impl IntoView
                 <LastTime at=Signal::derive(move || user.with(|user| user.last_used_at)) />
                 <span class="block text-sm text-muted">{move || user.with(|user| user.last_address.clone())}</span>
             </td>
-            <td class="max-md:hidden">{move || number(user.with(|user| user.requests))}</td>
+            <td class="max-md:hidden">
+                <A href=format!("/admin/usage?user={id}") attr:class="link">
+                    {move || number(user.with(|user| user.requests))}<span class="sr-only">{usage}</span>
+                </A>
+            </td>
             {may(Role::Operator).then(|| view! {
                 <td>
                     <div class="flex flex-wrap md:min-w-48 gap-2">

@@ -8,7 +8,7 @@ use domain::{
 use store::row::{KeyRow, Op};
 
 use super::Made;
-use crate::{Actor, Control, clock::Now, expiry as ends, fault, policy, secrets::random};
+use crate::{Actor, Control, clock::Now, expiry as ends, fault, policy, secrets::random, state::State};
 
 impl Control {
     /// The new key has the name, label, note, limit and policy of the old one, which is held to an end. Its text is in this
@@ -22,7 +22,7 @@ impl Control {
             .mutate(by, |state| {
                 let old = state.key(&input.id)?;
                 let user = state.user(&old.user)?;
-                may_rotate(old)?;
+                may_rotate(state, old)?;
                 if ends::end(old, Some(user)).is_some_and(|end| end <= now) {
                     return Err(fault::conflict("this key has expired: give it another end first, or create another"));
                 }
@@ -40,8 +40,8 @@ impl Control {
     }
 }
 
-fn may_rotate(old: &KeyRow) -> Result<(), AdminError> {
-    match (old.status, &old.replaced_by) {
+fn may_rotate(state: &State, old: &KeyRow) -> Result<(), AdminError> {
+    match (old.status, state.successor(old).map(|by| &by.id)) {
         (KeyStatus::Revoked, _) => Err(fault::conflict("this key is revoked for good: create another")),
         (_, Some(by)) => Err(fault::conflict(format!("this key was replaced already, by op_{by}: rotate that one"))),
         (KeyStatus::Disabled, None) => Err(fault::conflict("this key is disabled: enable it first, or create another")),
@@ -50,8 +50,8 @@ fn may_rotate(old: &KeyRow) -> Result<(), AdminError> {
 }
 
 /// A key that was replaced gets no later end: whoever saves a form from before knows nothing of its rotation.
-pub(super) fn stays_ended(key: &KeyRow, policy: &Policy) -> Result<(), AdminError> {
-    let Some((by, end)) = key.replaced_by.as_ref().zip(key.policy.expires_at) else { return Ok(()) };
+pub(super) fn stays_ended(state: &State, key: &KeyRow, policy: &Policy) -> Result<(), AdminError> {
+    let Some((by, end)) = state.successor(key).map(|by| &by.id).zip(key.policy.expires_at) else { return Ok(()) };
     if policy.expires_at.is_some_and(|typed| typed <= end) {
         return Ok(());
     }

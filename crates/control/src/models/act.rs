@@ -1,7 +1,6 @@
 //! Loading, letting go of, copying and deleting a model on chosen backends. All of them are asked at once; what one makes
-//! of it does not hide the others. Whatever was sent goes on and is in the audit log, also where nobody waits any more.
-
-use std::time::Duration;
+//! of it does not hide the others. The audit log has each order before it is sent and again with what came of it, also where
+//! nobody waits any more.
 
 use domain::{
     audit::{AuditChange, AuditField},
@@ -18,8 +17,6 @@ use gateway::{
 use super::words;
 use crate::{Actor, Control, by::By, clock::Now, fault};
 
-/// How long a backend may take for what needs no loading.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Longest name that is looked for.
 const MAX_NAME: usize = 512;
 
@@ -27,7 +24,6 @@ const MAX_NAME: usize = 512;
 struct Order {
     model: String,
     work: Work,
-    patience: Duration,
     backends: Vec<(BackendId, String)>,
 }
 
@@ -35,14 +31,12 @@ impl Control {
     /// Has backends load a model, keep it, or let go of it.
     pub async fn keep_model(&self, actor: &Actor, input: KeepModel) -> Result<Acted, AdminError> {
         let by = actor.operates("load or unload of a model sent")?;
-        // A cold model takes as long as a request that waits for it may.
-        let loading = self.0.gateway.snapshot().settings.first_byte_timeout;
-        let (work, patience) = match input.act {
-            Keep::Load => (Work::Load, loading),
-            Keep::Pin => (Work::Pin, loading),
-            Keep::Unload => (Work::Unload, PATIENCE),
+        let work = match input.act {
+            Keep::Load => Work::Load,
+            Keep::Pin => Work::Pin,
+            Keep::Unload => Work::Unload,
         };
-        let order = self.order(&input.model, work, patience, &input.backends, input.everywhere)?;
+        let order = self.order(&input.model, work, &input.backends, input.everywhere)?;
         self.send(by, order).await
     }
 
@@ -52,7 +46,7 @@ impl Control {
         let to = new_name(&input.destination).ok_or_else(|| {
             AdminError::invalid("destination", "must be a model name such as mine:latest, without :cloud or :local")
         })?;
-        let order = self.order(&input.model, Work::Copy(to), PATIENCE, &input.backends, input.everywhere)?;
+        let order = self.order(&input.model, Work::Copy(to), &input.backends, input.everywhere)?;
         self.send(by, order).await
     }
 
@@ -63,18 +57,17 @@ impl Control {
             let message = format!("type the name of the model as it stands here: {}", input.model.trim());
             return Err(AdminError::invalid("retyped", message));
         }
-        let order = self.order(&input.model, Work::Delete, PATIENCE, &input.backends, input.everywhere)?;
+        let order = self.order(&input.model, Work::Delete, &input.backends, input.everywhere)?;
         self.send(by, order).await
     }
 
-    fn order(
-        &self,
-        model: &str,
-        work: Work,
-        patience: Duration,
-        boxes: &Boxes,
-        everywhere: bool,
-    ) -> Result<Order, AdminError> {
+    fn order(&self, model: &str, work: Work, boxes: &Boxes, everywhere: bool) -> Result<Order, AdminError> {
+        // What changes a backend for good must be in the log; letting a full disk's gateway load models does no harm.
+        if matches!(work, Work::Copy(_) | Work::Delete)
+            && let Some(why) = self.0.store.read_only()
+        {
+            return Err(fault::read_only(&why));
+        }
         let model = model.trim();
         if model.is_empty() || model.len() > MAX_NAME {
             return Err(fault::not_found("model"));
@@ -91,7 +84,7 @@ impl Control {
         match (backends.is_empty(), everywhere) {
             (true, true) => Err(fault::not_found("model")),
             (true, false) => Err(AdminError::invalid("backends", "choose at least one backend")),
-            _ => Ok(Order { model: model.to_owned(), work, patience, backends }),
+            _ => Ok(Order { model: model.to_owned(), work, backends }),
         }
     }
 
@@ -99,9 +92,11 @@ impl Control {
         let control = self.clone();
         // A task of its own: a backend that has begun is not told to stop because a browser went away.
         let sent = tokio::spawn(async move {
-            let Order { model, work, patience, backends } = &order;
+            let Order { model, work, backends } = &order;
             let gateway = &control.0.gateway;
-            let asked = backends.iter().map(|(id, _)| gateway.tend(id, model, work, *patience));
+            let ordered = backends.iter().map(|(id, name)| change(id, name, model, field("asked for", asked(work))));
+            control.note_changes(&by, ordered.collect()).await?;
+            let asked = backends.iter().map(|(id, _)| gateway.tend(id, model, work));
             let answers = join_all(asked).await;
             let now = i64::try_from(Now::read().wall / 1_000).unwrap_or(i64::MAX);
             let outcomes: Vec<Outcome> = backends
@@ -113,7 +108,10 @@ impl Control {
                     text: answer.map_or_else(|fault| fault, |done| said(work, done, now)),
                 })
                 .collect();
-            let changes = backends.iter().zip(&outcomes).map(|((id, _), outcome)| change(id, model, work, outcome));
+            let changes = backends.iter().zip(&outcomes).map(|((id, name), outcome)| {
+                let came = if outcome.ok { outcome.text.clone() } else { format!("failed: {}", outcome.text) };
+                change(id, name, model, field("came of it", came))
+            });
             control.note_changes(&by, changes.collect()).await?;
             Ok(Acted { model: model.clone(), outcomes })
         });
@@ -140,20 +138,25 @@ fn said(work: &Work, done: Done, now: i64) -> String {
     }
 }
 
-fn change(backend: &BackendId, model: &str, work: &Work, outcome: &Outcome) -> AuditChange {
-    let asked = match work {
+fn asked(work: &Work) -> String {
+    match work {
         Work::Load => "load".to_owned(),
         Work::Pin => "load to stay".to_owned(),
         Work::Unload => "unload".to_owned(),
         Work::Copy(to) => format!("copy to {}", to.display()),
         Work::Delete => "delete".to_owned(),
-    };
-    let field = |name: &str, text: String| AuditField { field: name.to_owned(), before: None, after: Some(text) };
-    let came = if outcome.ok { outcome.text.clone() } else { format!("failed: {}", outcome.text) };
+    }
+}
+
+fn field(name: &str, text: String) -> AuditField {
+    AuditField { field: name.to_owned(), before: None, after: Some(text) }
+}
+
+fn change(backend: &BackendId, name: &str, model: &str, field: AuditField) -> AuditChange {
     AuditChange {
         kind: "model".to_owned(),
         id: backend.to_string(),
-        name: format!("{model} on {}", outcome.backend),
-        fields: vec![field("asked for", asked), field("came of it", came)],
+        name: format!("{model} on {name}"),
+        fields: vec![field],
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn facts(held: Held<'_>) -> Vec<String> {
 }
 
 /// Where it lies and for how long.
-pub(super) fn warm(loaded: InMemory, now: i64) -> String {
+pub(crate) fn warm(loaded: InMemory, now: i64) -> String {
     let InMemory { size: all, vram, expires } = loaded;
     let place = match (all, vram) {
         (0, 0) => None,

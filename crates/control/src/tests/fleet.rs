@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use domain::{
     backend::{
-        BackendRef, BackendState, BackendView, EditBackend, ProbeAddress, SetBackendDraining, SetBackendEnabled, Share,
-        Timeouts,
+        BackendRef, BackendState, BackendView, EditBackend, Pace, ProbeAddress, SetBackendDraining, SetBackendEnabled,
+        Share, Timeouts,
     },
     balance::Balance,
     limit::RateLimit,
@@ -325,4 +325,29 @@ async fn help_names_the_public_address_or_the_one_asked_under() {
     let input = SaveSettings { public_url: "https://gate.example.com/".into(), ..Default::default() };
     bench.control.save_settings(&actor, input).await.unwrap();
     assert_eq!(bench.control.help_facts(&actor, "http", "gate.lan:8080").address, "https://gate.example.com");
+}
+
+#[tokio::test]
+async fn the_live_status_says_what_a_backend_has_in_memory_and_how_it_did_lately() {
+    let fake = FakeOllama::builder().models(["llama3.2", "qwen3:4b"]).start().await;
+    fake.set(|script| script.loaded.push("qwen3:4b".into()));
+    let bench = bench().await;
+    let actor = bench.admin().await;
+    let backend = bench.control.add_backend(&actor, add("gpu", fake.url().as_str(), "")).await.unwrap().id;
+    bench.gateway.refresh(None).await;
+    let user = bench.user(&actor, "ada").await;
+    let key = bench.key(&actor, &user, "ci").await.view.id;
+    let now = Now::read().wall;
+    let ended = UsageRecord {
+        backend: Some(backend),
+        completion_tokens: Some(600),
+        ttft_us: Some(250_000),
+        ..record(&key, now, 200)
+    };
+    bench.control.0.usage.absorb(&[ended], now);
+    let status = bench.control.live(&actor).borrow().clone();
+    let gpu = &status.backends[0];
+    assert_eq!((gpu.warm.len(), gpu.warm_all, gpu.warm[0].name.as_str()), (1, 1, "qwen3:4b"));
+    assert!(gpu.warm[0].text.contains("VRAM, "), "{}", gpu.warm[0].text);
+    assert_eq!(gpu.pace, Pace { tokens: 600, ttft_ms: Some(250) });
 }

@@ -189,16 +189,20 @@ async fn an_order_goes_to_the_chosen_backends_and_one_that_fails_hides_no_other(
     assert_eq!(self::told(&acted), [("gpu-1", true, "deleted"), ("gpu-2", true, "deleted")]);
     assert_eq!(page(&bench, &actor, &[("search", "mine")]).rows[0].on.len(), 1);
 
-    // Each order has one row in the log, with every backend in it.
+    // Each order has two rows in the log, with every backend in both: what was asked for, and what came of it.
     let log = bench.control.read_audit(&Default::default(), 10).await.unwrap().entries;
     let rows: Vec<_> = log.iter().map(|row| (row.action.as_str(), row.changes.len())).collect();
     let (sent, copied, deleted) =
         ("load or unload of a model sent", "copy of a model sent", "deletion of a model sent");
-    assert_eq!(rows[..4], [(deleted, 2), (copied, 4), (sent, 1), (sent, 3)]);
-    let change = &log[3].changes[1];
-    assert_eq!((change.kind.as_str(), change.name.as_str()), ("model", "llama3.2:latest on gpu-2"));
-    let came = change.fields[1].after.as_deref().unwrap();
-    assert!(came.starts_with("failed: its answer is not Ollama's"), "{came}");
+    let twice = [(deleted, 2), (deleted, 2), (copied, 4), (copied, 4), (sent, 1), (sent, 1), (sent, 3), (sent, 3)];
+    assert_eq!(rows[..8], twice);
+    let told = |row: usize| {
+        let change = &log[row].changes[1];
+        assert_eq!((change.kind.as_str(), change.name.as_str()), ("model", "llama3.2:latest on gpu-2"));
+        (change.fields[0].field.clone(), change.fields[0].after.clone().unwrap())
+    };
+    assert_eq!(told(7), ("asked for".to_owned(), "load to stay".to_owned()));
+    assert!(told(6).0 == "came of it" && told(6).1.starts_with("failed: its answer is not Ollama's"), "{:?}", told(6));
 }
 
 #[tokio::test]
@@ -259,12 +263,13 @@ async fn what_was_sent_goes_on_and_is_logged_when_nobody_waits_any_more() {
             () = until(async || !fake.inference_requests().is_empty()) => {}
         }
     }
-    fake.release_all();
     let logged = async || {
         let log = bench.control.read_audit(&Default::default(), 10).await.unwrap().entries;
-        log.iter().any(|row| row.action == "load or unload of a model sent")
+        log.iter().filter(|row| row.action == "load or unload of a model sent").count()
     };
-    until(logged).await;
+    assert_eq!(logged().await, 1, "what was asked for is there before it is done");
+    fake.release_all();
+    until(async || logged().await == 2).await;
     assert_eq!(bench.gateway.loaded(&id).len(), 1);
 }
 

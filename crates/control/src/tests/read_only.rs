@@ -3,6 +3,7 @@
 use domain::{
     audit::{AuditEntry, AuditOutcome},
     key::{KeyStatus, SetKeyStatus},
+    models::act::{Boxes, CopyModel, DeleteModel, Keep, KeepModel},
 };
 
 use super::*;
@@ -110,4 +111,19 @@ async fn what_is_done_while_nothing_can_be_saved_waits_for_the_audit_log() {
         assert_eq!(actor.address.as_deref(), Some("192.0.2.7"), "{action}");
     }
     bench.control.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn models_are_not_changed_on_backends_while_nothing_can_be_logged() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = format!("surrealkv://{}", folder.path().join("db").display());
+    let (bench, _) = full(&folder, &address).await;
+    let session = bench.control.login(guess("root", PASSWORD), &client("127.0.0.1")).await.unwrap();
+    let delete = DeleteModel { model: "a:1b".into(), retyped: "a:1b".into(), backends: Boxes::new(), everywhere: true };
+    let copy = CopyModel { model: "a:1b".into(), destination: "b".into(), backends: Boxes::new(), everywhere: true };
+    let keep = KeepModel { model: "a:1b".into(), act: Keep::Unload, backends: Boxes::new(), everywhere: true };
+    assert_eq!(bench.control.delete_model(&session.actor, delete).await.unwrap_err().status(), 507);
+    assert_eq!(bench.control.copy_model(&session.actor, copy).await.unwrap_err().status(), 507);
+    let error = bench.control.keep_model(&session.actor, keep).await.unwrap_err();
+    assert!(matches!(error, AdminError::NotFound { .. }), "it looks for the model: {error}");
 }

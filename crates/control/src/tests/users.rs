@@ -105,6 +105,10 @@ async fn a_search_finds_names_of_any_script_and_what_is_written_down() {
     assert_eq!(names(&found("ключ ОТ")), ["Ольга Петрова 321"], "the name of a key");
     assert_eq!(found("TEAM 3").matching, 286);
     assert_eq!(names(&found("op_k00000004322")), ["山田 太郎 322"], "the beginning of a key's id");
+    assert_eq!(names(&found("k00000004322")), ["山田 太郎 322"], "its id alone");
+    assert!(names(&found("k0000000")).is_empty(), "a few letters begin the ids of many by chance");
+    let whole = format!("op_k00000004322_{}", "s".repeat(49));
+    assert_eq!(names(&found(&whole)), ["山田 太郎 322"], "a whole key, of which only the public part is looked at");
     assert_eq!(names(&found("k00000004323")), ["Ünal İnce 323"], "revoked or not");
     assert_eq!(found("key 9").matching, page(&bench, &actor, " KEY  9 ", "", "", "").matching);
 }
@@ -205,8 +209,18 @@ async fn a_rotated_key_works_on_for_its_overlap_and_the_new_one_is_as_it_was() {
     assert_eq!(notice(&new.id), None, "its end is a month away");
     assert_eq!(control.rotate_key(&actor, rotate(&old, "1h")).await.err().unwrap().status(), 409, "once");
     assert!(bench.try_key(&actor, &user, "laptop", "", "").await.is_err(), "the new one has the name");
+    // Of a successor that was revoked the place is free again.
+    let revoke = |id: &KeyId| SetKeyStatus { id: id.clone(), status: KeyStatus::Revoked };
+    control.set_key_status(&actor, revoke(&new.id)).await.unwrap();
+    let view = control.user(&actor, UserRef { id: user.clone() }).unwrap().keys.into_iter().find(|key| key.id == old);
+    assert_eq!(view.unwrap().replaced_by, None);
+    let later = PolicyInput { concurrent: "3".into(), expires_at: "30d".into(), ..Default::default() };
+    control.set_key_policy(&actor, SetPolicy::new(old.clone(), later)).await.unwrap();
+    let again = control.rotate_key(&actor, rotate(&old, "24h")).await.unwrap().view;
+    assert_eq!((again.name.as_str(), again.remarks.label.as_str()), ("laptop", "rack 3"));
+    assert_eq!(control.rotate_key(&actor, rotate(&old, "1h")).await.err().unwrap().status(), 409, "once");
     // Revoking stays final, also of what replaces and what was replaced.
-    for id in [&old, &new.id] {
+    for id in [&old, &new.id, &again.id] {
         let status = SetKeyStatus { id: id.clone(), status: KeyStatus::Revoked };
         control.set_key_status(&actor, status).await.unwrap();
         assert_eq!(control.rotate_key(&actor, rotate(id, "1h")).await.err().unwrap().status(), 409);

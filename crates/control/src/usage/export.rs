@@ -5,6 +5,7 @@ use domain::{
     error::AdminError,
     usage::{
         log::{LogQuery, LogRow},
+        page::UsageChart,
         report::{Named, Percentiles, UsageFigures, UsageReport},
     },
 };
@@ -101,6 +102,18 @@ pub fn export_report(report: &UsageReport, format: ExportFormat) -> String {
         }
     }
     text
+}
+
+/// A chart as CSV: where each stretch begins, in the zone that was asked for, and its numbers.
+pub(super) fn chart_lines(labels: &[String], chart: &UsageChart) -> String {
+    let columns = &chart.columns;
+    let head = std::iter::once(cell("from")).chain(columns.iter().map(|column| cell(&column.label)));
+    let rows = labels.iter().enumerate().map(|(at, label)| {
+        let numbers = columns.iter().map(|column| number(column.values.get(at).copied().flatten()));
+        std::iter::once(cell(label)).chain(numbers).collect::<Vec<_>>()
+    });
+    let lines = std::iter::once(head.collect::<Vec<_>>()).chain(rows);
+    lines.map(|cells| cells.join(",") + "\r\n").collect()
 }
 
 #[derive(serde::Serialize)]

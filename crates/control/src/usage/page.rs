@@ -17,11 +17,12 @@ use jiff::tz::TimeZone;
 use store::row::KeyRow;
 
 use super::{
+    export::chart_lines,
     names::{self, Names},
     series::Course,
     zone,
 };
-use crate::{Actor, Control, clock::Now, state::State};
+use crate::{Actor, Control, clock::Now, fault, state::State};
 
 const HOUR: u64 = 3_600_000;
 const DAY: u64 = 24 * HOUR;
@@ -39,7 +40,17 @@ impl Control {
     }
 
     async fn shown(&self, _actor: &Actor, asked: &AskUsage) -> Result<UsageShown, AdminError> {
-        let query = read(asked, Now::read().wall)?;
+        self.shown_for(read(asked, Now::read().wall)?).await
+    }
+
+    /// The numbers of one chart of the page, by its title, as CSV: a line for each stretch.
+    pub async fn export_chart(&self, _actor: &Actor, query: &UsageQuery, title: &str) -> Result<String, AdminError> {
+        let UsageShown { labels, charts, .. } = self.shown_for(query.clone()).await?;
+        let chart = charts.iter().find(|chart| chart.title == title).ok_or_else(|| fault::not_found("chart"))?;
+        Ok(chart_lines(&labels, chart))
+    }
+
+    async fn shown_for(&self, query: UsageQuery) -> Result<UsageShown, AdminError> {
         let (mut report, courses) = self.report_with_courses(&query, CHARTED).await?;
         let state = self.state();
         name_keys(&state, &mut report);

@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::HashMap};
 
 use domain::{
     error::AdminError,
-    id::UserId,
+    id::{KeyId, UserId},
     key::{KEY_PREFIX, KeyStatus},
     user::{AskUsers, PAGE, Show, Sort, UserLine, UsersPage},
 };
@@ -93,14 +93,16 @@ fn sort(lines: &mut [Line<'_>], sort: Sort) {
 /// What is searched for, as names are compared.
 struct Part {
     folded: String,
-    /// The beginning of a key's id.
-    id: String,
+    /// The beginning of a key's id, where that is what was meant: a few letters begin some id of thousands by chance.
+    id: Option<String>,
 }
 
 impl Part {
     fn new(search: &str) -> Self {
         let search = search.trim();
-        Self { folded: name::fold(search), id: search.strip_prefix(KEY_PREFIX).unwrap_or(search).to_owned() }
+        let whole = || KeyId::new(search).is_ok().then_some(search);
+        let id = search.strip_prefix(KEY_PREFIX).or_else(whole).filter(|id| !id.is_empty());
+        Self { folded: name::fold(search), id: id.map(str::to_owned) }
     }
 
     fn is_in(&self, text: &str) -> bool {
@@ -109,7 +111,7 @@ impl Part {
 
     fn is_of(&self, key: &KeyRow) -> bool {
         let texts = [&key.name, &key.remarks.label, &key.remarks.note];
-        let by_id = !self.id.is_empty() && key.id.as_str().starts_with(&self.id);
+        let by_id = self.id.as_ref().is_some_and(|id| key.id.as_str().starts_with(id));
         by_id || key.status != KeyStatus::Revoked && texts.into_iter().any(|text| self.is_in(text))
     }
 }

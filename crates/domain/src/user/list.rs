@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{error::FieldError, id::UserId};
+use crate::{error::FieldError, id::UserId, key::without_secret};
 
 /// Users on one page.
 pub const PAGE: usize = 50;
@@ -84,9 +84,12 @@ impl AskUsers {
         [("search", &self.search), ("show", &self.show), ("sort", &self.sort), ("page", &self.page)]
     }
 
-    /// Names and values of what is given, as an address carries them.
+    /// Names and values of what is given, as an address carries them: without the secret of a key.
     pub fn pairs(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.all().into_iter().map(|(name, value)| (name, value.trim())).filter(|(_, value)| !value.is_empty())
+        self.all()
+            .into_iter()
+            .map(|(name, value)| (name, without_secret(value).trim()))
+            .filter(|(_, value)| !value.is_empty())
     }
 
     /// Not everybody is asked for.
@@ -96,7 +99,7 @@ impl AskUsers {
 
     pub fn query(&self) -> Result<UsersQuery, Vec<FieldError>> {
         let mut faults = Vec::new();
-        let search = self.search.trim();
+        let search = without_secret(&self.search).trim();
         if search.chars().count() > MAX_SEARCH {
             faults.push(FieldError::new("search", format!("must be at most {MAX_SEARCH} characters")));
         }
@@ -191,6 +194,9 @@ mod tests {
     fn an_address_carries_what_is_given() {
         let asked = AskUsers { search: "a b".into(), page: "2".into(), ..Default::default() };
         assert_eq!(asked.pairs().collect::<Vec<_>>(), [("search", "a b"), ("page", "2")]);
+        let key = AskUsers { search: format!("op_0123456789ab_{}", "s".repeat(49)), ..Default::default() };
+        assert_eq!(key.pairs().collect::<Vec<_>>(), [("search", "op_0123456789ab")]);
+        assert_eq!(key.query().unwrap().search, "op_0123456789ab");
         assert!(asked.is_narrow() && !AskUsers { page: "2".into(), ..Default::default() }.is_narrow());
     }
 }

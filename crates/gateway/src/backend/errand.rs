@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response};
 
-use super::{Backend, SendError, connect::ConnectError, look, reach};
-use crate::snapshot::Settings;
+use super::{Backend, SendError, connect::ConnectError, look, reach, rows::Running};
+use crate::{holdings::InMemory, snapshot::Settings};
 
 impl Backend {
     /// Sends the request over a connection of its own and waits at most `patience` for the answer's head. Dropping the
@@ -48,6 +48,15 @@ impl Backend {
     pub(crate) fn running(&self) -> Vec<(String, i64)> {
         let seen = self.origin.seen();
         seen.running().iter().map(|running| (running.name.clone(), running.expires.as_second())).collect()
+    }
+
+    /// What lies in its memory; nothing while it is down.
+    pub(crate) fn in_memory(&self) -> Vec<(String, InMemory)> {
+        let told = |running: &Running| {
+            let Running { size, vram, expires, .. } = running;
+            (running.name.clone(), InMemory { size: *size, vram: *vram, expires: expires.as_second() })
+        };
+        self.origin.seen().running().iter().map(told).collect()
     }
 
     pub(crate) fn enabled(&self) -> bool {

@@ -1,6 +1,7 @@
 //! The next model of an alias where one turns out not to be there: only while not a byte has reached the client, and only
 //! where nothing was sent or the backend says that it has no such model. Within one model `forward` does the same.
 
+use domain::endpoint::Endpoint;
 use http::StatusCode;
 
 use super::Exchange;
@@ -29,9 +30,9 @@ pub(super) struct Fallback<'f, 'g> {
 
 impl Fallback<'_, '_> {
     /// Another model may be asked after this.
-    pub(super) fn is_due(answer: &Answered) -> bool {
+    pub(super) fn is_due(answer: &Answered, outgoing: &Outgoing<'_>) -> bool {
         match answer {
-            Ok((_, response)) => response.status == StatusCode::NOT_FOUND,
+            Ok((_, response)) => response.status == StatusCode::NOT_FOUND && !goes_on(outgoing),
             Err(error) => matches!(error, Error::NoBackend | Error::Unreachable),
         }
     }
@@ -49,7 +50,7 @@ impl Fallback<'_, '_> {
         account: &mut Account,
     ) -> Answered {
         let Self { exchange: Exchange { inner, view, parts, .. }, rules, together, share } = self;
-        while Self::is_due(&answer) {
+        while Self::is_due(&answer, outgoing) {
             let now = inner.now();
             let Some(next) = chain.next(view, rules, now) else { break };
             // What was sent costs the budget of retries, as everywhere.
@@ -68,7 +69,7 @@ impl Fallback<'_, '_> {
             }
             *candidates = next;
             together.into_iter().for_each(|hash| candidates.together(hash));
-            account.model(candidates.model());
+            account.other_model(candidates.model());
             account.via(chain.via());
             let body = std::mem::take(&mut outgoing.body);
             outgoing.body =
@@ -77,4 +78,11 @@ impl Fallback<'_, '_> {
         }
         answer
     }
+}
+
+/// Goes on with an answer that a backend keeps: what is not found there is that answer, and another model would know nothing
+/// of it. A text that only mentions the member counts as well; it loses no more than its fallback.
+fn goes_on(outgoing: &Outgoing<'_>) -> bool {
+    outgoing.endpoint == Endpoint::OpenAiResponses
+        && memchr::memmem::find(&outgoing.body, b"previous_response_id").is_some()
 }

@@ -95,6 +95,7 @@ impl Exchange<'_> {
         };
         let nobody_speaks = endpoint.dialect() == Dialect::Ollama && candidates.all_native().next().is_none();
         let mut dispatch = self.dispatch(principal, cost(facts.prompt_bytes));
+        self.inner.retries.request();
         let answer = {
             // Pinned, so that it is not moved into the wait.
             let forwarded = pin!(forward::forward(&mut dispatch, &permit, &mut candidates, &outgoing, account));
@@ -105,7 +106,7 @@ impl Exchange<'_> {
             }
         };
         let answer = match chain {
-            Some(chain) if Fallback::is_due(&answer) => {
+            Some(chain) if Fallback::is_due(&answer, &outgoing) => {
                 let fallback = Fallback { exchange: self, rules: &principal.key().rules, together, share: &mut share };
                 let others =
                     fallback.run(answer, chain, &mut dispatch, &permit, &mut candidates, &mut outgoing, account);

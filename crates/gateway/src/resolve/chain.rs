@@ -51,7 +51,8 @@ impl Chain {
     /// same is decided as if it had been asked for by its own name.
     pub(crate) fn first(&mut self, view: &View, rules: &Rules, now: u64) -> Result<Candidates, ResolveError> {
         let mut nobody = ResolveError::Unknown;
-        let mut spare = None;
+        // The first, and the first that could be asked once its backends are back.
+        let (mut spare, mut better) = (None, None);
         for at in 0..self.alias.models.len() {
             let left = match self.look(at, view, rules) {
                 Ok(candidates) if candidates.is_routable(now) => {
@@ -59,7 +60,9 @@ impl Chain {
                     return Ok(candidates);
                 }
                 Ok(candidates) => {
-                    spare.get_or_insert((at, candidates));
+                    let speaks = !self.native || candidates.all_native().next().is_some();
+                    let place = if speaks { &mut better } else { &mut spare };
+                    place.get_or_insert((at, candidates));
                     Left::Out
                 }
                 Err(Some(ResolveError::NoBackend)) => {
@@ -71,7 +74,7 @@ impl Chain {
             };
             self.leave(at, left);
         }
-        let (at, candidates) = spare.ok_or(nobody)?;
+        let (at, candidates) = better.or(spare).ok_or(nobody)?;
         self.at = at;
         self.via.truncate(0);
         // Writing into a String never fails.
@@ -101,10 +104,12 @@ impl Chain {
 
     /// `Err(None)` for a model that the key may not use.
     fn look(&self, at: usize, view: &View, rules: &Rules) -> Result<Candidates, Option<ResolveError>> {
-        let mut candidates = resolve(view, &self.alias.models[at]).map_err(Some)?;
-        if !self.admitted && !rules.admits_model(candidates.model()) {
+        let model = &self.alias.models[at];
+        // First, so that a key learns nothing of what it may not use, not even that it is gone.
+        if !self.admitted && !rules.admits_model(model) {
             return Err(None);
         }
+        let mut candidates = resolve(view, model).map_err(Some)?;
         if self.native {
             candidates.native_only();
         }
@@ -113,7 +118,8 @@ impl Chain {
 
     fn leave(&mut self, at: usize, left: Left) {
         let why = match left {
-            Left::Forbidden => "is not for this key",
+            // Without its name, because keys may read this.
+            Left::Forbidden => return self.via.push_str(", a model of it is not for this key"),
             Left::Missing => "is on no backend",
             Left::Out => "had no backend that could take it",
             Left::Failed => "failed before it answered",

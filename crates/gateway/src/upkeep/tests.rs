@@ -5,8 +5,6 @@ use testkit::{FakeOllama, Fault, Model};
 use super::*;
 use crate::backend::tests::{entry, snapshot};
 
-const SOON: Duration = Duration::from_secs(10);
-
 async fn gateway(fake: &FakeOllama) -> (Gateway, BackendId) {
     let (gateway, _records) = Gateway::new(1);
     let entry = entry(1, fake.url());
@@ -17,7 +15,7 @@ async fn gateway(fake: &FakeOllama) -> (Gateway, BackendId) {
 }
 
 async fn tend(gateway: &Gateway, id: &BackendId, model: &str, work: &Work) -> Result<Done, String> {
-    gateway.tend(id, model, work, SOON).await
+    gateway.tend(id, model, work).await
 }
 
 fn copy(to: &str) -> Work {
@@ -95,9 +93,12 @@ async fn rubbish_refusals_and_silence_are_told_in_words() {
     fake.set(|script| script.fault_at("/api/generate", Fault::Status(500)));
     assert_eq!(tend(&gateway, &id, "llama3.2", &Work::Pin).await.unwrap_err(), "it answered 500: scripted fault");
     fake.set(|script| script.fault_at("/api/generate", Fault::HangBeforeHeaders));
-    let patience = Duration::from_millis(50);
-    let late = gateway.tend(&id, "llama3.2", &Work::Load, patience).await.unwrap_err();
-    assert_eq!(late, "it did not answer within 0.05 seconds");
+    let mut own = entry(1, fake.url());
+    own.timeouts.first_byte_timeout_s = Some(1);
+    gateway.publish(snapshot([own]));
+    let late = tend(&gateway, &id, "llama3.2", &Work::Load).await.unwrap_err();
+    assert_eq!(late, "it did not answer within 1 second", "the backend's own time, not that of the settings");
+    gateway.publish(snapshot([entry(1, fake.url())]));
 
     // It says that it did, and did not.
     for path in ["/api/copy", "/api/delete"] {

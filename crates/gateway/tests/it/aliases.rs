@@ -346,3 +346,70 @@ async fn an_alias_is_looked_at_as_requests_would_meet_it() {
     eventually("the second is found down", || look(&rig)[2] == (Out, "b1 is down".to_owned())).await;
     assert_eq!(rig.gateway.alias_targets("other"), []);
 }
+
+/// Keys that may know the fleet read how a name led to a model.
+#[tokio::test]
+async fn what_a_key_may_not_use_is_not_named_to_it() {
+    let fleet = two().await;
+    let mut rig = Rig::with(&fleet.each_ref(), |plan| {
+        aliases(&mut plan.settings, &[("fast", &["secret:1b", "llama3.2:3b", "phi4"])]);
+        plan.policy = Policy { topology: true, ..only(&["phi4"]) };
+    })
+    .await;
+    let request = rig.keyed("POST", "/api/chat").header("x-fortress-explain", "1").body(chat("fast"));
+    let answer = crate::rig::read(request).await;
+    let why = answer.header("x-fortress-why").unwrap();
+    assert!(why.starts_with("asked for as fast, a model of it is not for this key"), "{why}");
+    assert!(!why.contains("secret") && !why.contains("llama3.2"), "{why}");
+    assert_eq!(rig.record().await.model.as_deref(), Some("phi4:latest"));
+}
+
+#[tokio::test]
+async fn what_is_down_for_now_is_not_taken_for_what_speaks_another_api() {
+    let native = FakeOllama::builder().models(["llama3.2:3b"]).start().await;
+    let foreign = FakeOllama::builder().models(["phi4"]).start().await;
+    foreign.set(|script| script.fault_at("/api/tags", Fault::Status(404)));
+    let rig = Rig::with(&[&native, &foreign], |plan| {
+        aliases(&mut plan.settings, &[("fast", &["phi4:latest", "llama3.2:3b"]), ("foreign", &["phi4:latest"])]);
+        plan.draining = vec![0];
+    })
+    .await;
+    assert_eq!(rig.post("/api/chat", chat("fast")).await.status, 503, "another try may go well");
+    assert_eq!(rig.post("/api/chat", chat("foreign")).await.status, 400, "none ever will");
+    assert_eq!(rig.post("/v1/chat/completions", chat("fast")).await.status, 200);
+}
+
+/// The answer that is gone on with lies on a backend, and no other model knows it.
+#[tokio::test]
+async fn an_answer_that_is_not_found_leads_to_no_other_model() {
+    let fleet = two().await;
+    let rig = Rig::with(&fleet.each_ref(), |plan| aliases(&mut plan.settings, &[FAST])).await;
+    fleet[0].set(|script| script.fault_at("/v1/responses", Fault::StatusBody(404, r#"{"error":"gone"}"#.into())));
+    let body = |more: &str| format!(r#"{{"model":"fast","input":"why"{more}}}"#);
+    let answer = rig.post("/v1/responses", body(r#","previous_response_id":"resp_1""#)).await;
+    assert_eq!(answer.status, 404, "{answer:?}");
+    assert!(fleet[1].inference_requests().is_empty());
+    assert_eq!(rig.post("/v1/responses", body("")).await.status, 200);
+}
+
+/// The next model has no slot: the record names no backend that has nothing to do with it.
+#[tokio::test]
+async fn a_record_does_not_pair_one_model_with_the_backend_of_another() {
+    let fleet = [
+        FakeOllama::builder().models(["llama3.2:3b"]).start().await,
+        FakeOllama::builder().models(["phi4"]).held().start().await,
+    ];
+    let mut rig = Rig::with(&fleet.each_ref(), |plan| {
+        aliases(&mut plan.settings, &[FAST]);
+        plan.settings.queue_max = 0;
+        plan.parallel = Some(1);
+    })
+    .await;
+    let held = rig.raw(&rig.raw_post("/api/chat", &chat("phi4"))).await;
+    fleet[1].wait_for(|seen| seen.inference().count() == 1).await;
+    fleet[0].refuse_connections().await;
+    assert_eq!(rig.post("/api/chat", chat("fast")).await.status, 503);
+    let record = rig.record().await;
+    assert_eq!((record.model.as_deref(), record.backend), (Some("phi4:latest"), None));
+    drop(held);
+}

@@ -4,6 +4,7 @@ use domain::{
     endpoint::Endpoint,
     usage::{
         Outcome,
+        page::{ChartKind, UsageColumn},
         report::{GroupBy, Step, UsageGroup, UsagePoint},
     },
 };
@@ -84,4 +85,18 @@ fn a_report_is_its_total_its_steps_and_its_groups() {
     let kinds: Vec<_> =
         json.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["kind"].clone()).collect();
     assert_eq!(kinds, ["total", "day", "key"]);
+}
+
+#[test]
+fn a_chart_is_a_line_for_each_stretch_and_no_label_is_a_formula() {
+    let column = |label: &str, values| UsageColumn { label: label.into(), values };
+    let chart = UsageChart {
+        title: "Requests by model".into(),
+        kind: ChartKind::Stacked,
+        columns: vec![column("=cmd()", vec![Some(1), None]), column("b, \"c\"", vec![Some(2)])],
+    };
+    assert_eq!(
+        chart_lines(&["2026-11-22 10:00".into(), "2026-11-22 11:00".into()], &chart),
+        "\"from\",\"'=cmd()\",\"b, \"\"c\"\"\"\r\n\"2026-11-22 10:00\",1,2\r\n\"2026-11-22 11:00\",,\r\n"
+    );
 }
