@@ -39,7 +39,7 @@ use crate::{
         layout::Layout,
         lazy::{
             account, administrators, aliases, audit, backend, backends, code, confirm, dashboard, help, history, login,
-            models, network, request, requests, settings, setup, upgrade, usage, user, users,
+            models, network, pulls, request, requests, settings, setup, upgrade, usage, user, users,
         },
         not_found::NotFoundPage,
     },
@@ -92,6 +92,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("administrators") view=administrators::route() ssr=SsrMode::Async/>
                     <Route path=path!("account") view=account::route() ssr=SsrMode::Async/>
                     <Route path=path!("confirm") view=confirm::route() ssr=SsrMode::Async/>
+                    <Route path=path!("pulls") view=pulls::route() ssr=SsrMode::Async/>
                     <Route path=path!("network") view=network::route() ssr=SsrMode::Async/>
                     <Route path=path!("settings") view=settings::route() ssr=SsrMode::Async/>
                     <Route path=path!("help") view=help::route() ssr=SsrMode::Async/>

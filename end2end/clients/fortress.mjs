@@ -95,7 +95,7 @@ export class Fake {
   script = (changes) => this.control("script", changes);
 
   /** Waits until a request whose body holds the marker meets the condition. */
-  async waitFor(marker, condition = () => true) {
+  async waitFor(marker, condition = (_request) => true) {
     let records = { version: -1, requests: [] };
     for (const end = Date.now() + DEADLINE; Date.now() < end; ) {
       records = await this.control(`records?after=${records.version}`);

@@ -29,7 +29,7 @@ use crate::{
     metrics::{Scrape, scrape},
     middleware::{self, guard::Guard},
     playground::{self, Playground},
-    reply, usage_export,
+    pulls_live, reply, usage_export,
 };
 use bridge::Bridge;
 
@@ -74,6 +74,7 @@ impl AdminPlane {
             .with_state(Playground { control: control.clone(), gateway });
         let live = Router::new()
             .route("/admin/live", get(live::live))
+            .route("/admin/pulls/live", get(pulls_live::live))
             .route("/admin/requests/live", get(log_live::live))
             .with_state(live::Live { control, stopping });
         Ok(Self { runtime, router: middleware::around(live.merge(export).merge(pages), playground, guard) })

@@ -287,6 +287,8 @@ fn start_tasks(
     supervisor.spawn("usage writer", |stop| async move { writer.run_usage_writer(records, stop).await });
     let upgrades = control.clone();
     supervisor.spawn("fleet upgrade", |stop| async move { upgrades.run_upgrades(stop).await });
+    let pulls = control.clone();
+    supervisor.spawn("pulls", |stop| async move { pulls.run_pulls(stop).await });
     let housekeeping = control.clone();
     supervisor.spawn("housekeeping", |stop| async move { housekeeping.run_housekeeping(stop).await });
 }

@@ -8,6 +8,7 @@ mod audit;
 mod backend;
 mod backup;
 mod fleet;
+mod model;
 mod output;
 mod passphrase;
 mod password;
@@ -33,6 +34,7 @@ use crate::{
 };
 use arguments::{Arguments, Ask, Verb};
 use backend::Backend;
+use model::Model;
 
 /// Exit code where something that was given has to be changed (sysexits' EX_USAGE).
 const EXIT_USAGE: u8 = 64;
@@ -116,10 +118,11 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Verb::Restore(restore) => restore.run(arguments.json),
         Verb::Ask(ask) => {
             let config = Config::load()?;
-            if let Ask::Backend(Backend::Drain(drain)) = *ask {
-                return show(backend::drain(&config, drain)?, arguments.json);
+            match *ask {
+                Ask::Backend(Backend::Drain(drain)) => show(backend::drain(&config, drain)?, arguments.json),
+                Ask::Model(Model::Pull(pull)) if pull.waits() => model::pull(&config, pull, arguments.json),
+                ask => show(remote::ask(&config, ask.into_command()?)?, arguments.json),
             }
-            show(remote::ask(&config, ask.into_command()?)?, arguments.json)
         }
     }
 }

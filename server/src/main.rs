@@ -19,6 +19,7 @@ mod metrics;
 mod middleware;
 mod playground;
 mod proxies;
+mod pulls_live;
 mod reply;
 mod shutdown;
 mod supervisor;

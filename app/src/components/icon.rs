@@ -11,6 +11,7 @@ pub enum Icon {
     Dashboard,
     Backends,
     Models,
+    Downloads,
     Usage,
     Users,
     Requests,
@@ -28,6 +29,7 @@ impl Icon {
             Self::Backends => "M4 5h16v5H4V5zm0 9h16v5H4v-5zm3-6.5h.01M7 16.5h.01",
             Self::Aliases => "M4 12h6l4-6h6m-10 6 4 6h6M17 3l3 3-3 3m0 6 3 3-3 3",
             Self::Models => "M12 3l8 4.500v9L12 21l-8-4.500v-9L12 3zm0 9 8-4.500M12 12v9m0-9L4 7.500",
+            Self::Downloads => "M12 4v11m-4-4 4 4 4-4M4 20h16",
             Self::Usage => "M4 4v16h16M8 16v-5m4 5V7m4 9v-7",
             Self::Users => {
                 "M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zm-6 9a6 6 0 0 1 12 0M16 4.5a3.5 3.5 0 0 1 0 6.5m2 3a6 6 0 0 1 3 6"

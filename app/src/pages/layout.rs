@@ -28,11 +28,12 @@ use crate::{
     visit,
 };
 
-const PAGES: [(&str, &str, Icon); 13] = [
+const PAGES: [(&str, &str, Icon); 14] = [
     ("/admin", "Dashboard", Icon::Dashboard),
     ("/admin/backends", "Backends", Icon::Backends),
     ("/admin/models", "Models", Icon::Models),
     ("/admin/aliases", "Aliases", Icon::Aliases),
+    ("/admin/pulls", "Downloads", Icon::Downloads),
     ("/admin/usage", "Usage", Icon::Usage),
     ("/admin/users", "Users", Icon::Users),
     ("/admin/requests", "Requests", Icon::Requests),

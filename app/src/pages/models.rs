@@ -18,7 +18,7 @@ use self::{acts::Actions, filter::FilterForm, keep::Told, one::one, row::row};
 use crate::{
     api::models::read_models,
     components::{
-        allowed::NeedsRole,
+        allowed::{NeedsRole, may},
         fault::LoadFault,
         listing::Loading,
         page::{Empty, PageHeader},
@@ -73,16 +73,21 @@ pub fn ModelsPage() -> impl IntoView {
 
 fn header(model: &str) -> AnyView {
     if model.is_empty() {
-        return view! { <PageHeader title="Models" /> }.into_any();
+        let pull = may(Role::Operator).then(|| view! { <a class="btn btn-sm" href="/admin/pulls">"Pull a model"</a> });
+        return view! { <PageHeader title="Models">{pull}</PageHeader> }.into_any();
     }
     let name = visible(model);
     let [usage, requests] =
         ["usage", "requests"].map(|page| format!("/admin/{page}?model={}", encode_query_value(model)));
+    let (pull, update) = (pull_address(model, ""), pull_address(model, "&update=1"));
     view! {
         <nav aria-label="Breadcrumb" class="breadcrumbs mb-2 text-sm">
             <ul><li><A href=HERE>"Models"</A></li><li aria-current="page">"Model"</li></ul>
         </nav>
         <PageHeader title=name>
+            {may(Role::Operator).then(|| [(pull, "Pull to more backends"), (update, "Update everywhere")].map(|(to, words)| {
+                view! { <a class="btn btn-sm" href=to>{words}</a> }
+            }))}
             <a class="btn btn-sm" href=usage>"Usage"</a>
             <a class="btn btn-sm" href=requests>"Requests"</a>
         </PageHeader>
@@ -100,6 +105,11 @@ fn address(asked: &AskModels) -> String {
 /// The address of one model, where `backend` is the one that is meant first.
 pub(in crate::pages) fn address_of(model: &str, backend: &str) -> String {
     address(&AskModels { model: model.to_owned(), backend: backend.to_owned(), ..AskModels::default() })
+}
+
+/// Where a model is pulled. `rest` says where to: `&backend=ID`, or `&update=1` for all that have it.
+pub(in crate::pages) fn pull_address(model: &str, rest: &str) -> String {
+    format!("/admin/pulls?model={}{rest}", encode_query_value(model))
 }
 
 fn shown(asked: Memo<AskModels>, found: Found, actions: Actions) -> Option<AnyView> {

@@ -14,8 +14,14 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use domain::{
-    backend::Timeouts, error::AdminError, network::SaveNetwork, policy::PolicyInput, settings::SaveSettings,
-    upgrade::StartUpgrade, user::SetUsersEnabled,
+    backend::Timeouts,
+    error::AdminError,
+    network::SaveNetwork,
+    policy::PolicyInput,
+    pull::{KeepCopies, StartPull},
+    settings::SaveSettings,
+    upgrade::StartUpgrade,
+    user::SetUsersEnabled,
 };
 use leptos::{nonce::Nonce, server_fn::error::SERVER_FN_ERROR_HEADER};
 use url::Url;
@@ -79,7 +85,14 @@ const KEPT: [&str; 24] = [
 
 /// Whether a field comes back as it was typed; a field that nobody listed does not.
 fn is_kept(field: &str) -> bool {
-    let large = [&SaveSettings::FIELDS[..], &SaveNetwork::FIELDS, &PolicyInput::FIELDS, &Timeouts::FIELDS];
+    let large = [
+        &SaveSettings::FIELDS[..],
+        &SaveNetwork::FIELDS,
+        &PolicyInput::FIELDS,
+        &Timeouts::FIELDS,
+        &StartPull::FIELDS,
+        &KeepCopies::FIELDS,
+    ];
     let unkept = [&SaveSettings::UNKEPT[..], &SaveNetwork::UNKEPT];
     let within = |lists: &[&[&str]]| lists.iter().any(|list| list.contains(&field));
     let boxes = [StartUpgrade::BOXES, SetUsersEnabled::BOXES].iter().any(|boxes| field.starts_with(boxes));

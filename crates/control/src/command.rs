@@ -1,7 +1,7 @@
 //! What the command line asks, over the Unix socket of a running server or of a store it opened itself. The same use
 //! cases as the pages: whoever may open the socket or the data folder is trusted with all of them.
 
-use std::collections::BTreeMap;
+mod fleet;
 
 use domain::{
     admin::{AddAdmin, AdminRef, AdminView, Role, SetAdminEnabled, SetAdminPassword, SetAdminRole},
@@ -11,16 +11,17 @@ use domain::{
         AddBackend, BackendRef, BackendView, EditBackend, SetBackendDraining, Share, ShareEdit, Timeouts, TimeoutsEdit,
     },
     error::AdminError,
-    id::{BackendId, ID_LENGTH, KeyId, UserId},
+    id::{BackendId, ID_LENGTH, KeyId},
     key::{CreateKey, CreatedKey, KEY_PREFIX, KeyStatus, KeyView, RotateKey, SetKeyLimit, SetKeyStatus},
     policy::{Policy, PolicyEdit, PolicyInput},
+    pull::{PullView, WishView},
     remarks::RemarksEdit,
     upgrade::{AnswerUpgrade, StartUpgrade, UpgradeAnswer, UpgradeView},
     user::{AddUser, SetUserEnabled, UserRef, UserView},
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Actor, Control, Rotation, RotationReport, audit::actions::of_command, backup::BackupSummary, fault, name};
+use crate::{Actor, Control, Rotation, RotationReport, audit::actions::of_command, backup::BackupSummary, fault};
 
 /// One request of the command line. Backends and users are named by name or id, keys by `op_<id>` or the bare id.
 #[derive(Clone, Serialize, Deserialize)]
@@ -126,6 +127,27 @@ pub enum Command {
         owner: String,
         code: Option<i32>,
     },
+    /// Has a model pulled to these backends, to all, to those that have it, or to the only one there is.
+    ModelPull {
+        model: String,
+        backends: Vec<String>,
+        all: bool,
+        #[serde(default)]
+        update: bool,
+    },
+    /// Models on their way, and those that arrived or failed.
+    ModelPulls,
+    ModelCancel {
+        id: String,
+    },
+    /// Keeps a model on so many backends, of these where some are named; 0 ends it.
+    ModelKeep {
+        model: String,
+        copies: u32,
+        backends: Vec<String>,
+    },
+    /// The models that are kept.
+    ModelKept,
     UserAdd {
         name: String,
         #[serde(default)]
@@ -240,6 +262,8 @@ pub enum Reply {
     BackedUp(BackupSummary),
     /// None where there was never one.
     Upgrade(Option<Box<UpgradeView>>),
+    Pulls(Vec<PullView>),
+    Kept(Vec<WishView>),
 }
 
 impl Control {
@@ -359,6 +383,13 @@ impl Control {
             Command::FleetUpgradeRan { backend, owner, code } => {
                 Ok(Reply::Upgrade(Some(Box::new(self.upgrade_ran(actor, &backend, &owner, code).await?))))
             }
+            Command::ModelPull { model, backends, all, update } => {
+                self.pull_called(actor, model, &backends, all, update).await
+            }
+            Command::ModelPulls => Ok(Reply::Pulls(self.pull_overview(actor).pulls)),
+            Command::ModelCancel { id } => self.cancel_called(actor, &id).await,
+            Command::ModelKeep { model, copies, backends } => self.keep_called(actor, model, copies, &backends).await,
+            Command::ModelKept => Ok(Reply::Kept(self.pull_overview(actor).wishes)),
             Command::UserAdd { name, policy } => {
                 let input = AddUser { name, policy: policy.apply(PolicyInput::default()) };
                 Ok(Reply::Users(vec![self.add_user(actor, input).await?]))
@@ -427,33 +458,6 @@ impl Control {
                 Ok(Reply::Keys(vec![self.set_key_limit(actor, input).await?]))
             }
         }
-    }
-
-    /// A backend by id or name. The id wins: nobody can take its meaning away by naming another backend like it.
-    fn backend_called(&self, text: &str) -> Result<BackendId, AdminError> {
-        let (state, text) = (self.state(), text.trim());
-        let rows = &state.rows.backends;
-        let by_id = rows.iter().find(|row| row.id.as_str() == text);
-        let found = by_id.or_else(|| name::find(rows.iter(), text, |row| &row.name));
-        found.map(|row| row.id.clone()).ok_or_else(|| fault::not_found("backend"))
-    }
-
-    /// The backends that take part in an upgrade: those that are named, or all that are enabled.
-    fn upgraded(&self, named: &[String]) -> Result<BTreeMap<String, bool>, AdminError> {
-        let state = self.state();
-        let all = state.rows.backends.iter().filter(|row| row.enabled).map(|row| Ok(row.id.clone()));
-        let chosen: Vec<Result<BackendId, AdminError>> =
-            if named.is_empty() { all.collect() } else { named.iter().map(|text| self.backend_called(text)).collect() };
-        chosen.into_iter().map(|id| Ok((StartUpgrade::box_of(&id?), true))).collect()
-    }
-
-    /// A user that is not removed, by id or name; the id wins, as above.
-    fn user_called(&self, text: &str) -> Result<UserId, AdminError> {
-        let (state, text) = (self.state(), text.trim());
-        let by_id = state.users().find(|row| row.id.as_str() == text);
-        let users: Vec<_> = state.users().collect();
-        let found = by_id.or_else(|| name::find(users.into_iter(), text, |row| &row.name));
-        found.map(|row| row.id.clone()).ok_or_else(|| fault::not_found("user"))
     }
 
     /// Keys of one user or of all, revoked ones included, oldest first.

@@ -31,6 +31,7 @@ mod open;
 mod password;
 mod playground;
 mod policy;
+mod pulls;
 mod redis;
 mod remarks;
 pub mod restore;
@@ -235,6 +236,7 @@ struct Inner {
     sums: std::sync::Mutex<metrics::Sums>,
     feed: live::Feed,
     upgrades: upgrade::Upgrades,
+    pulls: pulls::Pulls,
 }
 
 /// Why the control plane cannot start.

@@ -71,6 +71,7 @@ impl Control {
             told: self.0.gateway.errors(),
             writable: self.0.store.read_only().is_none(),
             keys_expiring: self.keys_expiring(Now::read().wall),
+            pulls: self.pull_counts(),
             process: process.clone(),
         };
         write(&mut lock(&self.0.sums), &now, format)
@@ -84,6 +85,8 @@ struct Moment {
     told: Vec<ErrorCount>,
     writable: bool,
     keys_expiring: u64,
+    /// Pulls that run and that wait; that are done, failed, were cancelled since the start.
+    pulls: ([u64; 2], [u64; 3]),
     process: ProcessFacts,
 }
 

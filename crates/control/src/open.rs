@@ -27,6 +27,7 @@ use crate::{
     live::Feed,
     name,
     password::Hasher,
+    pulls::Pulls,
     secrets::{
         CHECK, random,
         ring::{Keyring, STRANGER},
@@ -81,6 +82,7 @@ impl Control {
             sums: Default::default(),
             feed: Feed::new(),
             upgrades: Upgrades::new().map_err(other)?,
+            pulls: Pulls::new().map_err(other)?,
         };
         inner.know_spending(&state).await;
         inner.install(state);

@@ -198,6 +198,7 @@ async fn finish(
         let mut ops: Vec<Op> = late.iter().cloned().map(Op::PutKey).collect();
         ops.extend(told(backup, &late)?.map(Op::Audit));
         ops.extend(crate::upgrade::held_back(&state.settings));
+        ops.extend(crate::pulls::queue::held_back(&state.settings));
         state.revision = store.commit(state.revision, ops).await?;
         for key in &mut state.keys {
             if let Some(revoked) = late.iter().find(|row| row.id == key.id) {

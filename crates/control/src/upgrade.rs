@@ -211,7 +211,7 @@ impl Control {
         (view.is_open() || view.ended_at.is_some_and(|at| now.saturating_sub(at) < SHOWN_MS)).then_some(view)
     }
 
-    fn known_backends(&self, state: &State) -> Vec<BackendView> {
+    pub(crate) fn known_backends(&self, state: &State) -> Vec<BackendView> {
         let live = self.0.gateway.live().backends;
         state.rows.backends.iter().map(|row| backends::view(row, &live)).collect()
     }

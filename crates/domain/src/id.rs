@@ -89,3 +89,7 @@ id! {
     /// An administrator's account.
     AdminId
 }
+id! {
+    /// A pull of a model to a backend.
+    PullId
+}

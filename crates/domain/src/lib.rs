@@ -20,6 +20,7 @@ pub mod model;
 pub mod models;
 pub mod network;
 pub mod policy;
+pub mod pull;
 pub mod remarks;
 pub mod settings;
 pub mod setup;

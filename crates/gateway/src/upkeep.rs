@@ -149,20 +149,29 @@ impl Gateway {
             SendError::FirstByteTimeout => format!("it did not answer within {}", plural(patience.as_secs(), "second")),
             error => error.to_string(),
         })?;
-        let (status, mut text) = (answer.status(), BytesMut::new());
-        let mut answer = reqwest::Response::from(answer);
-        let read = async {
-            while let Ok(Some(piece)) = answer.chunk().await {
-                if text.len() + piece.len() > MAX_ANSWER {
-                    break;
-                }
-                text.extend_from_slice(&piece);
-            }
-        };
-        // What it answered is known by then.
-        let _ = tokio::time::timeout(patience, read).await;
-        Ok((status, text.freeze()))
+        Ok((answer.status(), body_of(answer.into(), patience).await))
     }
+}
+
+/// The beginning of a body, as far as it is of use and comes in time.
+pub(crate) async fn body_of(mut answer: reqwest::Response, patience: Duration) -> Bytes {
+    let mut text = BytesMut::new();
+    let read = async {
+        while let Ok(Some(piece)) = answer.chunk().await {
+            if text.len() + piece.len() > MAX_ANSWER {
+                break;
+            }
+            text.extend_from_slice(&piece);
+        }
+    };
+    // The status is known by then.
+    let _ = tokio::time::timeout(patience, read).await;
+    text.freeze()
+}
+
+/// A backend's own words, as far as they are shown.
+pub fn words_of(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_control()).take(MAX_WORDS).collect()
 }
 
 /// The name under which the backend knows the model, if this can be done there at all.
@@ -186,17 +195,12 @@ fn allowed(holdings: &Holdings, model: &str, work: &Work) -> Result<String, Stri
 }
 
 /// The body of an answer that is no refusal.
-fn good((status, body): (StatusCode, Bytes)) -> Result<Bytes, String> {
+pub(crate) fn good((status, body): (StatusCode, Bytes)) -> Result<Bytes, String> {
     if status.is_success() {
         return Ok(body);
     }
-    let said = serde_json::from_slice::<Refusal>(&body).map_or_else(
-        |_| String::new(),
-        |Refusal { error }| {
-            let words: String = error.chars().filter(|letter| !letter.is_control()).take(MAX_WORDS).collect();
-            format!(": {words}")
-        },
-    );
+    let said = serde_json::from_slice::<Refusal>(&body)
+        .map_or_else(|_| String::new(), |Refusal { error }| format!(": {}", words_of(&error)));
     Err(format!("it answered {}{said}", status.as_u16()))
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Reply {
     pub(crate) content_type: Option<&'static str>,
     pub(crate) frames: Vec<Bytes>,
     pub(crate) streaming: bool,
+    /// A model that the backend has once a frame with `success` was sent.
+    pub(crate) pulls: Option<String>,
 }
 
 /// What every endpoint gets to see.

@@ -35,6 +35,8 @@ struct Patch {
     chunk_delay_ms: Option<u64>,
     first_byte_delay_ms: Option<u64>,
     #[serde(default, deserialize_with = "present")]
+    pull: Option<Option<Vec<String>>>,
+    #[serde(default, deserialize_with = "present")]
     token: Option<Option<String>>,
     #[serde(default, deserialize_with = "present")]
     fault: Option<Option<Fault>>,
@@ -60,6 +62,9 @@ impl Patch {
         script.chunks = self.chunks.unwrap_or(script.chunks);
         script.chunk_delay = self.chunk_delay_ms.map_or(script.chunk_delay, Duration::from_millis);
         script.first_byte_delay = self.first_byte_delay_ms.map_or(script.first_byte_delay, Duration::from_millis);
+        if let Some(pull) = self.pull {
+            script.pull = pull;
+        }
         if let Some(token) = self.token {
             script.token = token;
         }

@@ -106,6 +106,9 @@ pub struct Script {
     pub first_byte_delay: Duration,
     /// Further pauses before the headers, by path.
     pub delays: BTreeMap<String, Duration>,
+    /// What an answer to a pull consists of, piece by piece, in place of the usual lines. The model is there once a piece
+    /// with `success` was sent.
+    pub pull: Option<Vec<String>>,
     /// Bearer token that every request must carry.
     pub token: Option<String>,
     /// Fault of every path that has no fault of its own.
@@ -132,6 +135,13 @@ impl Script {
         self.delays.clear();
     }
 
+    /// Has a model that was pulled.
+    pub(crate) fn pulled(&mut self, model: &str) {
+        if self.find(model).is_none() {
+            self.models.push(model.into());
+        }
+    }
+
     pub(crate) fn fault_for(&self, path: &str) -> Option<Fault> {
         self.faults.get(path).or(self.fault.as_ref()).cloned()
     }
@@ -154,6 +164,7 @@ impl Default for Script {
             chunk_delay: Duration::ZERO,
             first_byte_delay: Duration::ZERO,
             delays: BTreeMap::new(),
+            pull: None,
             token: None,
             fault: None,
             faults: BTreeMap::new(),

@@ -177,6 +177,7 @@ pub(crate) fn full(bytes: Bytes) -> Body {
 
 struct Delivery {
     frames: std::vec::IntoIter<Bytes>,
+    pulls: Option<String>,
     sent: usize,
     streaming: bool,
     fault: Option<Fault>,
@@ -209,6 +210,7 @@ fn deliver(
     } else {
         let delivery = Delivery {
             frames: reply.frames.into_iter(),
+            pulls: reply.pulls,
             sent: 0,
             streaming: reply.streaming,
             fault,
@@ -250,6 +252,11 @@ async fn next_frame(mut delivery: Delivery) -> io::Result<Option<(Frame<Bytes>, 
             delivery.shared.gate.pass().await;
         }
     }
+    if let Some(model) = &delivery.pulls
+        && frame.windows(7).any(|letters| letters == b"success")
+    {
+        lock(&delivery.shared.script).pulled(model);
+    }
     delivery.sent += 1;
     delivery.guard.frame();
     Ok(Some((Frame::data(frame), delivery)))
@@ -276,16 +283,16 @@ impl Reply {
 
     pub(crate) fn whole(status: u16, content_type: &'static str, body: String) -> Self {
         let frames = if body.is_empty() { Vec::new() } else { vec![Bytes::from(body)] };
-        Self { status: status_code(status), content_type: Some(content_type), frames, streaming: false }
+        Self { status: status_code(status), content_type: Some(content_type), frames, streaming: false, pulls: None }
     }
 
     pub(crate) fn stream(content_type: &'static str, frames: Vec<String>) -> Self {
         let frames = frames.into_iter().map(Bytes::from).collect();
-        Self { status: StatusCode::OK, content_type: Some(content_type), frames, streaming: true }
+        Self { status: StatusCode::OK, content_type: Some(content_type), frames, streaming: true, pulls: None }
     }
 
     pub(crate) fn empty(status: u16) -> Self {
-        Self { status: status_code(status), content_type: None, frames: Vec::new(), streaming: false }
+        Self { status: status_code(status), content_type: None, frames: Vec::new(), streaming: false, pulls: None }
     }
 }
 

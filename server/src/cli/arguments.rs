@@ -7,8 +7,8 @@ use control::command::Command;
 use domain::{admin::Role, remarks::RemarksEdit};
 
 use super::{
-    Failure, alias::Alias, audit::Audit, backend::Backend, backup::BackupArguments, fleet::Fleet, password,
-    policy::PolicyOptions, restore::RestoreArguments, secrets::Secrets,
+    Failure, alias::Alias, audit::Audit, backend::Backend, backup::BackupArguments, fleet::Fleet, model::Model,
+    password, policy::PolicyOptions, restore::RestoreArguments, secrets::Secrets,
 };
 
 /// Longest secret taken from standard input.
@@ -57,6 +57,9 @@ pub enum Ask {
     /// Backends: the Ollama servers behind the gateway.
     #[command(subcommand)]
     Backend(Backend),
+    /// Models: pulling them to backends, and keeping them there.
+    #[command(subcommand)]
+    Model(Model),
     /// Users: the owners of API keys.
     #[command(subcommand)]
     User(User),
@@ -331,6 +334,7 @@ impl Ask {
             }
             Self::Alias(alias) => alias.into(),
             Self::Backend(backend) => backend.into_command()?,
+            Self::Model(model) => model.into_command(),
             Self::User(User::Add { name, policy }) => Command::UserAdd { name, policy: policy.into() },
             Self::User(User::Policy { user, clear, policy }) => {
                 Command::UserPolicy { user, clear, edit: policy.into() }

@@ -18,7 +18,7 @@ use domain::{
 };
 use serde::Serialize;
 
-use super::secrets;
+use super::{model, secrets};
 use crate::config::{Listed, OVERRIDDEN};
 
 /// Prints the reply of a command on standard output.
@@ -52,6 +52,8 @@ pub fn print(reply: Reply, json: bool) -> io::Result<()> {
         Reply::BackedUp(_) => Ok(()),
         // Printed where it is followed.
         Reply::Upgrade(_) => Ok(()),
+        Reply::Pulls(rows) => list(&mut out, &rows, json, &model::PULL_HEAD, model::pull_cells),
+        Reply::Kept(rows) => list(&mut out, &rows, json, &model::KEPT_HEAD, model::kept_cells),
         // Printed a page at a time elsewhere.
         Reply::Audit(page) => array(&mut out, &page.entries),
         Reply::CreatedKey(created) if json => array(&mut out, &[Created::from(*created)]),

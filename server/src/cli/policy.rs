@@ -60,10 +60,11 @@ pub fn option_of(field: &str) -> String {
     match field {
         "expires_at" => "--expires".to_owned(),
         "management" => "--allow-management".to_owned(),
+        "holders" => "--update".to_owned(),
         "topology" => "--allow-topology".to_owned(),
         "keep_alive_s" => "--keep-alive".to_owned(),
         "backends" => "--backend".to_owned(),
-        "force" | "label" | "note" | "overlap" | "version" => format!("--{field}"),
+        "all" | "force" | "label" | "note" | "overlap" | "version" => format!("--{field}"),
         field if Timeouts::FIELDS.contains(&field) => {
             format!("--{}", field.trim_end_matches("_s").replace('_', "-"))
         }

@@ -29,6 +29,7 @@ mod metrics;
 mod page_weight;
 mod playground;
 mod policies;
+mod pulls;
 mod redis;
 mod refusals;
 mod requests;

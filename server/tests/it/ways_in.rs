@@ -24,7 +24,7 @@ const OPEN: [(&str, &str, u16); 4] = [
 pub type Closed = (&'static str, &'static str, Role, &'static [(&'static str, &'static str)]);
 
 /// Server functions that need a session.
-pub const CLOSED: [Closed; 74] = [
+pub const CLOSED: [Closed; 80] = [
     ("GET", "account/get", Viewer, &[]),
     ("POST", "account/password", Viewer, &[("current", "a wrong guess"), ("password", "another fine phrase")]),
     ("POST", "account/session-end", Viewer, &[("id", "0123456789abcdef")]),
@@ -86,6 +86,12 @@ pub const CLOSED: [Closed; 74] = [
     ("POST", "network/tls-make", Owner, &[("names", "")]),
     ("POST", "network/tls-remove", Owner, &[]),
     ("POST", "network/tls-save", Owner, &[("certificate", ""), ("private_key", "")]),
+    ("POST", "pulls/cancel", Operator, &[("id", "0123456789ab")]),
+    ("POST", "pulls/clear", Operator, &[]),
+    ("POST", "pulls/keep", Operator, &[("model", ""), ("copies", "x")]),
+    ("GET", "pulls/list", Viewer, &[]),
+    ("POST", "pulls/retry", Operator, &[("id", "0123456789ab")]),
+    ("POST", "pulls/start", Operator, &[("model", "")]),
     ("GET", "requests/get", Viewer, &[("id", "0123456789abcdef"), ("at", "1")]),
     ("GET", "requests/list", Viewer, &[]),
     ("POST", "session/confirm", Viewer, &[("password", "a wrong guess")]),
@@ -115,7 +121,7 @@ pub const CLOSED: [Closed; 74] = [
 /// Pages that need no session.
 pub const OPEN_PAGES: [&str; 3] = ["/admin/login", "/admin/login/code", "/admin/setup"];
 /// Pages that need one. `{id}` stands for anything.
-pub const CLOSED_PAGES: [&str; 19] = [
+pub const CLOSED_PAGES: [&str; 20] = [
     "/admin",
     "/admin/account",
     "/admin/administrators",
@@ -129,6 +135,7 @@ pub const CLOSED_PAGES: [&str; 19] = [
     "/admin/help",
     "/admin/models",
     "/admin/network",
+    "/admin/pulls",
     "/admin/requests",
     "/admin/requests/{id}",
     "/admin/settings",
@@ -137,11 +144,12 @@ pub const CLOSED_PAGES: [&str; 19] = [
     "/admin/users/{id}",
 ];
 /// Addresses of the admin plane that are neither page nor server function. `/metrics` also opens to a token.
-pub const OTHER: [&str; 10] = [
+pub const OTHER: [&str; 11] = [
     "/admin/audit/export",
     "/admin/live",
     "/admin/playground/chat",
     "/admin/playground/embed",
+    "/admin/pulls/live",
     "/admin/requests/export",
     "/admin/requests/live",
     "/admin/usage/export",
@@ -309,7 +317,7 @@ async fn nothing_of_the_admin_plane_answers_without_a_session_but_what_is_listed
         {
             assert_leads_to_login(call(&server, "GET", &page, cookie, "text/html").await, &page).await;
         }
-        for stream in ["/admin/live", "/admin/requests/live"] {
+        for stream in ["/admin/live", "/admin/pulls/live", "/admin/requests/live"] {
             assert_eq!(call(&server, "GET", stream, cookie, "text/event-stream").await.status(), 401, "{stream}");
         }
         for asked in ["/admin/playground/chat", "/admin/playground/embed"] {

@@ -18,8 +18,8 @@ use crate::{
     format::{number, plural, visible},
     pages::models::{
         address_of,
-        keep::{Told, follow, keep_form},
-        pages,
+        keep::{Told, follow, has_commands, keep_form},
+        pages, pull_address,
         row::{about, drift, warmth},
     },
 };
@@ -31,12 +31,15 @@ pub(super) fn Models(asked: Memo<AskBackend>, page: Memo<Page>, refresh: Refresh
     let told = follow(&[keep]);
     let models = Memo::new(move |_| page.with(|page| page.models.clone()));
     let id = asked.with_untracked(|asked| asked.id.clone());
-    let all = format!("/admin/models?backend={id}");
+    let (all, pull) = (format!("/admin/models?backend={id}"), format!("/admin/pulls?backend={id}"));
     view! {
         <section aria-labelledby="models" class="flex flex-col gap-3">
             <div class="flex flex-wrap items-center justify-between gap-3">
                 <h2 id="models" class="text-lg font-semibold">"Models "<span class="text-muted">{move || number(models.with(|models| models.fitting))}</span></h2>
-                <A href=all attr:class="btn btn-sm">"Search and sort"</A>
+                <div class="flex flex-wrap gap-2">
+                    {may(Role::Operator).then(|| view! { <a class="btn btn-sm" href=pull>"Pull a model"</a> })}
+                    <A href=all attr:class="btn btn-sm">"Search and sort"</A>
+                </div>
             </div>
             <Told told pending=keep.pending() faults=vec![(keep, &[][..])] />
             {move || models.with(|models| {
@@ -59,7 +62,9 @@ pub(super) fn Models(asked: Memo<AskBackend>, page: Memo<Page>, refresh: Refresh
 
 fn row(model: &ModelRow, backend: &str, keep: AnyAction) -> AnyView {
     let to = address_of(&model.name, backend);
+    let pull = pull_address(&model.name, &format!("&backend={backend}"));
     let (name, of) = (visible(&model.name), visible(&model.name));
+    let here_has = model.on.first().is_some_and(has_commands);
     let here = model.on.first().map(|holder| {
         let (dot, text) = warmth(holder);
         let acts = may(Role::Operator).then(|| keep_form(&model.name, holder, keep));
@@ -76,7 +81,12 @@ fn row(model: &ModelRow, backend: &str, keep: AnyAction) -> AnyView {
             </div>
             <div class="min-w-0">
                 {here}
-                {may(Role::Operator).then(|| view! { <A href=to attr:class="link text-sm">"Copy, delete"<span class="sr-only">" "{of}</span></A> })}
+                {may(Role::Operator).then(|| view! {
+                    <span class="flex flex-wrap gap-x-4">
+                        {here_has.then(|| view! { <a class="link text-sm" href=pull>"Update"<span class="sr-only">" "{of.clone()}</span></a> })}
+                        <A href=to attr:class="link text-sm">"Copy, delete"<span class="sr-only">" "{of}</span></A>
+                    </span>
+                })}
             </div>
             {drift(&model.versions)}
         </li>

@@ -96,12 +96,11 @@ fn outcomes(acted: &Acted, told: RwSignal<Option<Acted>>) -> AnyView {
 
 /// Buttons of what can be done to a model's place in the memory of a backend; nothing where nothing can.
 pub(in crate::pages) fn keep_form(model: &str, holder: &Holder, keep: AnyAction) -> Option<AnyView> {
-    let off = matches!(holder.state, BackendState::Disabled) || holder.foreign || holder.remote;
     let first = if holder.warm.is_some() { (Keep::Unload, "Unload") } else { (Keep::Load, "Load") };
     let of = format!(" {} on {}", visible(model), visible(&holder.name));
     let field = input_name(&format!("{BOXES}{}", box_of(&holder.id)));
     let model = model.to_owned();
-    (!off).then(|| {
+    has_commands(holder).then(|| {
         let buttons = [first, (Keep::Pin, "Keep loaded")].map(|(act, words)| press(act, words, &of, keep));
         view! {
             <ActionForm action=keep>
@@ -112,6 +111,11 @@ pub(in crate::pages) fn keep_form(model: &str, holder: &Holder, keep: AnyAction)
         }
         .into_any()
     })
+}
+
+/// The backend takes orders about this model of its.
+pub(in crate::pages) fn has_commands(holder: &Holder) -> bool {
+    !matches!(holder.state, BackendState::Disabled) && !holder.foreign && !holder.remote
 }
 
 /// A button of a form of [`Keep`]; `of` is for who does not see beside what it stands.

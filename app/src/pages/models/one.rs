@@ -9,7 +9,8 @@ use leptos_router::components::A;
 
 use super::{
     acts::{Actions, several},
-    keep::keep_form,
+    keep::{has_commands, keep_form},
+    pull_address,
     row::{about, drift, warmth},
 };
 use crate::{
@@ -20,7 +21,7 @@ use crate::{
 pub(super) fn one(asked: &AskModels, model: Option<ModelRow>, actions: Actions) -> AnyView {
     let Some(model) = model else {
         return view! {
-            <Empty text="No backend has this model now. Pull it on a backend, or with a key that may manage models, or look at the models there are." />
+            <Empty text="No backend has this model now. Pull it, or look at the models there are." />
             <div class="mt-3 flex justify-center"><A href=super::HERE attr:class="btn btn-sm">"All models"</A></div>
         }
         .into_any();
@@ -39,13 +40,23 @@ pub(super) fn one(asked: &AskModels, model: Option<ModelRow>, actions: Actions) 
     .into_any()
 }
 
+/// Leads to where one backend's copy is brought up to date.
+fn update(model: &str, holder: &Holder) -> Option<AnyView> {
+    let to = pull_address(model, &format!("&backend={}", holder.id));
+    let of = format!(" {} on {}", visible(model), visible(&holder.name));
+    has_commands(holder)
+        .then(|| view! { <a class="btn btn-sm" href=to>"Update"<span class="sr-only">{of}</span></a> }.into_any())
+}
+
 fn place(model: &str, holder: &Holder, actions: Actions) -> AnyView {
     let (dot, text) = warmth(holder);
     let facts = [holder.size.clone(), visible(&holder.digest)];
     let facts: Vec<String> = facts.into_iter().filter(|fact| !fact.is_empty()).collect();
     let name = visible(&holder.name);
     let page = format!("/admin/backends/{}", holder.id);
-    let acts = may(Role::Operator).then(|| keep_form(model, holder, actions.keep));
+    let acts = may(Role::Operator).then(|| {
+        view! { {update(model, holder)} {keep_form(model, holder, actions.keep)} }
+    });
     view! {
         <li aria-label=visible(&holder.name) class="flex flex-wrap items-center gap-x-6 gap-y-2 px-4 py-3">
             <div class="min-w-0 grow basis-64">

@@ -49,6 +49,11 @@ pub(crate) const CALLS: &[(&str, &str)] = &[
     ("network/tls-make", "TLS certificate made"),
     ("network/tls-remove", "TLS certificate removed"),
     ("network/tls-save", "TLS certificate saved"),
+    ("pulls/cancel", "model pull cancelled"),
+    ("pulls/clear", "ended pulls cleared"),
+    ("pulls/keep", "model kept available"),
+    ("pulls/retry", "model pull begun"),
+    ("pulls/start", "model pull begun"),
     ("session/code", SIGNED_IN),
     ("session/confirm", "password given again"),
     ("session/login", SIGNED_IN),
@@ -123,12 +128,17 @@ pub(crate) fn of_command(command: &Command) -> Option<&'static str> {
         Command::FleetUpgradeAnswer { .. } | Command::FleetUpgradeClaim { .. } | Command::FleetUpgradeRan { .. } => {
             "fleet upgrade answered"
         }
+        Command::ModelPull { .. } => "model pull begun",
+        Command::ModelCancel { .. } => "model pull cancelled",
+        Command::ModelKeep { .. } => "model kept available",
         Command::AdminList
         | Command::AliasList
         | Command::BackendList
         | Command::UserList
         | Command::KeyList { .. }
         | Command::FleetUpgrade
+        | Command::ModelPulls
+        | Command::ModelKept
         | Command::AuditRead { .. } => return None,
     })
 }

@@ -10,7 +10,7 @@ use domain::{
 use store::row::{AdminRow, Op, UserRow};
 
 use super::members::{self, Member, Value};
-use crate::{state::State, upgrade};
+use crate::{pulls, state::State, upgrade};
 
 /// Changes in one row of the log; of more it says how many. Only removing a user with thousands of keys has as many.
 const MOST: usize = 1_000;
@@ -100,6 +100,12 @@ impl<'s> Told<'s> {
                 let before = self.state.setting(name).map(members::upgrade);
                 compare("upgrade", &"", "fleet", before, Some(members::upgrade(text)))
             }
+            Op::PutSetting(name, text) if name == pulls::queue::SETTING => {
+                listed("pulls", "queue", pulls::queue::told(self.state.setting(name), text))
+            }
+            Op::PutSetting(name, text) if name == pulls::wish::SETTING => {
+                listed("models", "kept available", pulls::wish::told(self.state.setting(name), text))
+            }
             Op::PutSetting(name, _) | Op::DeleteSetting(name) if name.starts_with(MARK) => None,
             Op::PutSetting(name, text) => {
                 let before = self.state.setting(name).map(|text| members::setting(name, text));
@@ -116,6 +122,11 @@ impl<'s> Told<'s> {
     fn admin_name(&self, id: &AdminId) -> &str {
         self.admins.get(id).map_or("", |row| row.name.as_str())
     }
+}
+
+/// Of a list that is one row: each of its items that differs.
+fn listed(kind: &str, name: &str, fields: Vec<AuditField>) -> Option<AuditChange> {
+    (!fields.is_empty()).then(|| AuditChange { kind: kind.into(), id: String::new(), name: name.into(), fields })
 }
 
 /// `None` where nothing that is told differs.

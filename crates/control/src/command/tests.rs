@@ -37,6 +37,11 @@ fn all() -> Vec<Command> {
         Command::BackendList,
         Command::BackendSetEnabled { backend: text(), enabled: false },
         Command::BackendRemove { backend: text() },
+        Command::ModelPull { model: text(), backends: vec![text()], all: false, update: false },
+        Command::ModelPulls,
+        Command::ModelCancel { id: text() },
+        Command::ModelKeep { model: text(), copies: 2, backends: Vec::new() },
+        Command::ModelKept,
         Command::UserAdd { name: text(), policy: PolicyEdit::default() },
         Command::UserPolicy { user: text(), clear: true, edit: PolicyEdit::default() },
         Command::KeyPolicy {

@@ -40,7 +40,7 @@ type Sum<const N: usize> = Family<Labels<N>, Gauge>;
 
 /// Registries whose metrics follow each other.
 pub(super) fn registries(now: &Moment, errors: &BTreeMap<ErrorLabels, u64>, names: &mut Names) -> [Registry; 3] {
-    let Moment { live, process, writable, keys_expiring, .. } = now;
+    let Moment { live, process, writable, keys_expiring, pulls: (open, ended), .. } = now;
     let mut own = Registry::with_prefix(PREFIX);
     gauge(&mut own, "requests_in_flight", "Requests at backends now, streams included", signed(live.in_flight));
     gauge(&mut own, "queue_waiting", "Requests that wait for a free slot now", signed(live.waiting));
@@ -60,6 +60,16 @@ pub(super) fn registries(now: &Moment, errors: &BTreeMap<ErrorLabels, u64>, name
     build.get_or_create(&[("version", env!("CARGO_PKG_VERSION").to_owned())]).set(1);
     own.register("build_info", "1, with what runs in the labels", build);
     own.register("errors", "Requests that ended in an error, by whose fault it was and its code", told(errors));
+    let pulls = Sum::<1>::default();
+    for (state, count) in ["running", "queued"].into_iter().zip(open) {
+        pulls.get_or_create(&[("state", state.to_owned())]).set(signed(*count));
+    }
+    own.register("model_pulls", "Models on their way to backends now, by whether they run or wait", pulls);
+    let outcomes = Family::<Labels<1>, Counter>::default();
+    for (outcome, count) in ["done", "failed", "cancelled"].into_iter().zip(ended) {
+        outcomes.get_or_create(&[("outcome", outcome.to_owned())]).inc_by(*count);
+    }
+    own.register("model_pulls_ended", "Pulls of models that ended, by how", outcomes);
     [own, fleet(&live.backends, names), of_process(process)]
 }
 

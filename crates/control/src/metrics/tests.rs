@@ -57,7 +57,14 @@ fn moment() -> Moment {
         max_files: Some(4),
         connections: 5,
     };
-    Moment { live: LiveStatus::default(), told: Vec::new(), writable: true, keys_expiring: 0, process }
+    Moment {
+        live: LiveStatus::default(),
+        told: Vec::new(),
+        writable: true,
+        keys_expiring: 0,
+        pulls: Default::default(),
+        process,
+    }
 }
 
 fn text(sums: &mut Sums, now: &Moment) -> String {
@@ -152,8 +159,11 @@ fn the_moment_is_told_by_backend_and_breaker() {
         redis: RedisStatus::Connecting,
         ..LiveStatus::default()
     };
-    let text = text(&mut Sums::default(), &Moment { live, told, writable: false, ..moment() });
+    let pulls = ([1, 2], [3, 4, 5]);
+    let text = text(&mut Sums::default(), &Moment { live, told, writable: false, pulls, ..moment() });
     for line in [
+        r#"ollama_fortress_model_pulls{state="running"} 1"#,
+        r#"ollama_fortress_model_pulls_ended_total{outcome="cancelled"} 5"#,
         "ollama_fortress_requests_in_flight 9",
         "ollama_fortress_queue_waiting 2",
         "ollama_fortress_usage_records_dropped_total 6",

@@ -13,7 +13,7 @@ pub(super) fn digest(whole: &str) -> String {
 }
 
 /// `2.0 GB`; nothing for nothing.
-pub(super) fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     let tenths = |unit: u64| (u128::from(bytes) * 10 + u128::from(unit) / 2) / u128::from(unit);
     let text = |unit, name| format!("{}.{} {name}", tenths(unit) / 10, tenths(unit) % 10);
     match bytes {

@@ -13,6 +13,7 @@ use domain::{
     key::{KeyStatus, RotateKey, SetKeyLimit, SetKeyStatus},
     models::act::{Boxes, CopyModel, DeleteModel, Keep, KeepModel, box_of},
     network::SaveNetwork,
+    pull::{KeepCopies, PullRef, StartPull},
     settings::SaveSettings,
     tls::{MakePair, SavePair},
     upgrade::UpgradeAnswer,
@@ -28,9 +29,10 @@ const OTHER: &str = "another fine phrase";
 /// from the Playground, which are in the log of requests.
 const NO_ROW: [&str; 3] = ["addresses tried", "backends kept", "playground used"];
 /// Rotations, backups and what an upgrade does by itself have tests of their own, which look for the row.
-const ELSEWHERE: [&str; 6] = [
+const ELSEWHERE: [&str; 7] = [
     "backup made",
     "fleet upgrade went on",
+    "model pull ended",
     "new secret prepared",
     "old secrets forgotten",
     "revoked keys stay revoked",
@@ -138,12 +140,19 @@ async fn do_everything(bench: &Bench) {
     control.start_upgrade(root, upgrade::start(&[&backend], true)).await.unwrap();
     control.answer_upgrade(root, upgrade::say(UpgradeAnswer::StopRejoin)).await.unwrap();
     control.test_backend(root, BackendRef { id: backend.clone() }).await.unwrap();
+    // Models on their way.
+    let boxes = || Boxes::from([(box_of(&backend), true)]);
+    let pull = StartPull { model: "qwen3".into(), backends: boxes(), ..StartPull::default() };
+    let id = control.start_pull(root, pull).await.unwrap()[0].id.clone();
+    control.cancel_pull(root, PullRef { id }).await.unwrap();
+    control.clear_ended_pulls(root).unwrap();
+    let keep = KeepCopies { model: "qwen3".into(), copies: "2".into(), backends: Boxes::new() };
+    control.keep_copies(root, keep).await.unwrap();
     control
         .probe_address(root, ProbeAddress { url: "http://127.0.0.1:1".into(), token: "canary-token".into() })
         .await
         .unwrap();
     // Nobody answers there, and the log has that too.
-    let boxes = || Boxes::from([(box_of(&backend), true)]);
     let model = || "llama3:latest".to_owned();
     let keep = KeepModel { model: model(), act: Keep::Load, backends: boxes(), everywhere: false };
     control.keep_model(root, keep).await.unwrap();
@@ -280,6 +289,9 @@ async fn everything_that_can_be_done_has_its_row_with_what_was_before_and_after(
     assert_told(&log, "backend drained or taken back", &["backend gpu 1: draining: - -> yes"]);
     assert_told(&log, "fleet upgrade begun", &["upgrade fleet: state: - -> running"]);
     assert_told(&log, "fleet upgrade answered", &["upgrade fleet: state: running -> stopped"]);
+    assert_told(&log, "model pull begun", &["pulls queue: qwen3 on gpu 1: - -> queued"]);
+    assert_told(&log, "model pull cancelled", &["pulls queue: qwen3 on gpu 1: queued -> cancelled"]);
+    assert_told(&log, "model kept available", &["models kept available: qwen3: - -> 2 backends"]);
     assert_told(&log, "backend switched", &["backend gpu 1: enabled: yes -> no"]);
     let model = "model llama3:latest on gpu 1";
     let came = format!("{model}: came of it: - -> failed: it does not list this model");

@@ -161,17 +161,13 @@ pub(super) fn inputs(input: Option<&Value>) -> Vec<String> {
 }
 
 pub(super) fn pull(asked: &Asked<'_>) -> Reply {
-    let mut script = lock(&asked.shared.script);
-    if script.find(asked.model()).is_none() {
-        script.models.push(asked.model().into());
-    }
     if !asked.flag("stream", true) {
+        lock(&asked.shared.script).pulled(asked.model());
         return Reply::json(200, r#"{"status":"success"}"#.to_owned());
     }
-    Reply::stream(
-        NDJSON,
-        vec!["{\"status\":\"pulling manifest\"}\n".to_owned(), "{\"status\":\"success\"}\n".to_owned()],
-    )
+    let usual = || ["pulling manifest", "success"].map(|status| format!("{{\"status\":\"{status}\"}}\n")).to_vec();
+    let frames = asked.script.pull.clone().unwrap_or_else(usual);
+    Reply { pulls: Some(asked.model().to_owned()), ..Reply::stream(NDJSON, frames) }
 }
 
 pub(super) fn push(asked: &Asked<'_>) -> Reply {
