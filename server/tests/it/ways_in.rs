@@ -24,7 +24,7 @@ const OPEN: [(&str, &str, u16); 4] = [
 pub type Closed = (&'static str, &'static str, Role, &'static [(&'static str, &'static str)]);
 
 /// Server functions that need a session.
-pub const CLOSED: [Closed; 74] = [
+pub const CLOSED: [Closed; 75] = [
     ("GET", "account/get", Viewer, &[]),
     ("POST", "account/password", Viewer, &[("current", "a wrong guess"), ("password", "another fine phrase")]),
     ("POST", "account/session-end", Viewer, &[("id", "0123456789abcdef")]),
@@ -94,6 +94,7 @@ pub const CLOSED: [Closed; 74] = [
     ("GET", "settings/get", Viewer, &[]),
     ("GET", "settings/redis-status", Viewer, &[]),
     ("POST", "settings/save", Owner, &[("version", "old")]),
+    ("POST", "settings/reset", Owner, &[("name", "nobody")]),
     ("POST", "settings/redis", Owner, &[("redis_host", "")]),
     ("GET", "setup/found", Operator, &[]),
     ("POST", "setup/backend", Operator, &[("url", "http://127.0.0.1:9"), ("token", "")]),
