@@ -28,7 +28,7 @@ use crate::{
     visit,
 };
 
-const PAGES: [(&str, &str, Icon); 13] = [
+pub(super) const PAGES: [(&str, &str, Icon); 13] = [
     ("/admin", "Dashboard", Icon::Dashboard),
     ("/admin/backends", "Backends", Icon::Backends),
     ("/admin/models", "Models", Icon::Models),
