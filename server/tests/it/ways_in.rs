@@ -24,7 +24,7 @@ const OPEN: [(&str, &str, u16); 4] = [
 pub type Closed = (&'static str, &'static str, Role, &'static [(&'static str, &'static str)]);
 
 /// Server functions that need a session.
-pub const CLOSED: [Closed; 75] = [
+pub const CLOSED: [Closed; 76] = [
     ("GET", "account/get", Viewer, &[]),
     ("POST", "account/password", Viewer, &[("current", "a wrong guess"), ("password", "another fine phrase")]),
     ("POST", "account/session-end", Viewer, &[("id", "0123456789abcdef")]),
@@ -68,6 +68,7 @@ pub const CLOSED: [Closed; 75] = [
     ("POST", "backends/remove", Operator, &[("id", "0123456789ab")]),
     ("POST", "backends/test", Operator, &[("id", "0123456789ab")]),
     ("POST", "backends/probe", Operator, &[("url", "http://127.0.0.1:9"), ("token", "")]),
+    ("GET", "find", Viewer, &[("text", "x")]),
     ("GET", "help/facts", Viewer, &[]),
     ("POST", "keys/create", Operator, &[("user_id", "0123456789ab"), ("name", "k"), ("requests", ""), ("minutes", "")]),
     ("POST", "keys/limit", Operator, &[("id", "0123456789ab"), ("requests", ""), ("minutes", "")]),
