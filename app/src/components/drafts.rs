@@ -4,9 +4,9 @@
 use js_sys::{Array, Reflect};
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{Element, HtmlElement, UrlSearchParams};
+use web_sys::{Element, HtmlElement};
 
-use super::{action::AnyAction, focus::focus_soon};
+use super::focus::focus_soon;
 
 /// Marks what belongs to one setting, with its name.
 pub const UNIT: &str = "data-setting";
@@ -21,15 +21,13 @@ pub struct Drafts {
 }
 
 impl Drafts {
-    /// Of the first form in `root`. What `save` has just saved is none; asked once after each save.
-    pub fn take(root: &Element, save: AnyAction) -> Self {
-        let saved = if save.worked() { save.take_sent() } else { None };
-        let saved = saved.and_then(|sent| UrlSearchParams::new_with_str(&sent).ok());
+    /// Of the first form in `root`. What was `saved` just now, as [`held`] had it when it was sent, is none.
+    pub fn take(root: &Element, saved: &[(String, String)]) -> Self {
         let mut typed = Vec::new();
         for field in fields(root) {
             let (now, stored) = field.state();
-            let sent = saved.as_ref().map(|saved| saved.get(&field.name).unwrap_or_default());
-            if now != stored && sent.as_ref() != Some(&now) {
+            let is_saved = saved.iter().any(|(name, sent)| *name == field.name && *sent == now);
+            if now != stored && !is_saved {
                 typed.push((field.name, now));
             }
         }
@@ -48,6 +46,15 @@ impl Drafts {
             focus_soon(move || found.clone().dyn_into::<HtmlElement>().ok());
         }
     }
+}
+
+/// What the fields of the first form in `root` hold, by their names.
+pub fn held(root: &Element) -> Vec<(String, String)> {
+    let held = |field: Field| {
+        let (now, _) = field.state();
+        (field.name, now)
+    };
+    fields(root).into_iter().map(held).collect()
 }
 
 /// Takes back what was typed into the fields of the unit around `within`.

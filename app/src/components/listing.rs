@@ -2,7 +2,13 @@
 
 use leptos::{html, prelude::*};
 
-use super::{action::AnyAction, drafts::Drafts, fault::LoadFault, page::Empty, refresh::Refresh};
+use super::{
+    action::AnyAction,
+    drafts::{Drafts, held},
+    fault::LoadFault,
+    page::Empty,
+    refresh::Refresh,
+};
 use crate::reading::Reading;
 
 /// A list. While it is read again the old one stays.
@@ -50,6 +56,17 @@ where
     let root = NodeRef::<html::Div>::new();
     let last = StoredValue::new(None::<(u32, T)>);
     let typed = StoredValue::new(Drafts::default());
+    let sent = StoredValue::new(Vec::new());
+    if let Some(save) = save {
+        let pending = save.pending();
+        Effect::new(move |_| {
+            if pending.get()
+                && let Some(root) = root.get_untracked()
+            {
+                sent.set_value(held(&root));
+            }
+        });
+    }
     let fault = move || {
         let fault = stored.get().and_then(Result::err);
         fault.map(|error| view! { <LoadFault fault=error.to_string() retry=move || refresh.again() /> })
@@ -58,10 +75,11 @@ where
         match stored.get() {
             Some(Ok(stored)) => {
                 let count = untrack(|| refresh.count());
-                // This may run more than once for a reading, and what was saved is known but once.
+                // Once for a reading: what was saved is told apart from what is typed only by the first look.
                 let is_new = last.with_value(|last| last.as_ref().is_none_or(|(known, _)| *known != count));
                 if is_new && let (Some(save), Some(root)) = (save, root.get_untracked()) {
-                    typed.set_value(untrack(|| Drafts::take(&root, save)));
+                    let saved = sent.try_update_value(std::mem::take).filter(|_| untrack(|| save.worked()));
+                    typed.set_value(Drafts::take(&root, &saved.unwrap_or_default()));
                 }
                 last.set_value(Some((count, stored)));
             }
