@@ -6,6 +6,7 @@ pub mod administrators;
 pub mod aliases;
 pub mod audit;
 pub mod backends;
+pub mod find;
 pub mod help;
 pub mod keys;
 pub mod live;

@@ -16,6 +16,7 @@ pub mod login;
 pub mod models;
 pub mod network;
 pub mod not_found;
+mod palette;
 pub mod pulls;
 mod redis_state;
 pub mod request;
@@ -27,3 +28,6 @@ pub mod upgrade;
 pub mod usage;
 pub mod user;
 pub mod users;
+
+#[cfg(feature = "ssr")]
+pub use palette::places;

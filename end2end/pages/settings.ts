@@ -27,6 +27,16 @@ export class SettingsPage {
     await expect(this.saved).toBeVisible();
   }
 
+  /** Forgets what is saved of one setting, and waits until the form shows what counts now. */
+  async reset(label: string) {
+    await madeAnew(this.page, this.form, () => this.page.getByRole("button", { name: `Reset ${label} to` }).click());
+    await expect(this.page.getByRole("status").filter({ hasText: "The setting was reset" })).toBeVisible();
+  }
+
+  get search() {
+    return this.page.getByRole("searchbox", { name: "Search the settings" });
+  }
+
   /** Tries Redis with what is filled in; what was found is the test's to see. */
   async tryRedis() {
     await answered(this.page, () => this.page.getByRole("button", { name: "Test these fields" }).click());
@@ -43,7 +53,7 @@ export class SettingsPage {
   }
 
   private get form() {
-    return this.page.locator("form").filter({ has: this.button });
+    return this.page.locator("form#settings");
   }
 
   get saved() {

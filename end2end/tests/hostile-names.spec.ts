@@ -81,7 +81,7 @@ test("no name runs as script on any page", async ({ page, context, start, startF
   modelPages.push("/admin/models", `${backendPages[0]}?page=${encodeURIComponent(MARKUP)}`, `${backendPages[0]}/history`);
   const usagePages = ["by", "zone", "from", "model"].map((field) => `/admin/usage?${field}=${encodeURIComponent(MARKUP)}`);
   usagePages.push("/admin/usage", `/admin/usage?user=${userPages[0].split("/").pop()}`);
-  for (const path of ["/admin", "/admin/backends", "/admin/aliases", "/admin/pulls", `/admin/pulls?model=${encodeURIComponent(MARKUP)}`, "/admin/users", ...userPages, ...backendPages, ...modelPages, ...usagePages, "/admin/administrators", "/admin/network", "/admin/audit", "/admin/account", "/admin/confirm", "/admin/settings", "/admin/help", "/admin/login/code", "/admin/setup", `/admin/${encodeURIComponent(MARKUP)}`]) {
+  for (const path of ["/admin", "/admin/backends", "/admin/aliases", "/admin/pulls", `/admin/pulls?model=${encodeURIComponent(MARKUP)}`, "/admin/users", ...userPages, ...backendPages, ...modelPages, ...usagePages, "/admin/administrators", "/admin/network", "/admin/audit", "/admin/account", "/admin/confirm", "/admin/settings", `/admin/settings?q=${encodeURIComponent(MARKUP)}`, "/admin/help", "/admin/login/code", "/admin/setup", `/admin/${encodeURIComponent(MARKUP)}`]) {
     problems.allow(/status of 404/);
     const answer = await page.goto(fortress.url + path);
     const html = await answer!.text();

@@ -11,6 +11,8 @@ test("the first tab stop leads past the navigation, the next ones are the naviga
   const skip = page.getByRole("link", { name: "Skip to the content" });
   await expect(skip).toBeFocused();
   await expect(skip).toBeInViewport();
+  await page.keyboard.press("Tab");
+  await expect(page.getByRole("button", { name: "Find anything" })).toBeFocused();
   const links = await page.getByRole("navigation", { name: "Pages", exact: true }).getByRole("link").allTextContents();
   expect(links).toEqual(expect.arrayContaining(["Dashboard", "Users", "Help & Credits"]));
   for (const name of links) {

@@ -36,6 +36,10 @@ for (const [size, viewport] of Object.entries(SIZES)) {
           if (name === "dashboard") await drawn(page);
           await shoot(page, `${name}-${size}-${colorScheme}`);
         }
+        await page.keyboard.press("ControlOrMeta+k");
+        await page.getByRole("combobox", { name: "Find" }).fill("re");
+        await expect(page.getByRole("dialog").getByRole("option").first()).toBeVisible();
+        await shoot(page, `palette-${size}-${colorScheme}`);
         if (size === "wide" && colorScheme === "light" && process.env.UPDATE_SCREENSHOTS === "1") {
           await copyFile(`${FOLDER}/dashboard-wide-light.png`, resolve(import.meta.dirname, "../../docs/dashboard.png"));
         }

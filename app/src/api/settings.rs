@@ -1,6 +1,6 @@
-//! Settings: read, save, Redis: try the address, and how it is.
+//! Settings: read, save, forget one, Redis: try the address, and how it is.
 
-use domain::settings::{RedisState, RedisStatus, SaveSettings, SettingsView};
+use domain::settings::{RedisState, RedisStatus, ResetSetting, SaveSettings, SettingsView};
 use leptos::{prelude::*, server_fn::codec::GetUrl};
 
 use super::{Private, Text};
@@ -17,6 +17,13 @@ pub async fn get_settings() -> Result<SettingsView, AppError> {
 pub async fn save_settings(input: Private<SaveSettings>) -> Result<SettingsView, AppError> {
     let (control, actor) = crate::ssr::signed_in()?;
     Ok(control.save_settings(&actor, input.0).await?)
+}
+
+/// Back to the environment or the default.
+#[server(name = ForgetSetting, prefix = "/admin/fn", endpoint = "settings/reset")]
+pub async fn reset_setting(input: ResetSetting) -> Result<SettingsView, AppError> {
+    let (control, actor) = crate::ssr::signed_in()?;
+    Ok(control.reset_setting(&actor, input).await?)
 }
 
 /// Tries the Redis that the same form names, with a connection of its own. Saves nothing.

@@ -69,6 +69,11 @@ impl AnyAction {
         self.send_text(String::from(fields.to_string()));
     }
 
+    /// The last answer was that the page shows what is not so any more.
+    pub fn was_stale(self) -> bool {
+        self.value.with(|value| matches!(value, Some(Err(error)) if error.is_stale()))
+    }
+
     /// The fields that were sent last, once: they may hold a secret.
     pub(super) fn take_sent(self) -> Option<String> {
         self.sent.try_update_value(Option::take).flatten()
@@ -195,6 +200,17 @@ fn on_answer(action: AnyAction, done: Box<dyn Fn()>) {
     });
 }
 
+/// Reads the data of the page again after every success of `action`, and where that met something that is not so any more,
+/// which its form says. What was typed must not go with the reading: see `listing::FormAnew`.
+pub fn read_after(action: impl Into<AnyAction>, refresh: Refresh) {
+    let action = action.into();
+    Effect::new(move |_| {
+        if action.version.get() > 0 && untrack(|| action.worked() || action.was_stale()) {
+            refresh.again();
+        }
+    });
+}
+
 /// Reads the data of the page again after every success of `action`, and where it met something that is not so any more.
 pub fn refresh_after(action: impl Into<AnyAction>, refresh: Refresh) {
     let action = action.into();
@@ -227,10 +243,14 @@ pub fn SubmitButton(
     #[prop(into)] label: Signal<String>,
     #[prop(into)] pending: Signal<bool>,
     #[prop(default = "btn btn-primary")] class: &'static str,
+    /// The id of its form, where it stands outside of it.
+    #[prop(optional, into)]
+    form: Option<&'static str>,
 ) -> impl IntoView {
     view! {
         <button
             type="submit"
+            form=form
             class=class
             aria-disabled=move || pending.get().then_some("true")
             on:click=move |event| {

@@ -45,6 +45,20 @@ pub fn FormFault(
     .into_any()
 }
 
+/// Where a plain form over what is stored met that it is something else by now. With scripts the form is read again and keeps
+/// what was typed, and its [`FormFault`] says so.
+#[component]
+pub fn StaleForm(page: &'static str) -> impl IntoView {
+    let stale = crate::answer::stale();
+    stale.map(|error| {
+        view! {
+            <div role="alert" class="alert alert-warning alert-soft my-2">
+                <span>{sentence(&error.to_string())}" The fields show what you typed. "<a class="link" rel="external" href=page>"Show what is stored"</a></span>
+            </div>
+        }
+    })
+}
+
 /// Where scripts do not ask: the page that does, and what to do after it.
 #[component]
 fn PasswordNeeded() -> impl IntoView {

@@ -20,6 +20,7 @@ pub enum Icon {
     Settings,
     Help,
     Menu,
+    Search,
 }
 
 impl Icon {
@@ -44,6 +45,7 @@ impl Icon {
                 "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM9.5 9.5a2.5 2.5 0 1 1 3.6 2.2c-.8.4-1.1.9-1.1 1.8M12 16.5h.01"
             }
             Self::Menu => "M4 7h16M4 12h16M4 17h16",
+            Self::Search => "M10.5 17a6.500 6.500 0 1 0 0-13 6.500 6.500 0 0 0 0 13zm5-1.500L20 20",
         }
     }
 }

@@ -1,8 +1,14 @@
 //! Data that comes from the server: a placeholder while it comes, its fault, a text in place of nothing, or itself.
 
-use leptos::{either::EitherOf3, prelude::*};
+use leptos::{html, prelude::*};
 
-use super::{action::AnyAction, fault::LoadFault, page::Empty, refresh::Refresh};
+use super::{
+    action::AnyAction,
+    drafts::{Drafts, held},
+    fault::LoadFault,
+    page::Empty,
+    refresh::Refresh,
+};
 use crate::reading::Reading;
 
 /// A list. While it is read again the old one stays.
@@ -35,35 +41,83 @@ where
 }
 
 /// A form over what is stored. It is made anew with every reading, so that a password that was typed is not sent again
-/// with the next save; a save with faults reads nothing and leaves it, and what was typed, as it is.
+/// with the next save; a save with faults reads nothing and leaves it, and what was typed, as it is. Where the form's `save`
+/// is given, what was typed since is put into the new form, and a reading that fails leaves the old one.
 #[component]
 pub fn FormAnew<T>(
     stored: Reading<T>,
     refresh: Refresh,
+    #[prop(optional, into)] save: Option<AnyAction>,
     form: impl Fn(T) -> AnyView + Copy + Send + Sync + 'static,
 ) -> impl IntoView
 where
     T: Clone + Send + Sync + 'static,
 {
+    let root = NodeRef::<html::Div>::new();
+    let last = StoredValue::new(None::<(u32, T)>);
+    let typed = StoredValue::new(Drafts::default());
+    let sent = StoredValue::new(Vec::new());
+    if let Some(save) = save {
+        let pending = save.pending();
+        Effect::new(move |_| {
+            if pending.get()
+                && let Some(root) = root.get_untracked()
+            {
+                sent.set_value(held(&root));
+            }
+        });
+    }
+    let fault = move || {
+        let fault = stored.get().and_then(Result::err);
+        fault.map(|error| view! { <LoadFault fault=error.to_string() retry=move || refresh.again() /> })
+    };
+    let shown = move || {
+        match stored.get() {
+            Some(Ok(stored)) => {
+                let count = untrack(|| refresh.count());
+                // Once for a reading: what was saved is told apart from what is typed only by the first look.
+                let is_new = last.with_value(|last| last.as_ref().is_none_or(|(known, _)| *known != count));
+                if is_new && let (Some(save), Some(root)) = (save, root.get_untracked()) {
+                    let saved = sent.try_update_value(std::mem::take).filter(|_| untrack(|| save.worked()));
+                    typed.set_value(Drafts::take(&root, &saved.unwrap_or_default()));
+                }
+                last.set_value(Some((count, stored)));
+            }
+            Some(Err(_)) if save.is_none() => last.set_value(None),
+            _ => (),
+        }
+        last.get_value()
+    };
+    let again = move || {
+        // Once the new form is there.
+        Effect::new(move |_| {
+            if let Some(root) = root.get_untracked() {
+                typed.with_value(|typed| typed.put(&root));
+            }
+        });
+    };
     view! {
         <Transition fallback=Loading>
-            {move || match stored.get() {
-                None => EitherOf3::A(()),
-                Some(Ok(stored)) => EitherOf3::B(view! {
-                    <For each=move || [(untrack(|| refresh.count()), stored.clone())] key=|(count, _)| *count let((_, stored))>
-                        {form(stored)}
-                    </For>
-                }),
-                Some(Err(error)) => EitherOf3::C(view! { <LoadFault fault=error.to_string() retry=move || refresh.again() /> }),
-            }}
+            {fault}
+            <div node_ref=root>
+                <For each=shown key=|(count, _)| *count let((_, stored))>
+                    {again()}
+                    {form(stored)}
+                </For>
+            </div>
         </Transition>
     }
 }
 
-/// Says that the last save took place, until something is wrong with the next.
+/// Says that the last save took place, until the next is sent.
 #[component]
-pub fn Saved(#[prop(into)] save: AnyAction, text: &'static str) -> impl IntoView {
-    view! { <p role="status" class="mt-3 text-sm">{move || save.worked().then_some(text)}</p> }
+pub fn Saved(
+    #[prop(into)] save: AnyAction,
+    text: &'static str,
+    #[prop(default = "mt-3 text-sm")] class: &'static str,
+) -> impl IntoView {
+    let pending = save.pending();
+    view! { <p role="status" class=class>{move || (save.worked() && !pending.get()).then_some(text)}</p> }
 }
 
 /// Holds the place of what is being read.

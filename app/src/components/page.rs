@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use leptos::{html, prelude::*};
 use leptos_meta::Title;
+use leptos_router::hooks::use_location;
 
 use super::{banner::PlainTextBanner, focus::focus_soon, theme_toggle::ThemeToggle};
 
@@ -24,17 +25,53 @@ fn Heading(title: String) -> impl IntoView {
     view! { <h1 node_ref=heading tabindex="-1" class="min-w-0 break-words text-2xl font-semibold outline-none">{title}</h1> }
 }
 
-/// Title of the document, heading of the page, and what can be done beside it.
+/// Sections of the help that speak of pages, by the beginnings of their addresses; the first that fits counts.
+const HELP: [(&str, &str); 12] = [
+    ("/admin/backends", "fleet"),
+    ("/admin/models", "models"),
+    ("/admin/pulls", "models"),
+    ("/admin/aliases", "aliases"),
+    ("/admin/usage", "usage"),
+    ("/admin/users", "keys"),
+    ("/admin/requests", "requests"),
+    ("/admin/administrators", "network"),
+    ("/admin/network", "network"),
+    ("/admin/audit", "network"),
+    ("/admin/account", "network"),
+    ("/admin/settings", "settings"),
+];
+
+/// Where the help speaks of the page at `path`.
+pub fn help_of(path: &str) -> Option<String> {
+    let section = match path.trim_end_matches('/') {
+        "/admin" => "dashboard",
+        path => HELP.iter().find(|(page, _)| path.starts_with(page)).map(|(_, section)| *section)?,
+    };
+    Some(format!("/admin/help#{section}"))
+}
+
+/// Title of the document, heading of the page with the way to its help, and what can be done beside it.
 #[component]
 pub fn PageHeader(#[prop(into)] title: String, #[prop(optional)] children: Option<Children>) -> impl IntoView {
     view! {
         <Title text=title.clone()/>
         <header class="mb-6 flex flex-wrap items-center justify-between gap-3">
-            <Heading title/>
+            <div class="flex min-w-0 items-center gap-2"><Heading title/><HelpLink/></div>
             {children.map(|children| view! { <div class="flex flex-wrap gap-2">{children()}</div> })}
         </header>
     }
     .into_any()
+}
+
+#[component]
+fn HelpLink() -> impl IntoView {
+    let path = use_location().pathname;
+    let link = move || {
+        help_of(&path.get()).map(|href| {
+            view! { <a href=href class="btn btn-ghost btn-circle btn-xs text-muted" aria-label="Help on this page" title="Help on this page">"?"</a> }
+        })
+    };
+    link.into_any()
 }
 
 /// A page without navigation: sign-in, set-up, not found.

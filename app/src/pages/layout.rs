@@ -11,6 +11,7 @@ use wasm_bindgen::JsCast;
 
 use super::{
     confirm::ConfirmDialog,
+    palette::{Palette, PaletteButton, PalettePlace},
     redis_state::{RedisNews, RedisState},
 };
 use crate::{
@@ -28,7 +29,7 @@ use crate::{
     visit,
 };
 
-const PAGES: [(&str, &str, Icon); 14] = [
+pub(super) const PAGES: [(&str, &str, Icon); 14] = [
     ("/admin", "Dashboard", Icon::Dashboard),
     ("/admin/backends", "Backends", Icon::Backends),
     ("/admin/models", "Models", Icon::Models),
@@ -56,6 +57,7 @@ type Session = Reading<ActorView>;
 #[component]
 pub fn Layout() -> impl IntoView {
     let drawer = Drawer::new();
+    let palette = Palette::provide();
     let news = RedisNews::provide();
     let main = NodeRef::<html::Main>::new();
     let pathname = use_location().pathname;
@@ -98,7 +100,7 @@ pub fn Layout() -> impl IntoView {
             // Before the content, so that the keyboard meets the navigation first.
             <div class="drawer-side z-20" id=DRAWER>
                 <label for="navigation" class="drawer-overlay" title="Close the navigation"></label>
-                <Sidebar drawer news session/>
+                <Sidebar drawer palette news session/>
             </div>
             <div class="drawer-content flex min-h-screen flex-col bg-base-200" inert=open>
                 <PlainTextBanner/>
@@ -112,12 +114,14 @@ pub fn Layout() -> impl IntoView {
                         <IconView icon=Icon::Menu/>
                     </button>
                     <span class="font-semibold">"Ollama Proxy Fortress"</span>
+                    <PaletteButton palette small=true/>
                 </header>
                 <main id="content" node_ref=main tabindex="-1" class="mx-auto w-full max-w-6xl grow px-4 py-6 outline-none lg:px-8 lg:py-8">
                     {move || if known.get() { view! { <Outlet/> }.into_any() } else { view! { <Waiting session/> }.into_any() }}
                 </main>
             </div>
             <ConfirmDialog/>
+            <PalettePlace palette/>
         </div>
     }
 }
@@ -181,7 +185,7 @@ fn is_wide() -> bool {
 }
 
 #[component]
-fn Sidebar(drawer: Drawer, news: RedisNews, session: Session) -> impl IntoView {
+fn Sidebar(drawer: Drawer, palette: Palette, news: RedisNews, session: Session) -> impl IntoView {
     let links = PAGES
         .into_iter()
         .map(|(href, name, icon)| {
@@ -191,6 +195,7 @@ fn Sidebar(drawer: Drawer, news: RedisNews, session: Session) -> impl IntoView {
     view! {
         <aside class="flex min-h-full w-64 flex-col border-r border-base-300 bg-base-100 p-4">
             <p class="px-3 py-2 font-semibold">"Ollama Proxy Fortress"</p>
+            <PaletteButton palette/>
             <nav aria-label="Pages" class="grow"><ul class="menu w-full gap-1 px-0">{links}</ul></nav>
             <button type="button" class="btn btn-ghost btn-sm mb-3 lg:hidden" class:hidden=move || !drawer.alive.get() on:click=move |_| drawer.switch(false)>
                 "Close the navigation"

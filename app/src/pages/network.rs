@@ -14,9 +14,9 @@ use crate::{
     answer::typed_in,
     api::network::{StoreNetwork, get_network},
     components::{
-        action::{ActionForm, FormAction, SubmitButton, action, on_success},
+        action::{ActionForm, FormAction, SubmitButton, action, read_after},
         allowed::{Locked, NeedsRole, may},
-        fault::{FormFault, field_fault},
+        fault::{FormFault, StaleForm, field_fault},
         field::{Hidden, input_name},
         form::Section,
         listing::{FormAnew, Saved},
@@ -31,13 +31,12 @@ use crate::{
 pub fn NetworkPage() -> impl IntoView {
     let save = action::<StoreNetwork>();
     let refresh = Refresh::new();
-    // Not after a conflict: what was typed would go.
-    on_success(save, move || refresh.again());
+    read_after(save, refresh);
     let network = reading(move || refresh.count(), |_| get_network());
     view! {
         <PageHeader title="Network" />
         <NeedsRole role=Role::Owner to="change who may come in" />
-        <FormAnew stored=network refresh form=move |network| view! { <NetworkForm network save /> }.into_any() />
+        <FormAnew stored=network refresh save form=move |network| view! { <NetworkForm network save /> }.into_any() />
         <Saved save text="Network settings saved. They are in force now." />
         <tls::Tls />
     }
@@ -55,6 +54,7 @@ fn NetworkForm(network: NetworkView, save: FormAction<StoreNetwork>) -> impl Int
         <ActionForm action=save>
             <Locked role=Role::Owner><div class="flex flex-col gap-6">
                 <Hidden name="version" value={typed_in::<StoreNetwork>(&[], "version", &network.version)} />
+                <StaleForm page="/admin/network" />
                 <FormFault action=save fields=&SaveNetwork::FIELDS />
                 <p class="max-w-prose text-sm text-muted">
                     "One address or network a line: 192.0.2.7, 10.0.0.0/8, 2001:db8::/32. Denied wins over allowed; without allowed ones everybody may come. The lists count before any key or password, and at once. The word none is an empty list in place of one from the environment."

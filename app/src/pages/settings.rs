@@ -1,37 +1,49 @@
-//! Page: settings. Saved all together or not at all; each field says where its value comes from.
+//! Page: settings. Saved all together or not at all; each field says where its value comes from and can be reset by itself.
 
 mod endpoints;
 mod fields;
 mod redis;
+mod search;
+mod setting;
 mod strategy;
 
 use domain::{
     admin::Role,
-    settings::{SaveSettings, SettingsView},
+    settings::{
+        SaveSettings, SettingsView,
+        guide::{GROUPS, Setting},
+    },
 };
 use leptos::prelude::*;
+use wasm_bindgen::JsCast;
 
 use self::{
     endpoints::EndpointProtection,
-    fields::{DefaultLimit, NumberSetting, TextSetting},
+    fields::{DefaultLimit, Line},
     redis::RedisSetting,
+    search::{Nothing, Search, query},
+    setting::{Fields, GroupOf, RESET_FORM, Shown, has_found},
     strategy::Strategy,
 };
 use crate::{
     answer,
-    api::settings::{StoreSettings, TestRedis, get_settings},
+    api::settings::{ForgetSetting, StoreSettings, TestRedis, get_settings},
     components::{
-        action::{ActionForm, FormAction, SubmitButton, action, on_success},
+        action::{ActionForm, FormAction, SubmitButton, action, read_after},
         allowed::{Locked, NeedsRole, may},
-        fault::FormFault,
+        contents::{Contents, follow_hash},
+        fault::{FormFault, StaleForm, field_fault},
         field::Hidden,
-        form::Section,
+        focus::focus_soon,
         listing::{FormAnew, Saved},
         page::PageHeader,
         refresh::Refresh,
     },
     reading::reading,
 };
+
+/// Id of the form that saves.
+const FORM: &str = "settings";
 
 /// What the form held in `field` when it was sent without scripts, to be saved or to try Redis.
 fn typed(field: &str, stored: &str) -> String {
@@ -41,98 +53,121 @@ fn typed(field: &str, stored: &str) -> String {
 #[component]
 pub fn SettingsPage() -> impl IntoView {
     let save = action::<StoreSettings>();
+    let reset = action::<ForgetSetting>();
     let test = action::<TestRedis>();
     let refresh = Refresh::new();
-    // Not after a conflict: what was typed would go.
-    on_success(save, move || refresh.again());
+    read_after(save, refresh);
+    read_after(reset, refresh);
     let settings = reading(move || refresh.count(), |_| get_settings());
+    let query = query();
+    follow_hash(move || settings.get().is_some(), move || query.set(String::new()));
+    // A fault may be far from the button.
+    Effect::new(move |_| {
+        if save.version().get() > 0 && !untrack(|| save.worked()) {
+            focus_soon(|| document().query_selector("#settings [aria-invalid=true]").ok().flatten()?.dyn_into().ok());
+        }
+    });
+    let entries = GROUPS.map(|group| (group.id, group.title));
+    let hidden = Callback::new(move |id: &'static str| query.with(|query| !has_found(id, query)));
     view! {
         <PageHeader title="Settings" />
         <NeedsRole role=Role::Owner to="change settings" />
-        <FormAnew stored=settings refresh form=move |settings| view! { <SettingsForm settings save test /> }.into_any() />
-        <Saved save text="Settings saved. They are in force now." />
+        <Search query />
+        <FormFault action=reset only_told=true />
+        <div class="lg:grid lg:grid-cols-[11rem_minmax(0,1fr)] lg:gap-8">
+            <Contents entries hidden />
+            <div class="min-w-0">
+                <Nothing query />
+                <FormAnew
+                    stored=settings refresh save
+                    form=move |settings| view! { <SettingsForm settings query save reset test /> }.into_any()
+                />
+                <div class="sticky bottom-0 z-10 mt-4 flex flex-wrap items-center gap-x-4 gap-y-1 border-t border-base-300 bg-base-200 py-3">
+                    {may(Role::Owner).then(|| view! { <SubmitButton label="Save settings" pending=save.pending() form=FORM /> })}
+                    <Saved save text="Settings saved. They are in force now." class="text-sm" />
+                    <Saved save=reset text="The setting was reset. What counts now is in force." class="text-sm" />
+                </div>
+            </div>
+        </div>
     }
 }
 
 /// Made anew from what is in force after every save; a save with faults leaves it, and what was typed, as it is.
 #[component]
-fn SettingsForm(settings: SettingsView, save: FormAction<StoreSettings>, test: FormAction<TestRedis>) -> impl IntoView {
+fn SettingsForm(
+    settings: SettingsView,
+    query: RwSignal<String>,
+    save: FormAction<StoreSettings>,
+    reset: FormAction<ForgetSetting>,
+    test: FormAction<TestRedis>,
+) -> impl IntoView {
+    let shown = Shown { save, query, origins: StoredValue::new(settings.origins) };
+    let version = settings.version.clone();
+    let number = move |name: &'static str, value: u32| view! { <Line shown name value=value.to_string() /> };
     view! {
-        <ActionForm action=save>
+        <ActionForm action=save id=FORM>
             <Locked role=Role::Owner><div class="flex flex-col gap-6">
                 // The first button of a form is the one that the Enter key presses: it must not be the test of Redis.
                 {may(Role::Owner).then(|| view! {
                     <button type="submit" class="sr-only" tabindex="-1" aria-hidden="true">"Save settings"</button>
                 })}
                 <Hidden name="version" value={typed("version", &settings.version)} />
+                <StaleForm page="/admin/settings" />
                 <FormFault action=save fields=&SaveSettings::FIELDS />
-                <Section title="Default limit">
-                    <DefaultLimit save limit=settings.default_limit />
-                </Section>
-                <Section title="Choosing a backend">
-                    <Strategy save balance=settings.balance />
-                    <NumberSetting
-                        save label="Requests that may wait" name="queue_max" value=settings.queue_max
-                        hint="When every backend with the model has all it takes, further requests wait, fairly between keys. 0: they are answered 503 at once."
-                    />
-                    <NumberSetting
-                        save label="Longest wait (seconds)" name="queue_seconds" value=settings.queue_seconds
-                        hint="Then a request that waits is answered 503 and may come again."
-                    />
-                </Section>
-                <Section title="Redis">
-                    <RedisSetting save test url=settings.redis_url ca=settings.redis_ca has_password=settings.redis_has_password />
-                    <NumberSetting
-                        save label="Gateways that share the limits" name="replicas" value=settings.replicas
-                        hint="While Redis cannot be reached each admits its part of every limit. 1: each admits the whole limit."
-                    />
-                </Section>
-                <Section title="Backends">
-                    <NumberSetting
-                        save label="Catalogue interval (seconds)" name="catalogue_interval_s" value=settings.catalogue_interval_s
-                        hint="Pause between two readings of the backends' models."
-                    />
-                    <NumberSetting
-                        save label="Connect time-out (seconds)" name="connect_timeout_s" value=settings.connect_timeout_s
-                        hint="Longest wait for a connection to a backend."
-                    />
-                    <NumberSetting
-                        save label="First byte time-out (seconds)" name="first_byte_timeout_s" value=settings.first_byte_timeout_s
-                        hint="Longest wait for the first byte of an answer. A cold model takes minutes."
-                    />
-                    <NumberSetting
-                        save label="Stall time-out (seconds)" name="stall_timeout_s" value=settings.stall_timeout_s
-                        hint="Longest silence within an answer."
-                    />
-                </Section>
-                <EndpointProtection save inference=settings.class_inference catalogue=settings.class_catalogue management=settings.class_management />
-                <Section title="Requests and addresses">
-                    <NumberSetting
-                        save label="Largest request body (MB)" name="max_body_mb" value=settings.max_body_mb
-                        hint="Pictures travel inside requests. 1 MB is 1,000,000 bytes."
-                    />
-                    <NumberSetting
-                        save label="Memory for request bodies (MB)" name="body_memory_mb" value=settings.body_memory_mb
-                        hint="All bodies being received or sent on take no more together; a request that does not fit is answered 503 and may come again. At least twice the largest body."
-                    />
-                    <TextSetting
-                        save label="Public URL" name="public_url" value=settings.public_url placeholder="https://gateway.example.com"
-                        hint="Origins these pages may be used from, separated by commas. Empty: whatever address the browser uses."
-                    />
-                </Section>
-                <Section title="Usage">
-                    <NumberSetting
-                        save label="Days that requests are kept" name="usage_days" value=settings.usage_days
-                        hint="Single requests that are older are deleted, at most an hour later. Their sums stay."
-                    />
-                    <NumberSetting
-                        save label="Days that sums are kept" name="rollup_days" value=settings.rollup_days
-                        hint="Older sums of requests, tokens and times are deleted. At least 30: budgets of a month are filled from them."
-                    />
-                </Section>
-                {may(Role::Owner).then(|| view! { <div><SubmitButton label="Save settings" pending=save.pending() /></div> })}
+                <Faults save />
+                <GroupOf shown id="default-limit"><Fields>
+                    <DefaultLimit shown limit=settings.default_limit />
+                </Fields></GroupOf>
+                <GroupOf shown id="choosing"><Fields>
+                    <Strategy shown balance=settings.balance />
+                    {number("queue_max", settings.queue_max.value)}
+                    {number("queue_seconds", settings.queue_seconds.value)}
+                </Fields></GroupOf>
+                <GroupOf shown id="redis"><Fields>
+                    <RedisSetting shown test url=settings.redis_url ca=settings.redis_ca has_password=settings.redis_has_password />
+                    {number("replicas", settings.replicas.value)}
+                </Fields></GroupOf>
+                <GroupOf shown id="time-outs"><Fields>
+                    {number("catalogue_interval_s", settings.catalogue_interval_s.value)}
+                    {number("connect_timeout_s", settings.connect_timeout_s.value)}
+                    {number("first_byte_timeout_s", settings.first_byte_timeout_s.value)}
+                    {number("stall_timeout_s", settings.stall_timeout_s.value)}
+                </Fields></GroupOf>
+                <EndpointProtection shown inference=settings.class_inference catalogue=settings.class_catalogue management=settings.class_management />
+                <GroupOf shown id="bodies"><Fields>
+                    {number("max_body_mb", settings.max_body_mb.value)}
+                    {number("body_memory_mb", settings.body_memory_mb.value)}
+                    <Line shown name="public_url" value=settings.public_url.value inputmode="url" placeholder="https://gateway.example.com" />
+                </Fields></GroupOf>
+                <GroupOf shown id="records"><Fields>
+                    {number("usage_days", settings.usage_days.value)}
+                    {number("rollup_days", settings.rollup_days.value)}
+                </Fields></GroupOf>
             </div></Locked>
         </ActionForm>
+        <ActionForm action=reset id=RESET_FORM><Hidden name="version" value=version /></ActionForm>
     }
     .into_any()
+}
+
+/// Which fields are the reason that nothing was saved, each with a way to it.
+#[component]
+fn Faults(save: FormAction<StoreSettings>) -> impl IntoView {
+    let faults = SaveSettings::FIELDS.map(|name| (name, field_fault(save, name)));
+    let links = move || {
+        let faulty = faults.iter().filter(|(_, fault)| fault.with(Option::is_some));
+        let links: Vec<_> = faulty
+            .filter_map(|(name, _)| Setting::named(name))
+            .map(|setting| view! { <li><a class="link" href=format!("#{}", setting.name)>{setting.label}</a></li> })
+            .collect();
+        (!links.is_empty()).then(|| {
+            view! {
+                <div role="alert" class="alert alert-error alert-soft flex flex-col items-start gap-1">
+                    <p>"Nothing was saved. Look at:"</p>
+                    <ul class="list-disc pl-5">{links}</ul>
+                </div>
+            }
+        })
+    };
+    links.into_any()
 }

@@ -243,7 +243,8 @@ fn plan(
 ) -> Result<Vec<Op>, AdminError> {
     if !input.version.is_empty() && input.version != view(state, environment, own).version {
         return Err(AdminError::Conflict {
-            message: "the lists were changed in the meantime: load the page again, then repeat your change".into(),
+            message: "the lists were changed in the meantime, and nothing was saved: look at them, then save again"
+                .into(),
         });
     }
     let (mut ops, mut faults) = (Vec::new(), Vec::new());

@@ -18,6 +18,7 @@ mod devices;
 mod doors;
 mod expiry;
 mod fault;
+mod find;
 mod flash;
 mod halfway;
 mod keys;
@@ -70,6 +71,7 @@ pub use check::{
     check_admin, check_foreign, check_not_redis, check_public_url, check_redis_ca, check_redis_url, same_place,
 };
 pub use doors::{Doors, NetworkEnvironment, check_cors_origins, check_hsts_days, check_networks};
+pub use find::Place as FoundPlace;
 pub use metrics::{MetricsFormat, MetricsToken, ProcessFacts};
 pub use password::check_password;
 pub use secrets::{

@@ -1,6 +1,7 @@
 //! The settings an administrator can save: default < environment < saved. A save is checked whole before anything of it
 //! is written.
 
+mod origin;
 pub(crate) mod origins;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -12,8 +13,8 @@ use domain::{
     network::NONE,
     settings::{
         BODY_MEMORY_MB, MAX_BODY_MB, MAX_BODY_MEMORY_MB, MAX_QUEUE, MAX_QUEUE_SECONDS, MAX_REPLICAS, MAX_ROLLUP_DAYS,
-        MAX_USAGE_DAYS, MIN_BODY_MEMORY_MB, MIN_ROLLUP_DAYS, QUEUE, QUEUE_SECONDS, ROLLUP_DAYS, SaveSettings,
-        SettingsView, Source, Sourced, USAGE_DAYS, least_body_memory_mb,
+        MAX_USAGE_DAYS, MIN_BODY_MEMORY_MB, MIN_ROLLUP_DAYS, QUEUE, QUEUE_SECONDS, ROLLUP_DAYS, ResetSetting,
+        SaveSettings, SettingsView, Source, Sourced, USAGE_DAYS, least_body_memory_mb,
     },
 };
 use sha2::{Digest, Sha256};
@@ -148,6 +149,7 @@ pub(crate) fn view(state: &State, environment: &EnvironmentSettings) -> Settings
         class_catalogue: CATALOGUE_CLASS.view(state),
         class_management: MANAGEMENT.view(state),
         version: String::new(),
+        origins: Vec::new(),
     };
     // Numbers, texts and options always have a JSON form.
     let digest = Sha256::digest(serde_json::to_vec(&view).unwrap_or_default());
@@ -202,6 +204,17 @@ fn parse_limit(text: &str) -> Option<Option<RateLimit>> {
     RateLimit::new(requests.parse().ok()?, minutes.parse().ok()?).map(Some)
 }
 
+/// Refuses what was done to settings that are others by now. Nothing in place of a version fits all.
+fn check_version(now: &SettingsView, seen: &str) -> Result<(), AdminError> {
+    if seen.is_empty() || seen == now.version {
+        return Ok(());
+    }
+    Err(AdminError::Conflict {
+        message: "the settings were changed in the meantime, and nothing was saved: look at them, then save again"
+            .into(),
+    })
+}
+
 /// What a save writes, or every fault of it.
 fn plan(
     state: &State,
@@ -210,11 +223,7 @@ fn plan(
     input: &SaveSettings,
 ) -> Result<Vec<Op>, AdminError> {
     let now = view(state, environment);
-    if !input.version.is_empty() && input.version != now.version {
-        return Err(AdminError::Conflict {
-            message: "the settings were changed in the meantime: load the page again, then repeat your change".into(),
-        });
-    }
+    check_version(&now, &input.version)?;
     let mut plan = Plan { state, ops: Vec::new(), faults: Vec::new() };
     plan.limit(input, now.default_limit.value);
     plan.redis(input, &now.redis_url.value, sealer)?;
@@ -386,7 +395,21 @@ fn is_dangerous(op: &Op) -> bool {
 
 impl Control {
     pub fn settings(&self, _actor: &Actor) -> SettingsView {
-        view(&self.state(), &self.0.environment)
+        let (state, environment) = (self.state(), &self.0.environment);
+        SettingsView { origins: origin::origins(&state, environment), ..view(&state, environment) }
+    }
+
+    /// Forgets what was saved of one setting.
+    pub async fn reset_setting(&self, actor: &Actor, input: ResetSetting) -> Result<SettingsView, AdminError> {
+        self.mutate(actor.owns("setting reset")?, |state| {
+            let ops = origin::plan(state, &self.0.environment, &input)?;
+            if ops.iter().any(is_dangerous) {
+                self.fresh(actor)?;
+            }
+            Ok((ops, ()))
+        })
+        .await?;
+        Ok(self.settings(actor))
     }
 
     /// All or nothing; faults name their fields.

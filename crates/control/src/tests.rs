@@ -6,6 +6,7 @@ mod attention;
 mod audit;
 mod doors;
 mod enumeration;
+mod find;
 mod fleet;
 mod follow;
 mod key_texts;

@@ -11,6 +11,7 @@ pub mod balance;
 pub mod dashboard;
 pub mod endpoint;
 pub mod error;
+pub mod find;
 pub mod host;
 pub mod id;
 pub mod key;

@@ -1,5 +1,7 @@
 //! The settings an administrator can save, each with its bounds and the source of its present value.
 
+pub mod guide;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{balance::Balance, limit::RateLimit};
@@ -47,6 +49,26 @@ pub struct Sourced<T> {
     pub overrides_environment: bool,
 }
 
+/// Where the value of a field comes from, in words, and what a reset of it would bring back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The field, as [`SaveSettings`] calls it; the first where several are one setting.
+    pub name: String,
+    pub text: String,
+    /// What counts once the saved value is forgotten; `None` where none is saved.
+    pub reset: Option<String>,
+}
+
+/// Forgets the saved value of one setting, so that the environment or the default counts again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ResetSetting {
+    /// [`Origin::name`].
+    pub name: String,
+    /// As [`SaveSettings::version`].
+    pub version: String,
+}
+
 /// Everything on the Settings page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SettingsView {
@@ -85,6 +107,8 @@ pub struct SettingsView {
     pub class_management: Sourced<bool>,
     /// Stands for everything above: changes when any of it does.
     pub version: String,
+    /// Where each of them comes from, for people.
+    pub origins: Vec<Origin>,
 }
 
 /// Saves the page. Every field as typed; empty means: back to environment or default. All is validated before anything

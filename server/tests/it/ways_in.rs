@@ -24,7 +24,7 @@ const OPEN: [(&str, &str, u16); 4] = [
 pub type Closed = (&'static str, &'static str, Role, &'static [(&'static str, &'static str)]);
 
 /// Server functions that need a session.
-pub const CLOSED: [Closed; 80] = [
+pub const CLOSED: [Closed; 82] = [
     ("GET", "account/get", Viewer, &[]),
     ("POST", "account/password", Viewer, &[("current", "a wrong guess"), ("password", "another fine phrase")]),
     ("POST", "account/session-end", Viewer, &[("id", "0123456789abcdef")]),
@@ -68,6 +68,7 @@ pub const CLOSED: [Closed; 80] = [
     ("POST", "backends/remove", Operator, &[("id", "0123456789ab")]),
     ("POST", "backends/test", Operator, &[("id", "0123456789ab")]),
     ("POST", "backends/probe", Operator, &[("url", "http://127.0.0.1:9"), ("token", "")]),
+    ("GET", "find", Viewer, &[("text", "x")]),
     ("GET", "help/facts", Viewer, &[]),
     ("POST", "keys/create", Operator, &[("user_id", "0123456789ab"), ("name", "k"), ("requests", ""), ("minutes", "")]),
     ("POST", "keys/limit", Operator, &[("id", "0123456789ab"), ("requests", ""), ("minutes", "")]),
@@ -100,6 +101,7 @@ pub const CLOSED: [Closed; 80] = [
     ("GET", "settings/get", Viewer, &[]),
     ("GET", "settings/redis-status", Viewer, &[]),
     ("POST", "settings/save", Owner, &[("version", "old")]),
+    ("POST", "settings/reset", Owner, &[("name", "nobody")]),
     ("POST", "settings/redis", Owner, &[("redis_host", "")]),
     ("GET", "setup/found", Operator, &[]),
     ("POST", "setup/backend", Operator, &[("url", "http://127.0.0.1:9"), ("token", "")]),

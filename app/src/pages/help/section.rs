@@ -3,34 +3,40 @@
 use leptos::prelude::*;
 
 /// Anchor and heading of every section, in order.
-const SECTIONS: [(&str, &str); 9] = [
+pub const SECTIONS: [(&str, &str); 16] = [
     ("start", "How to use the gateway"),
+    ("dashboard", "Dashboard"),
     ("routing", "What the gateway does with a request"),
+    ("fleet", "Backends"),
+    ("models", "Models"),
+    ("aliases", "Aliases"),
     ("keys", "Keys: limits and status"),
+    ("requests", "Requests"),
+    ("usage", "Usage"),
     ("calls", "Examples"),
     ("port", "Close the way around the gateway"),
     ("network", "Who may come in"),
+    ("settings", "Settings"),
     ("redis", "Redis (optional)"),
     ("backup", "Backup"),
     ("credits", "Credits"),
 ];
 
-/// Links to the sections.
-#[component]
-pub fn Contents() -> impl IntoView {
-    let links = SECTIONS
-        .into_iter()
-        .map(|(id, title)| view! { <li><a class="link" href=format!("#{id}")>{title}</a></li> })
-        .collect_view();
-    view! { <nav aria-label="On this page"><ul class="flex flex-wrap gap-x-5 gap-y-1 text-sm">{links}</ul></nav> }
-}
+/// Sections that the search does not find, by their anchors.
+#[derive(Clone, Copy)]
+pub struct Unfound(pub RwSignal<Vec<&'static str>>);
 
 /// A section under the heading that belongs to `id`.
 #[component]
 pub fn Section(id: &'static str, children: Children) -> impl IntoView {
     let title = SECTIONS.iter().find(|section| section.0 == id).map(|section| section.1);
+    let unfound = use_context::<Unfound>();
+    let hidden = move || unfound.is_some_and(|Unfound(unfound)| unfound.with(|unfound| unfound.contains(&id)));
     view! {
-        <section id=id class="flex scroll-mt-4 flex-col gap-3 rounded-box border border-base-300 bg-base-100 p-5 lg:p-6">
+        <section
+            id=id tabindex="-1" class:hidden=hidden
+            class="flex scroll-mt-16 flex-col gap-3 rounded-box border border-base-300 bg-base-100 p-5 outline-none lg:scroll-mt-8 lg:p-6"
+        >
             <h2 class="text-xl font-semibold">{title}</h2>
             {children()}
         </section>

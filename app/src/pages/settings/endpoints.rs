@@ -6,55 +6,36 @@ use domain::{
 };
 use leptos::prelude::*;
 
-use super::typed;
-use crate::{
-    api::settings::StoreSettings,
-    components::{action::FormAction, area::Choice, fault::field_fault},
+use super::{
+    setting::{GroupOf, Place, Shown, Unit, guide},
+    typed,
 };
+use crate::components::area::Choice;
 
 const ALL_OR_NONE: &[(&str, &str)] = &[("yes", "All keys"), ("no", "No key")];
 const BY_PERMISSION: &[(&str, &str)] = &[("no", "Keys with the permission"), ("yes", "All keys")];
 
 #[component]
 pub(super) fn EndpointProtection(
-    save: FormAction<StoreSettings>,
+    shown: Shown,
     inference: Sourced<bool>,
     catalogue: Sourced<bool>,
     management: Sourced<bool>,
 ) -> impl IntoView {
-    let choice = |label: &'static str,
-                  name: &'static str,
-                  value: Sourced<bool>,
-                  options: &'static [(&'static str, &'static str)],
-                  hint: &'static str| {
-        let stored = if value.value { "yes" } else { "no" };
+    let choice = move |name: &'static str, value: Sourced<bool>, options: &'static [(&'static str, &'static str)]| {
+        let value = typed(name, if value.value { "yes" } else { "no" });
         view! {
-            <Choice
-                label name id=name value={typed(name, stored)} options hint fault=field_fault(save, name)
-            />
-        }
-        .into_any()
+                <Unit name><Place shown name>
+                    <Choice label=guide(name).label name id=name value options hint={shown.hint(name, "")} fault={shown.fault(name)} />
+                </Place></Unit>
+            }
+            .into_any()
     };
-    let inference = choice(
-        "Who may use models",
-        "class_inference",
-        inference,
-        ALL_OR_NONE,
-        "Within the models and limits of each key.",
-    );
-    let catalogue =
-        choice("Who may list models", "class_catalogue", catalogue, ALL_OR_NONE, "A key sees only models it may use.");
-    let management = choice(
-        "Who may change models",
-        "class_management",
-        management,
-        BY_PERMISSION,
-        "The permission is given to a key or a user, on the user's page.",
-    );
+    let inference = choice("class_inference", inference, ALL_OR_NONE);
+    let catalogue = choice("class_catalogue", catalogue, ALL_OR_NONE);
+    let management = choice("class_management", management, BY_PERMISSION);
     view! {
-        <fieldset class="card card-border border-base-300 bg-base-100 p-6">
-            <legend class="sr-only">"Endpoint protection"</legend>
-            <p class="mb-3 font-semibold" aria-hidden="true">"Endpoint protection"</p>
+        <GroupOf shown id="protection">
             <p class="mb-3 max-w-prose text-sm">
                 "These are all endpoints there are; any other path, and any other spelling of these, is answered 404 and reaches no backend."
             </p>
@@ -69,7 +50,7 @@ pub(super) fn EndpointProtection(
                     <p class="text-sm">"Refused to every key: they would act with the account of whoever runs the backend. So are cloud models."</p>
                 </Row>
             </div>
-        </fieldset>
+        </GroupOf>
     }
     .into_any()
 }

@@ -1,4 +1,4 @@
-//! The fields of the settings, each with the source of its value.
+//! The fields of the settings that are one line, and the two of the default limit.
 
 use domain::{
     limit::RateLimit,
@@ -6,61 +6,51 @@ use domain::{
 };
 use leptos::prelude::*;
 
-use super::typed;
-use crate::{
-    api::settings::StoreSettings,
-    components::{action::FormAction, fault::field_fault, field::Field},
+use super::{
+    setting::{Place, Shown, Unit, guide},
+    typed,
 };
+use crate::components::field::Field;
 
-/// Where a value comes from, as a sentence.
-pub(super) fn origin<T>(value: &Sourced<T>) -> &'static str {
-    match (value.source, value.overrides_environment) {
-        (Source::Default, _) => "This is the default.",
-        (Source::Environment, _) => "Set by the environment.",
-        (Source::Saved, false) => "Saved here; empty it to go back to the default.",
-        (Source::Saved, true) => "Saved here, overrides the environment; empty it to go back.",
+/// A setting of one line, which is a field of its own.
+#[component]
+pub(super) fn Line(
+    shown: Shown,
+    name: &'static str,
+    #[prop(into)] value: String,
+    #[prop(default = "numeric")] inputmode: &'static str,
+    #[prop(optional)] placeholder: &'static str,
+) -> impl IntoView {
+    view! {
+        <Unit name><Place shown name>
+            <Field
+                label=guide(name).label name value={typed(name, &value)} inputmode placeholder
+                hint={shown.hint(name, "")} fault={shown.fault(name)}
+            />
+        </Place></Unit>
     }
-}
-
-#[component]
-pub(super) fn NumberSetting(
-    save: FormAction<StoreSettings>,
-    label: &'static str,
-    name: &'static str,
-    value: Sourced<u32>,
-    hint: &'static str,
-) -> impl IntoView {
-    let hint = format!("{hint} {}", origin(&value));
-    view! { <Field label name value={typed(name, &value.value.to_string())} inputmode="numeric" hint fault=field_fault(save, name) /> }
-}
-
-#[component]
-pub(super) fn TextSetting(
-    save: FormAction<StoreSettings>,
-    label: &'static str,
-    name: &'static str,
-    value: Sourced<String>,
-    hint: &'static str,
-    placeholder: &'static str,
-) -> impl IntoView {
-    let hint = format!("{hint} {}", origin(&value));
-    view! { <Field label name value={typed(name, &value.value)} inputmode="url" hint placeholder fault=field_fault(save, name) /> }
+    .into_any()
 }
 
 /// Two fields that are filled both or neither; `0` requests is no limit, said explicitly.
 #[component]
-pub(super) fn DefaultLimit(save: FormAction<StoreSettings>, limit: Sourced<Option<RateLimit>>) -> impl IntoView {
-    let hint = format!("For keys without a limit of their own. 0: no limit. {}", origin(&limit));
+pub(super) fn DefaultLimit(shown: Shown, limit: Sourced<Option<RateLimit>>) -> impl IntoView {
     let (requests, minutes) = match (limit.value, limit.source) {
         (Some(limit), _) => (limit.requests.to_string(), limit.minutes.to_string()),
         (None, Source::Saved) => ("0".to_owned(), String::new()),
         (None, _) => (String::new(), String::new()),
     };
-    view! {
-        <Field label="Requests" name="requests" value={typed("requests", &requests)} inputmode="numeric" hint fault=field_fault(save, "requests") />
-        <Field
-            label="Window (Minutes)" name="minutes" value={typed("minutes", &minutes)} inputmode="numeric"
-            hint="At most that many requests are admitted in every interval of this length." fault=field_fault(save, "minutes")
-        />
-    }
+    let field = move |name: &'static str, value: &str| {
+        let value = typed(name, value);
+        view! {
+            <Place shown name>
+                <Field
+                    label=guide(name).label name value inputmode="numeric" hint={shown.hint(name, "")}
+                    fault={shown.fault(name)}
+                />
+            </Place>
+        }
+    };
+    let (requests, minutes) = (field("requests", &requests), field("minutes", &minutes));
+    view! { <Unit name="requests">{requests}{minutes}</Unit> }.into_any()
 }

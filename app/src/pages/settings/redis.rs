@@ -5,14 +5,17 @@ use leptos::{ev::MouseEvent, prelude::*, server_fn::ServerFn};
 use serde::Deserialize;
 use web_sys::{FormData, HtmlButtonElement};
 
-use super::{fields::origin, typed};
+use super::{
+    setting::{Place, Shown, Unit, guide},
+    typed,
+};
 use crate::{
     answer::ticked_or_tried,
     api::settings::{StoreSettings, TestRedis},
     components::{
         action::FormAction,
         area::Area,
-        fault::{FormFault, field_fault},
+        fault::FormFault,
         field::{Field, input_name},
     },
     format::sentence,
@@ -22,45 +25,49 @@ use crate::{
 
 #[component]
 pub(super) fn RedisSetting(
-    save: FormAction<StoreSettings>,
+    shown: Shown,
     test: FormAction<TestRedis>,
     url: Sourced<String>,
     ca: Sourced<String>,
     has_password: bool,
 ) -> impl IntoView {
     let parts = Parts::of(&url.value);
-    let hint = format!(
-        "For limits and lock-outs shared by several gateways; one gateway needs none. Empty: no Redis. {}",
-        origin(&url)
-    );
     let password = if has_password {
-        "A password is stored. Empty keeps it, as long as the other fields stay."
+        "One is stored. Empty keeps it, as long as the other fields stay."
     } else {
         "None is stored."
     };
-    let authority = format!(
-        "Certificates in PEM. With any here, one of them must have signed Redis\u{2019}s; without, one of those this machine trusts. To go without although the environment names some, type none. {}",
-        origin(&ca)
-    );
-    let tls = ticked_or_tried::<StoreSettings, TestRedis>("redis_tls", parts.tls);
+    let line = move |name: &'static str, value: &str, kind: &'static str, placeholder: &'static str, now: &str| {
+        // A password never comes back.
+        let value = if kind == "password" { String::new() } else { typed(name, value) };
+        let hint = shown.hint(name, now);
+        view! {
+            <Place shown name>
+                <Field label=guide(name).label name kind value placeholder hint fault={shown.fault(name)} />
+            </Place>
+        }
+        .into_any()
+    };
+    let tick = move |name: &'static str, checked: bool| {
+        view! { <Place shown name><Checkbox name checked /></Place> }.into_any()
+    };
+    let address = [
+        line("redis_host", &parts.host, "text", "127.0.0.1", ""),
+        line("redis_port", &parts.port, "text", "6379", ""),
+        line("redis_user", &parts.user, "text", "", ""),
+        line("redis_password", "", "password", "", password),
+        line("redis_database", &parts.database, "text", "0", ""),
+        tick("redis_tls", ticked_or_tried::<StoreSettings, TestRedis>("redis_tls", parts.tls)),
+        has_password.then(|| tick("redis_forget_password", false)).into_any(),
+        line("redis_url", "", "text", "redis://user:password@127.0.0.1:6379/0", ""),
+    ];
+    const CA: &str = "redis_ca";
+    let authority = typed(CA, &ca.value);
     view! {
-        <Field label="Redis host" name="redis_host" value={typed("redis_host", &parts.host)} placeholder="127.0.0.1" hint fault=field_fault(save, "redis_host") />
-        <Field label="Redis port" name="redis_port" value={typed("redis_port", &parts.port)} inputmode="numeric" placeholder="6379" hint="Empty is 6379." fault=field_fault(save, "redis_port") />
-        <Field label="Redis user" name="redis_user" value={typed("redis_user", &parts.user)} hint="Empty is Redis's user default." fault=field_fault(save, "redis_user") />
-        <Field label="Redis password" name="redis_password" kind="password" hint=password fault=field_fault(save, "redis_password") />
-        <Field label="Redis database" name="redis_database" value={typed("redis_database", &parts.database)} inputmode="numeric" placeholder="0" hint="Its number. Empty is 0." fault=field_fault(save, "redis_database") />
-        <div class="flex flex-col gap-2">
-            <Checkbox name="redis_tls" label="Redis over TLS" checked=tls />
-            {has_password.then(|| view! { <Checkbox name="redis_forget_password" label="Forget the stored Redis password" checked=false /> })}
-        </div>
-        <Field
-            label="Or one Redis address" name="redis_url" value={typed("redis_url", "")} inputmode="url" placeholder="redis://user:password@127.0.0.1:6379/0"
-            hint="In place of the single fields: rediss:// for TLS." fault=field_fault(save, "redis_url")
-        />
-        <Area
-            label="Authority for Redis over TLS (optional)" name="redis_ca" id="redis_ca" value={typed("redis_ca", &ca.value)} hint=authority
-            fault=field_fault(save, "redis_ca")
-        />
+        <Unit name="redis_host">{address.into_iter().collect_view()}</Unit>
+        <Unit name=CA><Place shown name=CA>
+            <Area label=guide(CA).label name=CA id=CA value=authority hint={shown.hint(CA, "")} fault={shown.fault(CA)} />
+        </Place></Unit>
         <div class="flex flex-col items-start gap-2">
             <LiveState />
             <TestButton test />
@@ -106,11 +113,11 @@ fn percent(text: &str) -> String {
 }
 
 #[component]
-fn Checkbox(name: &'static str, label: &'static str, checked: bool) -> impl IntoView {
+fn Checkbox(name: &'static str, checked: bool) -> impl IntoView {
     view! {
-        <label class="flex items-center gap-2 text-sm">
-            <input type="checkbox" class="checkbox checkbox-sm" name=input_name(name) value="on" checked=checked />
-            {label}
+        <label class="flex items-center gap-2 py-2 text-sm">
+            <input type="checkbox" class="checkbox checkbox-sm" id=name name=input_name(name) value="on" checked=checked />
+            {guide(name).label}
         </label>
     }
 }

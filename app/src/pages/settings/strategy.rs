@@ -6,11 +6,11 @@ use domain::{
 };
 use leptos::prelude::*;
 
-use super::typed;
-use crate::{
-    api::settings::StoreSettings,
-    components::{action::FormAction, area::Choice, fault::field_fault},
+use super::{
+    setting::{Place, Shown, Unit, guide},
+    typed,
 };
+use crate::components::area::Choice;
 
 /// The last one gives a saved choice up.
 const OPTIONS: &[(&str, &str)] = &[
@@ -23,24 +23,25 @@ const OPTIONS: &[(&str, &str)] = &[
 ];
 
 #[component]
-pub(super) fn Strategy(save: FormAction<StoreSettings>, balance: Sourced<Balance>) -> impl IntoView {
-    let (origin, options) = match (balance.source, balance.overrides_environment) {
-        (Source::Default, _) => ("This is the default.", &OPTIONS[..Balance::ALL.len()]),
-        (Source::Environment, _) => ("Set by the environment.", &OPTIONS[..Balance::ALL.len()]),
-        (Source::Saved, false) => ("Saved here.", OPTIONS),
-        (Source::Saved, true) => ("Saved here, overrides the environment.", OPTIONS),
-    };
+pub(super) fn Strategy(shown: Shown, balance: Sourced<Balance>) -> impl IntoView {
+    const NAME: &str = "balance";
+    let options = if balance.source == Source::Saved { OPTIONS } else { &OPTIONS[..Balance::ALL.len()] };
     let does = match balance.value {
-        Balance::WarmFirst => "Where the model is loaded already, then where loading it disturbs nobody.",
-        Balance::LeastInFlight => "The backend with the fewest requests in flight, by weight.",
-        Balance::RoundRobin => "One backend after the other.",
-        Balance::Weighted => "Shares in proportion to the weights.",
-        Balance::Affinity => "The same conversation goes to the same backend while that one is not overloaded.",
+        Balance::WarmFirst => "Now: where the model is loaded already, then where loading it disturbs nobody.",
+        Balance::LeastInFlight => "Now: the backend with the fewest requests in flight, by weight.",
+        Balance::RoundRobin => "Now: one backend after the other.",
+        Balance::Weighted => "Now: shares in proportion to the weights.",
+        Balance::Affinity => "Now: the same conversation goes to the same backend while that one is not overloaded.",
     };
-    let value = typed("balance", balance.value.name());
+    let value = typed(NAME, balance.value.name());
     view! {
-        <Choice label="Strategy" name="balance" id="balance" value options hint=format!("{does} {origin}") fault=field_fault(save, "balance") />
+        <Unit name=NAME><Place shown name=NAME>
+            <Choice
+                label=guide(NAME).label name=NAME id=NAME value options hint={shown.hint(NAME, does)} fault={shown.fault(NAME)}
+            />
+        </Place></Unit>
     }
+    .into_any()
 }
 
 #[cfg(test)]

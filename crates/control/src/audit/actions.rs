@@ -59,6 +59,7 @@ pub(crate) const CALLS: &[(&str, &str)] = &[
     ("session/login", SIGNED_IN),
     ("session/logout", "signed out"),
     ("settings/redis", "Redis tried"),
+    ("settings/reset", "setting reset"),
     ("settings/save", "settings saved"),
     ("setup/admin", "first administrator created"),
     ("setup/backend", "backend added"),

@@ -14,7 +14,7 @@ use domain::{
     models::act::{Boxes, CopyModel, DeleteModel, Keep, KeepModel, box_of},
     network::SaveNetwork,
     pull::{KeepCopies, PullRef, StartPull},
-    settings::SaveSettings,
+    settings::{ResetSetting, SaveSettings},
     tls::{MakePair, SavePair},
     upgrade::UpgradeAnswer,
     user::{SetUserEnabled, SetUsersEnabled, UserRef},
@@ -183,6 +183,8 @@ async fn do_everything(bench: &Bench) {
         ..SaveSettings::default()
     };
     control.save_settings(root, settings.clone()).await.unwrap();
+    let reset = ResetSetting { name: "queue_seconds".into(), ..ResetSetting::default() };
+    control.reset_setting(root, reset).await.unwrap();
     control.test_redis(root, settings).await.unwrap();
     let network = SaveNetwork { denied_ips: "10.0.0.0/8".into(), ..SaveNetwork::default() };
     control.save_network(root, &client("127.0.0.1"), network).await.unwrap();
