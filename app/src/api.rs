@@ -11,6 +11,7 @@ pub mod keys;
 pub mod live;
 pub mod models;
 pub mod network;
+pub mod playground;
 pub mod requests;
 pub mod session;
 pub mod settings;

@@ -16,6 +16,7 @@ pub mod login;
 pub mod models;
 pub mod network;
 pub mod not_found;
+pub mod playground;
 mod redis_state;
 pub mod request;
 pub mod requests;

@@ -5,6 +5,7 @@ mod calls;
 mod credits;
 mod keys;
 mod network;
+mod playground;
 mod port;
 mod redis;
 mod routing;
@@ -46,6 +47,7 @@ fn Sections(facts: HelpFacts) -> impl IntoView {
             <routing::Routing facts=facts.clone()/>
             <keys::Keys facts=facts.clone()/>
             <calls::Calls facts/>
+            <playground::Playground/>
             <port::ClosePort/>
             <network::Network/>
             <redis::Redis/>

@@ -28,7 +28,7 @@ use crate::{
     visit,
 };
 
-const PAGES: [(&str, &str, Icon); 13] = [
+const PAGES: [(&str, &str, Icon); 14] = [
     ("/admin", "Dashboard", Icon::Dashboard),
     ("/admin/backends", "Backends", Icon::Backends),
     ("/admin/models", "Models", Icon::Models),
@@ -36,6 +36,7 @@ const PAGES: [(&str, &str, Icon); 13] = [
     ("/admin/usage", "Usage", Icon::Usage),
     ("/admin/users", "Users", Icon::Users),
     ("/admin/requests", "Requests", Icon::Requests),
+    ("/admin/playground", "Playground", Icon::Playground),
     ("/admin/administrators", "Administrators", Icon::Administrators),
     ("/admin/network", "Network", Icon::Network),
     ("/admin/audit", "Audit", Icon::Audit),

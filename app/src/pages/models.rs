@@ -76,8 +76,8 @@ fn header(model: &str) -> AnyView {
         return view! { <PageHeader title="Models" /> }.into_any();
     }
     let name = visible(model);
-    let [usage, requests] =
-        ["usage", "requests"].map(|page| format!("/admin/{page}?model={}", encode_query_value(model)));
+    let [usage, requests, playground] =
+        ["usage", "requests", "playground"].map(|page| format!("/admin/{page}?model={}", encode_query_value(model)));
     view! {
         <nav aria-label="Breadcrumb" class="breadcrumbs mb-2 text-sm">
             <ul><li><A href=HERE>"Models"</A></li><li aria-current="page">"Model"</li></ul>
@@ -85,6 +85,7 @@ fn header(model: &str) -> AnyView {
         <PageHeader title=name>
             <a class="btn btn-sm" href=usage>"Usage"</a>
             <a class="btn btn-sm" href=requests>"Requests"</a>
+            <a class="btn btn-sm" href=playground>"Playground"</a>
         </PageHeader>
     }
     .into_any()

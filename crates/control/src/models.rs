@@ -2,7 +2,7 @@
 //! be done to them is in `act`, how things are said in `words`.
 
 mod act;
-mod words;
+pub(crate) mod words;
 
 use std::{cmp::Reverse, collections::HashMap};
 

@@ -19,6 +19,7 @@ pub mod live;
 pub mod model;
 pub mod models;
 pub mod network;
+pub mod playground;
 pub mod policy;
 pub mod remarks;
 pub mod settings;

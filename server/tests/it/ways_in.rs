@@ -24,7 +24,7 @@ const OPEN: [(&str, &str, u16); 4] = [
 pub type Closed = (&'static str, &'static str, Role, &'static [(&'static str, &'static str)]);
 
 /// Server functions that need a session.
-pub const CLOSED: [Closed; 74] = [
+pub const CLOSED: [Closed; 75] = [
     ("GET", "account/get", Viewer, &[]),
     ("POST", "account/password", Viewer, &[("current", "a wrong guess"), ("password", "another fine phrase")]),
     ("POST", "account/session-end", Viewer, &[("id", "0123456789abcdef")]),
@@ -86,6 +86,7 @@ pub const CLOSED: [Closed; 74] = [
     ("POST", "network/tls-make", Owner, &[("names", "")]),
     ("POST", "network/tls-remove", Owner, &[]),
     ("POST", "network/tls-save", Owner, &[("certificate", ""), ("private_key", "")]),
+    ("GET", "playground/facts", Viewer, &[]),
     ("GET", "requests/get", Viewer, &[("id", "0123456789abcdef"), ("at", "1")]),
     ("GET", "requests/list", Viewer, &[]),
     ("POST", "session/confirm", Viewer, &[("password", "a wrong guess")]),
@@ -115,7 +116,7 @@ pub const CLOSED: [Closed; 74] = [
 /// Pages that need no session.
 pub const OPEN_PAGES: [&str; 3] = ["/admin/login", "/admin/login/code", "/admin/setup"];
 /// Pages that need one. `{id}` stands for anything.
-pub const CLOSED_PAGES: [&str; 19] = [
+pub const CLOSED_PAGES: [&str; 20] = [
     "/admin",
     "/admin/account",
     "/admin/administrators",
@@ -129,6 +130,7 @@ pub const CLOSED_PAGES: [&str; 19] = [
     "/admin/help",
     "/admin/models",
     "/admin/network",
+    "/admin/playground",
     "/admin/requests",
     "/admin/requests/{id}",
     "/admin/settings",

@@ -3,11 +3,12 @@
 use leptos::prelude::*;
 
 /// Anchor and heading of every section, in order.
-const SECTIONS: [(&str, &str); 9] = [
+const SECTIONS: [(&str, &str); 10] = [
     ("start", "How to use the gateway"),
     ("routing", "What the gateway does with a request"),
     ("keys", "Keys: limits and status"),
     ("calls", "Examples"),
+    ("playground", "Ask models from here"),
     ("port", "Close the way around the gateway"),
     ("network", "Who may come in"),
     ("redis", "Redis (optional)"),
