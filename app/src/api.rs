@@ -12,6 +12,7 @@ pub mod keys;
 pub mod live;
 pub mod models;
 pub mod network;
+pub mod playground;
 pub mod pulls;
 pub mod requests;
 pub mod session;

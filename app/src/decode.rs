@@ -122,7 +122,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'_> {
     }
 
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {
-        visitor.visit_f64(self.number().parse().map_err(|_| Fault)?)
+        visitor.visit_f64(self.float()?)
     }
 
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Read<V::Value> {

@@ -39,7 +39,7 @@ use crate::{
         layout::Layout,
         lazy::{
             account, administrators, aliases, audit, backend, backends, code, confirm, dashboard, help, history, login,
-            models, network, pulls, request, requests, settings, setup, upgrade, usage, user, users,
+            models, network, playground, pulls, request, requests, settings, setup, upgrade, usage, user, users,
         },
         not_found::NotFoundPage,
     },
@@ -87,6 +87,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("users/:id") view=user::route() ssr=SsrMode::Async/>
                     <Route path=path!("requests") view=requests::route() ssr=SsrMode::Async/>
                     <Route path=path!("requests/:id") view=request::route() ssr=SsrMode::Async/>
+                    <Route path=path!("playground") view=playground::route() ssr=SsrMode::Async/>
                     <Route path=path!("usage") view=usage::route() ssr=SsrMode::Async/>
                     <Route path=path!("audit") view=audit::route() ssr=SsrMode::Async/>
                     <Route path=path!("administrators") view=administrators::route() ssr=SsrMode::Async/>

@@ -17,6 +17,7 @@ pub mod models;
 pub mod network;
 pub mod not_found;
 mod palette;
+pub mod playground;
 pub mod pulls;
 mod redis_state;
 pub mod request;

@@ -81,7 +81,7 @@ test("no name runs as script on any page", async ({ page, context, start, startF
   modelPages.push("/admin/models", `${backendPages[0]}?page=${encodeURIComponent(MARKUP)}`, `${backendPages[0]}/history`);
   const usagePages = ["by", "zone", "from", "model"].map((field) => `/admin/usage?${field}=${encodeURIComponent(MARKUP)}`);
   usagePages.push("/admin/usage", `/admin/usage?user=${userPages[0].split("/").pop()}`);
-  for (const path of ["/admin", "/admin/backends", "/admin/aliases", "/admin/pulls", `/admin/pulls?model=${encodeURIComponent(MARKUP)}`, "/admin/users", ...userPages, ...backendPages, ...modelPages, ...usagePages, "/admin/administrators", "/admin/network", "/admin/audit", "/admin/account", "/admin/confirm", "/admin/settings", `/admin/settings?q=${encodeURIComponent(MARKUP)}`, "/admin/help", "/admin/login/code", "/admin/setup", `/admin/${encodeURIComponent(MARKUP)}`]) {
+  for (const path of ["/admin", "/admin/backends", "/admin/aliases", "/admin/pulls", `/admin/pulls?model=${encodeURIComponent(MARKUP)}`, "/admin/users", ...userPages, ...backendPages, ...modelPages, ...usagePages, `/admin/playground?model=${encodeURIComponent(MARKUP)}`, "/admin/playground", "/admin/administrators", "/admin/network", "/admin/audit", "/admin/account", "/admin/confirm", "/admin/settings", `/admin/settings?q=${encodeURIComponent(MARKUP)}`, "/admin/help", "/admin/login/code", "/admin/setup", `/admin/${encodeURIComponent(MARKUP)}`]) {
     problems.allow(/status of 404/);
     const answer = await page.goto(fortress.url + path);
     const html = await answer!.text();
@@ -90,7 +90,7 @@ test("no name runs as script on any page", async ({ page, context, start, startF
   }
   await app.open("/admin", fortress.url);
   await app.mark();
-  for (const name of ["Backends", "Models", "Aliases", "Usage", "Users", "Administrators", "Network", "Audit", "Settings", "Your account", "Help & Credits", "Dashboard"]) {
+  for (const name of ["Backends", "Models", "Aliases", "Usage", "Users", "Playground", "Administrators", "Network", "Audit", "Settings", "Your account", "Help & Credits", "Dashboard"]) {
     await app.go(name);
     await look(`${name}, by its link`);
   }

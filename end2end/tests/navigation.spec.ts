@@ -5,7 +5,7 @@ import { alive, App } from "../pages/app.ts";
 import { LoginPage } from "../pages/login.ts";
 import { UsersPage } from "../pages/users.ts";
 
-const PAGES = ["Dashboard", "Backends", "Models", "Aliases", "Downloads", "Usage", "Users", "Requests", "Administrators", "Network", "Audit", "Settings", "Your account", "Help & Credits"];
+const PAGES = ["Dashboard", "Backends", "Models", "Aliases", "Downloads", "Usage", "Users", "Requests", "Playground", "Administrators", "Network", "Audit", "Settings", "Your account", "Help & Credits"];
 
 test("every page is reached by its link, with title and focus, in the same document", async ({ page }) => {
   const app = new App(page);

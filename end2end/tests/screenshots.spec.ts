@@ -14,7 +14,7 @@ import { SetupPage } from "../pages/setup.ts";
 
 const FOLDER = resolve(import.meta.dirname, "../test-results/screenshots");
 const SIZES = { wide: { width: 1440, height: 900 }, narrow: { width: 390, height: 844 } };
-const PAGES = { dashboard: "/admin", backends: "/admin/backends", upgrade: "/admin/backends/upgrade", models: "/admin/models", model: "/admin/models?model=llama3.2:latest", aliases: "/admin/aliases", pulls: "/admin/pulls?model=qwen3:8b", users: "/admin/users", requests: "/admin/requests", usage: "/admin/usage", settings: "/admin/settings", network: "/admin/network", audit: "/admin/audit", administrators: "/admin/administrators", account: "/admin/account", confirm: "/admin/confirm", help: "/admin/help" };
+const PAGES = { dashboard: "/admin", backends: "/admin/backends", upgrade: "/admin/backends/upgrade", models: "/admin/models", model: "/admin/models?model=llama3.2:latest", aliases: "/admin/aliases", pulls: "/admin/pulls?model=qwen3:8b", users: "/admin/users", requests: "/admin/requests", playground: "/admin/playground", usage: "/admin/usage", settings: "/admin/settings", network: "/admin/network", audit: "/admin/audit", administrators: "/admin/administrators", account: "/admin/account", confirm: "/admin/confirm", help: "/admin/help" };
 
 for (const [size, viewport] of Object.entries(SIZES)) {
   for (const colorScheme of ["light", "dark"] as const) {

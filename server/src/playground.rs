@@ -17,6 +17,7 @@ use axum::{
 };
 use bytes::Bytes;
 use control::{Actor, Client, Control};
+use domain::playground::SIGN_IN;
 use gateway::{BodyError, Gateway, InsideCall, Insider};
 use http_body::{Frame, SizeHint};
 use serde_json::json;
@@ -62,7 +63,7 @@ impl Playground {
         let token = app::ssr::session_token(request.headers(), client.https);
         let Some(actor) = token.and_then(|token| control.authenticate(token, &client)) else {
             control.note_stranger(client.address, path, "not signed in");
-            return refusal(StatusCode::UNAUTHORIZED, "sign in to go on");
+            return refusal(StatusCode::UNAUTHORIZED, SIGN_IN);
         };
         let insider = match control.insider(&actor) {
             Ok(insider) => insider,

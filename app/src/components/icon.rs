@@ -15,6 +15,7 @@ pub enum Icon {
     Usage,
     Users,
     Requests,
+    Playground,
     Network,
     Audit,
     Settings,
@@ -39,6 +40,7 @@ impl Icon {
             Self::Account => "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zm-8 8.500a8 8 0 0 1 16 0",
             Self::Network => "M12 3 5 6v5c0 4.5 3 8 7 10 4-2 7-5.500 7-10V6l-7-3zm-3 9 2 2 4-4",
             Self::Requests => "M4 6h16M4 12h10M4 18h13",
+            Self::Playground => "M4 5h16v11H10l-4 4v-4H4V5zm4 4h8m-8 3h5",
             Self::Audit => "M7 3h8l4 4v14H7V3zm8 0v4h4M10 12h6M10 16h6",
             Self::Settings => "M4 7h9m4 0h3M4 17h3m4 0h9M15 4.5v5M9 14.5v5",
             Self::Help => {

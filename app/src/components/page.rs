@@ -26,9 +26,10 @@ fn Heading(title: String) -> impl IntoView {
 }
 
 /// Sections of the help that speak of pages, by the beginnings of their addresses; the first that fits counts.
-const HELP: [(&str, &str); 12] = [
+const HELP: [(&str, &str); 13] = [
     ("/admin/backends", "fleet"),
     ("/admin/models", "models"),
+    ("/admin/playground", "playground"),
     ("/admin/pulls", "models"),
     ("/admin/aliases", "aliases"),
     ("/admin/usage", "usage"),

@@ -6,6 +6,7 @@ mod credits;
 mod keys;
 mod network;
 mod pages;
+mod playground;
 mod port;
 mod redis;
 mod routing;
@@ -101,6 +102,7 @@ fn Sections(facts: HelpFacts) -> impl IntoView {
             <pages::Requests/>
             <pages::Usage/>
             <calls::Calls facts/>
+            <playground::Playground/>
             <port::ClosePort/>
             <network::Network/>
             <pages::Settings/>

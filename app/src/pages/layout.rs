@@ -29,7 +29,7 @@ use crate::{
     visit,
 };
 
-pub(super) const PAGES: [(&str, &str, Icon); 14] = [
+pub(super) const PAGES: [(&str, &str, Icon); 15] = [
     ("/admin", "Dashboard", Icon::Dashboard),
     ("/admin/backends", "Backends", Icon::Backends),
     ("/admin/models", "Models", Icon::Models),
@@ -38,6 +38,7 @@ pub(super) const PAGES: [(&str, &str, Icon); 14] = [
     ("/admin/usage", "Usage", Icon::Usage),
     ("/admin/users", "Users", Icon::Users),
     ("/admin/requests", "Requests", Icon::Requests),
+    ("/admin/playground", "Playground", Icon::Playground),
     ("/admin/administrators", "Administrators", Icon::Administrators),
     ("/admin/network", "Network", Icon::Network),
     ("/admin/audit", "Audit", Icon::Audit),

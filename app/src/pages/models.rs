@@ -77,8 +77,8 @@ fn header(model: &str) -> AnyView {
         return view! { <PageHeader title="Models">{pull}</PageHeader> }.into_any();
     }
     let name = visible(model);
-    let [usage, requests] =
-        ["usage", "requests"].map(|page| format!("/admin/{page}?model={}", encode_query_value(model)));
+    let [usage, requests, playground] =
+        ["usage", "requests", "playground"].map(|page| format!("/admin/{page}?model={}", encode_query_value(model)));
     let (pull, update) = (pull_address(model, ""), pull_address(model, "&update=1"));
     view! {
         <nav aria-label="Breadcrumb" class="breadcrumbs mb-2 text-sm">
@@ -90,6 +90,7 @@ fn header(model: &str) -> AnyView {
             }))}
             <a class="btn btn-sm" href=usage>"Usage"</a>
             <a class="btn btn-sm" href=requests>"Requests"</a>
+            <a class="btn btn-sm" href=playground>"Playground"</a>
         </PageHeader>
     }
     .into_any()

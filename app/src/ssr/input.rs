@@ -15,7 +15,7 @@ use crate::error::AppError;
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Functions without an argument. All others have the one argument `input`.
-const WITHOUT_INPUT: [&str; 22] = [
+const WITHOUT_INPUT: [&str; 23] = [
     "/admin/fn/account/factor-cancel",
     "/admin/fn/account/factor-off",
     "/admin/fn/account/factor-start",
@@ -29,6 +29,7 @@ const WITHOUT_INPUT: [&str; 22] = [
     "/admin/fn/network/get",
     "/admin/fn/network/tls",
     "/admin/fn/network/tls-remove",
+    "/admin/fn/playground/facts",
     "/admin/fn/pulls/clear",
     "/admin/fn/pulls/list",
     "/admin/fn/session/current",

@@ -20,6 +20,7 @@ pub mod live;
 pub mod model;
 pub mod models;
 pub mod network;
+pub mod playground;
 pub mod policy;
 pub mod pull;
 pub mod remarks;

@@ -85,7 +85,7 @@ pub(crate) enum Error {
     BackendMalformed,
     #[error("the backend refused the gateway's credentials")]
     BackendCredentials,
-    #[error("your session has ended, sign in again")]
+    #[error("{}", domain::playground::SESSION_ENDED)]
     SessionEnded,
     #[error("the gateway is shutting down")]
     ShutDown,
@@ -221,7 +221,7 @@ pub(crate) enum Broken {
     KeyEnded,
     #[error("requests from this address are no longer accepted")]
     AddressEnded,
-    #[error("your session has ended, sign in again")]
+    #[error("{}", domain::playground::SESSION_ENDED)]
     SessionEnded,
     #[error("the gateway is shutting down")]
     ShutDown,

@@ -24,7 +24,7 @@ const OPEN: [(&str, &str, u16); 4] = [
 pub type Closed = (&'static str, &'static str, Role, &'static [(&'static str, &'static str)]);
 
 /// Server functions that need a session.
-pub const CLOSED: [Closed; 82] = [
+pub const CLOSED: [Closed; 83] = [
     ("GET", "account/get", Viewer, &[]),
     ("POST", "account/password", Viewer, &[("current", "a wrong guess"), ("password", "another fine phrase")]),
     ("POST", "account/session-end", Viewer, &[("id", "0123456789abcdef")]),
@@ -87,6 +87,7 @@ pub const CLOSED: [Closed; 82] = [
     ("POST", "network/tls-make", Owner, &[("names", "")]),
     ("POST", "network/tls-remove", Owner, &[]),
     ("POST", "network/tls-save", Owner, &[("certificate", ""), ("private_key", "")]),
+    ("GET", "playground/facts", Viewer, &[]),
     ("POST", "pulls/cancel", Operator, &[("id", "0123456789ab")]),
     ("POST", "pulls/clear", Operator, &[]),
     ("POST", "pulls/keep", Operator, &[("model", ""), ("copies", "x")]),
@@ -123,7 +124,7 @@ pub const CLOSED: [Closed; 82] = [
 /// Pages that need no session.
 pub const OPEN_PAGES: [&str; 3] = ["/admin/login", "/admin/login/code", "/admin/setup"];
 /// Pages that need one. `{id}` stands for anything.
-pub const CLOSED_PAGES: [&str; 20] = [
+pub const CLOSED_PAGES: [&str; 21] = [
     "/admin",
     "/admin/account",
     "/admin/administrators",
@@ -137,6 +138,7 @@ pub const CLOSED_PAGES: [&str; 20] = [
     "/admin/help",
     "/admin/models",
     "/admin/network",
+    "/admin/playground",
     "/admin/pulls",
     "/admin/requests",
     "/admin/requests/{id}",

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 /// Anchor and heading of every section, in order.
-pub const SECTIONS: [(&str, &str); 16] = [
+pub const SECTIONS: [(&str, &str); 17] = [
     ("start", "How to use the gateway"),
     ("dashboard", "Dashboard"),
     ("routing", "What the gateway does with a request"),
@@ -14,6 +14,7 @@ pub const SECTIONS: [(&str, &str); 16] = [
     ("requests", "Requests"),
     ("usage", "Usage"),
     ("calls", "Examples"),
+    ("playground", "Ask models from here"),
     ("port", "Close the way around the gateway"),
     ("network", "Who may come in"),
     ("settings", "Settings"),

@@ -58,13 +58,21 @@ fn left(expires: i64, now: i64) -> String {
 pub(super) fn next(fleet: &[Holdings], asked: &AskModels, of_one: bool) -> String {
     match () {
         () if asked.is_narrow() && !of_one => "No model fits. Search for less of the name, or leave the filters away.",
-        () if fleet.is_empty() => {
-            "No backend yet. Add the address of an Ollama, and its models appear here by themselves."
+        () if of_one && !fleet.is_empty() => {
+            "It has not told of any model yet. Pull one onto it, or see above whether it answers."
         }
-        () if of_one => "It has not told of any model yet. Pull one onto it, or see above whether it answers.",
-        () => "No backend has told of a model yet. Pull one, or see on the Backends page whether they answer.",
+        () => nothing(!fleet.is_empty()),
     }
     .to_owned()
+}
+
+/// What to do where the fleet has no model; `backends` where it has any of those.
+pub(crate) fn nothing(backends: bool) -> &'static str {
+    if backends {
+        "No backend has told of a model yet. Pull one, or see on the Backends page whether they answer."
+    } else {
+        "No backend yet. Add the address of an Ollama, and its models appear here by themselves."
+    }
 }
 
 #[cfg(test)]
