@@ -70,7 +70,7 @@ const JOBS: Job[] = [
       await models.open("journey:1b");
       const form = await models.begin("Delete");
       await form.getByLabel(/Type/).fill("journey:1b");
-      await models.send(form, "Delete");
+      await models.send(form, "Delete model");
     },
   },
   {

@@ -67,10 +67,10 @@ pub(super) fn PaletteButton(palette: Palette, #[prop(optional)] small: bool) -> 
     } else {
         view! {
             <button
-                type="button" aria-label="Find anything" aria-haspopup="dialog" aria-keyshortcuts="Control+K Meta+K" on:click=open
+                type="button" aria-haspopup="dialog" aria-keyshortcuts="Control+K Meta+K" on:click=open
                 class="btn btn-sm mx-3 my-2 justify-start font-normal text-muted noscript:hidden"
             >
-                <IconView icon=Icon::Search/>"Find\u{2026}"<kbd class="kbd kbd-xs ml-auto max-lg:hidden">"Ctrl K"</kbd>
+                <IconView icon=Icon::Search/>"Find anything"<kbd aria-hidden="true" class="kbd kbd-xs ml-auto max-lg:hidden">"Ctrl K"</kbd>
             </button>
         }
         .into_any()

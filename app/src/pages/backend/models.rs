@@ -82,9 +82,9 @@ fn row(model: &ModelRow, backend: &str, keep: AnyAction) -> AnyView {
             <div class="min-w-0">
                 {here}
                 {may(Role::Operator).then(|| view! {
-                    <span class="flex flex-wrap gap-x-4">
-                        {here_has.then(|| view! { <a class="link text-sm" href=pull>"Update"<span class="sr-only">" "{of.clone()}</span></a> })}
-                        <A href=to attr:class="link text-sm">"Copy, delete"<span class="sr-only">" "{of}</span></A>
+                    <span class="mt-1 flex flex-wrap gap-x-4">
+                        {here_has.then(|| view! { <a class="link py-0.5 text-sm" href=pull>"Update"<span class="sr-only">" "{of.clone()}</span></a> })}
+                        <A href=to attr:class="link py-0.5 text-sm">"Copy, delete"<span class="sr-only">" "{of}</span></A>
                     </span>
                 })}
             </div>

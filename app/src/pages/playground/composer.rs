@@ -23,10 +23,11 @@ pub(super) fn Composer(chat: Chat) -> impl IntoView {
     let alive = RwSignal::new(false);
     Effect::new(move |_| alive.set(true));
     let send = move || {
-        if !runs.get_untracked() && chat.send() {
-            if let Some(field) = field.get_untracked() {
-                let _ = field.focus();
-            }
+        if !runs.get_untracked()
+            && chat.send()
+            && let Some(field) = field.get_untracked()
+        {
+            let _ = field.focus();
         }
     };
     let submit = move |event: SubmitEvent| {

@@ -27,7 +27,7 @@ impl Picture {
 
     /// From an export.
     pub fn of_text(data: String) -> Option<Self> {
-        let is_base64 = data.len() % 4 == 0
+        let is_base64 = data.len().is_multiple_of(4)
             && data.trim_end_matches('=').bytes().all(|byte| LETTERS.contains(&byte))
             && data.bytes().rev().take_while(|byte| *byte == b'=').count() < 3;
         let head = data.as_bytes().get(..16).filter(|_| is_base64 && data.len() <= LARGEST.div_ceil(3) * 4)?;

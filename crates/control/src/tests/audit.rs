@@ -302,8 +302,10 @@ async fn everything_that_can_be_done_has_its_row_with_what_was_before_and_after(
         ("copy of a model sent", "copy to mine:latest"),
         ("deletion of a model sent", "delete"),
     ] {
-        assert_told(&log, action, &[&format!("{model}: asked for: - -> {asked}")]);
+        // The newest row tells what came of it, the one before what was asked for.
         assert_told(&log, action, &[&came]);
+        let newest = log.iter().position(|row| row.action == action).unwrap();
+        assert_told(&log[newest + 1..], action, &[&format!("{model}: asked for: - -> {asked}")]);
     }
     assert_told(&log, "backend removed", &["backend gpu 1: name: gpu 1 -> -"]);
     let redis = "setting Redis: value: - -> redis://127.0.0.1:1/0";
