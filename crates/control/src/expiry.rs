@@ -24,19 +24,19 @@ pub(crate) fn end(key: &KeyRow, user: Option<&UserRow>) -> Option<u64> {
     }
 }
 
-/// Whether a key that works will end soon, and nobody has taken care of it: one that was replaced is meant to.
-pub(crate) fn is_soon(key: &KeyRow, user: Option<&UserRow>, now: u64) -> bool {
+/// Whether a key that works will end soon, and nobody has taken care of it: one with a successor, `by`, is meant to.
+pub(crate) fn is_soon(key: &KeyRow, user: Option<&UserRow>, by: Option<&KeyRow>, now: u64) -> bool {
     key.status == KeyStatus::Active
-        && key.replaced_by.is_none()
+        && by.is_none()
         && user.is_some_and(|user| user.enabled && user.removed_at.is_none())
         && end(key, user).is_some_and(|end| end > now && end - now <= NOTICE)
 }
 
 /// What is to be said of a key's end, without full stop.
-pub(crate) fn notice(key: &KeyRow, user: Option<&UserRow>, now: u64) -> Option<String> {
+pub(crate) fn notice(key: &KeyRow, user: Option<&UserRow>, by: Option<&KeyRow>, now: u64) -> Option<String> {
     let end = end(key, user);
     let revoked = key.status == KeyStatus::Revoked;
-    if let Some(by) = &key.replaced_by {
+    if let Some(by) = by.map(|by| &by.id) {
         let rest = match end {
             _ if revoked => String::new(),
             Some(end) if end <= now => format!("; ended {}", written(end)),
@@ -47,7 +47,7 @@ pub(crate) fn notice(key: &KeyRow, user: Option<&UserRow>, now: u64) -> Option<S
     }
     match end {
         Some(end) if end <= now && !revoked => Some(format!("expired {}", written(end))),
-        Some(end) if is_soon(key, user, now) => Some(format!("expires {}, on {}", left(end - now), written(end))),
+        Some(end) if is_soon(key, user, by, now) => Some(format!("expires {}, on {}", left(end - now), written(end))),
         _ => None,
     }
 }
@@ -81,7 +81,8 @@ impl Reminded {
 
 fn soon(state: &State, now: u64) -> (Vec<&KeyRow>, HashMap<&UserId, &UserRow>) {
     let users: HashMap<_, _> = state.rows.users.iter().map(|user| (&user.id, user)).collect();
-    let keys = state.rows.keys.iter().filter(|key| is_soon(key, users.get(&key.user).copied(), now));
+    let keys =
+        state.rows.keys.iter().filter(|key| is_soon(key, users.get(&key.user).copied(), state.successor(key), now));
     (keys.collect(), users)
 }
 
@@ -152,29 +153,30 @@ mod tests {
 
     #[test]
     fn a_key_is_pointed_at_from_fourteen_days_before_its_end() {
-        let soon = |key: &KeyRow| is_soon(key, Some(&user(None)), NOW);
+        let soon = |key: &KeyRow| is_soon(key, Some(&user(None)), None, NOW);
         assert!(soon(&key(Some(NOW + NOTICE))) && soon(&key(Some(NOW + 1))));
         assert!(!soon(&key(Some(NOW + NOTICE + 1))) && !soon(&key(Some(NOW))) && !soon(&key(None)));
         assert!(!soon(&KeyRow { status: KeyStatus::Disabled, ..key(Some(NOW + 1)) }));
-        assert!(!soon(&KeyRow { replaced_by: Some(key(None).id), ..key(Some(NOW + 1)) }));
-        assert!(!is_soon(&key(Some(NOW + 1)), Some(&UserRow { enabled: false, ..user(None) }), NOW));
-        assert!(is_soon(&key(None), Some(&user(Some(NOW + 1))), NOW));
+        assert!(!is_soon(&key(Some(NOW + 1)), Some(&user(None)), Some(&key(None)), NOW));
+        assert!(!is_soon(&key(Some(NOW + 1)), Some(&UserRow { enabled: false, ..user(None) }), None, NOW));
+        assert!(is_soon(&key(None), Some(&user(Some(NOW + 1))), None, NOW));
     }
 
     #[test]
     fn every_end_is_told_in_words() {
-        let told = |key: &KeyRow| notice(key, Some(&user(None)), NOW);
+        let told = |key: &KeyRow| notice(key, Some(&user(None)), None, NOW);
         assert_eq!(told(&key(None)), None);
         assert_eq!(told(&key(Some(NOW + 30 * DAY))), None);
         assert_eq!(told(&key(Some(NOW + 3 * DAY))).as_deref(), Some("expires in 3 days, on 2026-11-25 10:30 UTC"));
         assert_eq!(told(&key(Some(NOW + 1))).as_deref(), Some("expires within a day, on 2026-11-22 10:30 UTC"));
         assert_eq!(told(&key(Some(NOW))).as_deref(), Some("expired 2026-11-22 10:30 UTC"));
-        let replaced = |end| KeyRow { replaced_by: Some(KeyId::new("nnnnnnnnnnnn").unwrap()), ..key(end) };
+        let other = KeyRow { id: KeyId::new("nnnnnnnnnnnn").unwrap(), ..key(None) };
+        let replaced = |key: &KeyRow| notice(key, Some(&user(None)), Some(&other), NOW);
         let by = "replaced by op_nnnnnnnnnnnn";
-        assert_eq!(told(&replaced(Some(NOW + DAY))), Some(format!("{by} and works until 2026-11-23 10:30 UTC")));
-        assert_eq!(told(&replaced(Some(NOW))), Some(format!("{by}; ended 2026-11-22 10:30 UTC")));
-        let revoked = KeyRow { status: KeyStatus::Revoked, ..replaced(Some(NOW + DAY)) };
-        assert_eq!(told(&revoked).as_deref(), Some(by));
+        assert_eq!(replaced(&key(Some(NOW + DAY))), Some(format!("{by} and works until 2026-11-23 10:30 UTC")));
+        assert_eq!(replaced(&key(Some(NOW))), Some(format!("{by}; ended 2026-11-22 10:30 UTC")));
+        let revoked = KeyRow { status: KeyStatus::Revoked, ..key(Some(NOW + DAY)) };
+        assert_eq!(replaced(&revoked).as_deref(), Some(by));
         assert_eq!(told(&KeyRow { status: KeyStatus::Revoked, ..key(Some(NOW)) }), None);
     }
 

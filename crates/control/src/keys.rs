@@ -152,6 +152,7 @@ impl Control {
     pub(crate) fn key_view(&self, state: &State, row: &KeyRow) -> KeyView {
         let used = self.0.usage.total(&row.id);
         let user = state.rows.users.iter().find(|user| user.id == row.user);
+        let by = state.successor(row);
         KeyView {
             id: row.id.clone(),
             user_id: row.user.clone(),
@@ -168,8 +169,8 @@ impl Control {
             requests: used.requests,
             unlisted: self.0.tombstones.is_owed_to_file(&row.id),
             remarks: (&row.remarks).into(),
-            replaced_by: state.successor(row).map(|by| by.id.clone()),
-            notice: expiry::notice(row, user, Now::read().wall),
+            replaced_by: by.map(|by| by.id.clone()),
+            notice: expiry::notice(row, user, by, Now::read().wall),
         }
     }
 }

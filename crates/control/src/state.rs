@@ -49,7 +49,8 @@ impl State {
 
     /// The key that took its place. One that was revoked since leaves the place empty.
     pub fn successor<'s>(&'s self, key: &KeyRow) -> Option<&'s KeyRow> {
-        let by = self.rows.keys.iter().find(|row| Some(&row.id) == key.replaced_by.as_ref())?;
+        let by = key.replaced_by.as_ref()?;
+        let by = self.rows.keys.iter().find(|row| row.id == *by)?;
         (by.status != KeyStatus::Revoked).then_some(by)
     }
 

@@ -65,11 +65,21 @@ pub struct BackendView {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warm: Vec<WarmModel>,
     /// How many there are.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub warm_all: u64,
     /// How it did lately; the live status alone has it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Pace::is_nothing")]
     pub pace: Pace,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+impl Pace {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Most models of a backend that the live status names.
@@ -87,9 +97,9 @@ pub struct WarmModel {
 /// What a backend's requests were like, of those that ended lately.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pace {
-    /// Completion tokens of the last minute.
+    /// Completion tokens of those of the last minute.
     pub tokens: u64,
-    /// Milliseconds to the first body byte, on average over the last five minutes; `None` where nothing was answered.
+    /// Milliseconds to the first body byte of streamed answers, on average over the last five minutes; `None` without one.
     pub ttft_ms: Option<u64>,
 }
 

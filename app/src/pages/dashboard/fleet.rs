@@ -62,11 +62,11 @@ fn Member(backend: Signal<BackendView>) -> impl IntoView {
                         <dt class="text-muted">"In flight"</dt>
                         <dd class="tabular-nums">{in_flight}</dd>
                     </div>
-                    <div class="flex gap-2" title="Over the last minute">
+                    <div class="flex gap-2" title="Of requests that ended within the last minute">
                         <dt class="text-muted">"Tokens/s"</dt>
                         <dd class="tabular-nums">{tokens}</dd>
                     </div>
-                    <div class="flex gap-2" title="Time to first token, on average over the last five minutes">
+                    <div class="flex gap-2" title="Time to first token of streamed answers, on average over the last five minutes">
                         <dt class="text-muted">"TTFT"</dt>
                         <dd class="tabular-nums">{ttft}</dd>
                     </div>

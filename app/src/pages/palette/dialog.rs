@@ -1,6 +1,9 @@
 //! The dialog of the command palette: a text, what the server finds by it, and a choice with the arrow keys or the mouse.
 
-use domain::find::{Find, Found, MAX_TEXT};
+use domain::{
+    find::{Find, Found, MAX_TEXT},
+    key::without_secret,
+};
 use leptos::{
     ev::{KeyboardEvent, MouseEvent},
     html,
@@ -35,6 +38,8 @@ struct Search {
 
 impl Search {
     fn ask(self, text: String) {
+        // A whole key that was pasted must not get into an address.
+        let text = without_secret(&text).to_owned();
         self.text.set(text.clone());
         self.fresh.set(false);
         self.entered.set(false);
@@ -50,7 +55,11 @@ impl Search {
                     self.fault.set(None);
                     self.found.set(found);
                 }
-                Err(error) => self.fault.set(Some(error)),
+                Err(error) => {
+                    // What was found for another text leads nowhere.
+                    self.found.set(Vec::new());
+                    self.fault.set(Some(error));
+                }
             }
             self.fresh.set(true);
         });

@@ -245,7 +245,7 @@ fn told(figures: ArcRwSignal<Figures>) -> AnyView {
         let id = figures.with(|figures| figures.total_ms.and(figures.head.request.clone()));
         let Some(id) = id else { return ().into_any() };
         let to = format!("/admin/requests?from=1h&request={}", encode_query_value(&id));
-        view! { " · " <a href=to class="link">"In the log"</a> }.into_any()
+        view! { " · " <a href=to class="link" target="_blank" rel="noopener">"In the log"</a> }.into_any()
     };
     view! { <p class="text-xs text-muted tabular-nums empty:hidden">{words}{part(request)}</p> }.into_any()
 }

@@ -7,8 +7,10 @@
 //! - The next copy goes to the backend with the fewest models, by name where several have as few: Ollama does not say how
 //!   much room it has. A backend that is down, drained, disabled, busy with another pull, or speaks OpenAI's API only is
 //!   not chosen.
-//! - While a backend was not looked at yet nothing is begun: after a start it may have the model.
-//! - One where the pull failed is left alone: a minute, then twice as long with each further failure, an hour at most.
+//! - While a backend was not looked at yet nothing is begun: after a start it may have the model. Nor while one is down that
+//!   has never told its models.
+//! - One where the pull failed is left alone: a minute, then twice as long with each further failure, an hour at most. After
+//!   failures on several the others are left alone, too: it may be the model's name, or its size.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -36,6 +38,8 @@ pub(crate) const SETTING: &str = "mark.kept_models";
 /// How long a backend is left alone after the first failure, and at most.
 const PAUSE: Duration = Duration::from_secs(60);
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
+/// Backends that a model is tried on one after another.
+const TRIED: usize = 3;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Wish {
@@ -154,6 +158,10 @@ impl<'f> Fleet<'f> {
         }
         let mut others: Vec<String> = Vec::new();
         let mut next = None;
+        let silent = places.iter().find(|place| place.state == BackendState::Down && place.models.is_empty());
+        let silent = silent.map(|place| place.name.clone());
+        let is_paused = |place: &&&BackendView| self.pause(place, &wish.model).is_some();
+        let tired = places.iter().filter(is_paused).count() >= TRIED;
         for place in places {
             match self.unfit(place, &wish.model) {
                 Some(why) => others.push(format!("{} {why}", place.name)),
@@ -164,6 +172,12 @@ impl<'f> Fleet<'f> {
         let waits = self.queue.iter().find(|asked| asked.kept);
         let short = match (next, waits) {
             _ if unknown => "the backends are being looked at".to_owned(),
+            (Some(_), _) if tired => {
+                format!("it failed on {TRIED} backends, and others are left alone until they are tried again")
+            }
+            (Some(_), _) if silent.is_some() => {
+                format!("{} is down and has not told its models yet", silent.as_deref().unwrap_or_default())
+            }
             (Some(place), None) => format!("next is {}", place.name),
             (Some(place), Some(asked)) => {
                 format!("next is {}, once {} is on {}", place.name, asked.model, asked.backend_name)
@@ -171,8 +185,14 @@ impl<'f> Fleet<'f> {
             (None, _) if others.is_empty() => "no further backend may have it".to_owned(),
             (None, _) => format!("no other backend can take it now: {}", others.join("; ")),
         };
-        let next = next.filter(|_| !unknown && waits.is_none()).map(|backend| backend.id.clone());
+        let held = unknown || tired || silent.is_some() || waits.is_some();
+        let next = next.filter(|_| !held).map(|backend| backend.id.clone());
         Judged { on, coming, next, short: Some(short) }
+    }
+
+    /// The backend is left alone with the model now.
+    fn pause(&self, backend: &BackendView, model: &str) -> Option<&Pause> {
+        self.pauses.of(model, &backend.id).filter(|pause| pause.until > self.now)
     }
 
     /// Why a backend is not chosen; it follows its name.
@@ -185,7 +205,7 @@ impl<'f> Fleet<'f> {
             BackendState::Draining => return Some("is drained".into()),
             _ => {}
         }
-        if let Some(pause) = self.pauses.of(model, &backend.id).filter(|pause| pause.until > self.now) {
+        if let Some(pause) = self.pause(backend, model) {
             let left = pause.until.duration_since(self.now).as_secs() + 1;
             return Some(format!("{} and is tried again in {}", pause.why, words::stretch(left)));
         }

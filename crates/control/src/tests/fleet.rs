@@ -342,6 +342,7 @@ async fn the_live_status_says_what_a_backend_has_in_memory_and_how_it_did_lately
         backend: Some(backend),
         completion_tokens: Some(600),
         ttft_us: Some(250_000),
+        streamed: true,
         ..record(&key, now, 200)
     };
     bench.control.0.usage.absorb(&[ended], now);

@@ -102,7 +102,7 @@ fn key(state: &State, text: &str, user: &str) -> Result<Option<String>, &'static
         .filter(|row| (user.is_empty() || row.user.as_str() == user) && same(&row.name, text))
         .collect();
     // One that works before those that are revoked, or that it was made in place of.
-    let lives = |row: &KeyRow| row.status != KeyStatus::Revoked && row.replaced_by.is_none();
+    let lives = |row: &KeyRow| row.status != KeyStatus::Revoked && state.successor(row).is_none();
     let live: Vec<&&KeyRow> = named.iter().filter(|row| lives(row)).collect();
     match (live.as_slice(), named.as_slice()) {
         ([row], _) => Ok(Some(row.id.to_string())),

@@ -34,7 +34,7 @@ impl Paces {
         }
         let Some(part) = parts.back_mut() else { return };
         part.tokens = part.tokens.saturating_add(record.completion_tokens.unwrap_or(0));
-        if let Some(ttft) = record.ttft_us.filter(|_| record.status < 400) {
+        if let Some(ttft) = record.ttft_us.filter(|_| record.streamed && record.status < 400) {
             part.ttft_us = part.ttft_us.saturating_add(ttft);
             part.answers += 1;
         }
@@ -77,6 +77,7 @@ mod tests {
             backend: Some(backend.clone()),
             completion_tokens: tokens,
             ttft_us,
+            streamed: true,
             ..record(&key, 0, status)
         };
         let mut paces = Paces::default();
@@ -85,6 +86,7 @@ mod tests {
         paces.add(&of(200, Some(600), Some(30_000)), now);
         paces.add(&of(200, Some(60), Some(10_002)), now + 7_000);
         paces.add(&of(500, None, Some(900_000)), now + 8_000);
+        paces.add(&UsageRecord { streamed: false, ..of(200, None, Some(900_000)) }, now + 8_000);
         paces.add(&UsageRecord { backend: None, ..of(200, Some(9), None) }, now + 8_000);
         assert_eq!(paces.of(&backend, now + 8_000), Pace { tokens: 660, ttft_ms: Some(21) });
         assert_eq!(paces.of(&backend, now + MINUTE + 1), Pace { tokens: 60, ttft_ms: Some(21) });

@@ -30,7 +30,7 @@ impl Control {
             let Some(line) = found.get_mut(&key.user) else { continue };
             line.fits = line.fits || part.is_of(key);
             line.sum.add(key.status, totals.get(&key.id).copied().unwrap_or_default());
-            line.expiring += u64::from(expiry::is_soon(key, Some(line.row), now));
+            line.expiring += u64::from(expiry::is_soon(key, Some(line.row), state.successor(key), now));
         }
         let mut lines: Vec<_> = found.into_values().filter(|line| line.fits && line.is_shown(query.show)).collect();
         sort(&mut lines, query.sort);

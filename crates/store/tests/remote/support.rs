@@ -7,7 +7,7 @@ use store::{Store, StoreConfig};
 #[path = "../it/support.rs"]
 #[allow(dead_code, reason = "what is fresh there is in memory")]
 mod folders;
-pub use folders::{admin, backend, folder_config, key, session, user};
+pub use folders::{admin, alias, backend, folder_config, key, session, user};
 
 /// The shared server, with the credentials of its root user and without a path.
 fn shared() -> String {

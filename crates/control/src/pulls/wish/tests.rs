@@ -109,6 +109,30 @@ fn who_is_away_is_not_chosen_and_keeps_what_it_has() {
 }
 
 #[test]
+fn a_backend_that_never_told_its_models_may_have_it() {
+    let judged = World::of(vec![gpu(1, BackendState::Down, &[]), up(2, &[])]).judge(1, &[]);
+    assert_eq!(judged.next, None, "the gateway has just started, and gpu-1 with it");
+    assert_eq!(judged.short.as_deref(), Some("gpu-1 is down and has not told its models yet"));
+    let judged = World::of(vec![gpu(1, BackendState::Down, &["a"]), up(2, &[])]).judge(1, &[]);
+    assert_eq!(judged.next, Some(id(2)));
+}
+
+#[test]
+fn what_fails_everywhere_is_not_tried_everywhere() {
+    let mut world = World::of((1..=9).map(|number| up(number, &[])).collect());
+    for number in 1..=TRIED {
+        let next = world.judge(1, &[]).next.unwrap();
+        assert_eq!(next, id(number));
+        world.pauses.failed("qwen3", &next, "pull model manifest: file does not exist", world.now);
+    }
+    let judged = world.judge(1, &[]);
+    assert_eq!(judged.next, None);
+    assert!(judged.short.unwrap().starts_with("it failed on 3 backends"));
+    world.now = world.pauses.next(world.now).unwrap();
+    assert!(world.judge(1, &[]).next.is_some(), "it is tried again when a pause is over");
+}
+
+#[test]
 fn where_it_failed_is_left_alone_longer_and_longer_up_to_an_hour() {
     let mut world = World::of(vec![up(1, &[]), up(2, &["a"])]);
     let (start, mut pauses) = (world.now, Vec::new());
