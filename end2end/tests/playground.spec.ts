@@ -52,9 +52,11 @@ test("an answer comes as it is written, with its figures, and is in the log unde
   const link = playground.turn().getByRole("link", { name: "In the log" });
   const id = new URL((await link.getAttribute("href"))!, fortress.url).searchParams.get("request")!;
   await written(page, fortress.url);
-  await link.click();
-  const row = new RequestsPage(page).row(id);
-  await expect(row).toContainText("Playground (admin)");
+  // In another tab: the conversation stays where it is.
+  const [log] = await Promise.all([page.context().waitForEvent("page"), link.click()]);
+  await expect(new RequestsPage(log).row(id)).toContainText("Playground (admin)");
+  await app.expectSameDocument();
+  await expect(link).toBeVisible();
   // Neither what was asked nor what was answered is written anywhere.
   for (const words of ["first-marker", "second-marker", ANSWER]) expect(fortress.child.output).not.toContain(words);
 });
