@@ -47,8 +47,13 @@ pub async fn live(
         Some(Some(id)) if live.control.standings(&actor, &UserRef { id: id.clone() }).is_ok() => Some(UserRef { id }),
         Some(_) => return (StatusCode::NOT_FOUND, "there is no such user").into_response(),
     };
+    stream_of(events(live, actor, user))
+}
+
+/// Events as an answer, with a ping where there is none for long.
+pub fn stream_of(events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -> Response {
     let ping = KeepAlive::new().interval(PING).text("ping");
-    let mut response = Sse::new(events(live, actor, user)).keep_alive(ping).into_response();
+    let mut response = Sse::new(events).keep_alive(ping).into_response();
     // nginx in front would hold events back.
     response.headers_mut().insert("x-accel-buffering", axum::http::HeaderValue::from_static("no"));
     response

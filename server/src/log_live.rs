@@ -7,11 +7,8 @@ use std::convert::Infallible;
 use axum::{
     Extension,
     extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, Uri},
-    response::{
-        IntoResponse, Response,
-        sse::{Event, KeepAlive, Sse},
-    },
+    http::{HeaderMap, StatusCode, Uri},
+    response::{IntoResponse, Response, sse::Event},
 };
 use control::{Actor, Client, LogTail};
 use domain::usage::asked::AskLog;
@@ -20,7 +17,7 @@ use tokio::sync::watch;
 
 use crate::{
     export,
-    live::{CHECK, Live, PING},
+    live::{CHECK, Live, stream_of},
 };
 
 /// Opens the stream; 401 without a session.
@@ -47,10 +44,7 @@ pub async fn live(
         let event = reader.next().await?;
         Some((Ok::<_, Infallible>(event), reader))
     });
-    let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(PING).text("ping")).into_response();
-    // nginx in front would hold events back.
-    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
-    response
+    stream_of(events)
 }
 
 fn read(query: &str) -> Option<AskLog> {

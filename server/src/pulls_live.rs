@@ -7,11 +7,8 @@ use std::{convert::Infallible, time::Duration};
 use axum::{
     Extension,
     extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode},
-    response::{
-        IntoResponse, Response,
-        sse::{Event, KeepAlive, Sse},
-    },
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response, sse::Event},
 };
 use control::{Actor, Client};
 use domain::pull::PullOverview;
@@ -21,7 +18,7 @@ use tokio::{
     time::{Interval, MissedTickBehavior, interval},
 };
 
-use crate::live::{Live, PING};
+use crate::live::{Live, stream_of};
 
 /// Between two news.
 const EVERY: Duration = Duration::from_secs(1);
@@ -40,10 +37,7 @@ pub async fn live(State(live): State<Live>, Extension(client): Extension<Client>
         let event = reader.next().await?;
         Some((Ok::<_, Infallible>(event), reader))
     });
-    let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(PING).text("ping")).into_response();
-    // nginx in front would hold events back.
-    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
-    response
+    stream_of(events)
 }
 
 struct Reader {
@@ -67,8 +61,11 @@ impl Reader {
             if !self.live.control.is_live(&self.actor) {
                 return None;
             }
+            if !due {
+                continue;
+            }
             let now = self.live.control.pull_overview(&self.actor);
-            if due && self.told.as_ref().is_none_or(|told| now.says_more_than(told)) {
+            if self.told.as_ref().is_none_or(|told| now.says_more_than(told)) {
                 let event = Event::default().json_data(&now);
                 self.told = Some(now);
                 return event

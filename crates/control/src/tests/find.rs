@@ -79,6 +79,12 @@ async fn an_answer_is_bounded_and_so_is_what_is_asked() {
     }
     let found = find(&bench, actor, "many");
     assert_eq!(found.len(), MOST_OF_KIND);
-    assert!(found.len() <= MOST);
+    let kinds = ["A", "B", "C", "D", "E"];
+    let place = |kind| FoundPlace { kind, title: "many", detail: "", href: "/admin".to_owned() };
+    let crowd: Vec<FoundPlace> =
+        kinds.into_iter().flat_map(|kind| (0..MOST_OF_KIND).map(move |_| place(kind))).collect();
+    assert!(crowd.len() > MOST);
+    let found = bench.control.find_anything(actor, &Find { text: "many".into() }, &crowd);
+    assert_eq!(found.len(), MOST, "of all kinds together");
     assert!(find(&bench, actor, &"m".repeat(MAX_TEXT + 1)).is_empty());
 }

@@ -353,7 +353,8 @@ async fn what_a_key_may_not_use_is_not_named_to_it() {
     let fleet = two().await;
     let mut rig = Rig::with(&fleet.each_ref(), |plan| {
         aliases(&mut plan.settings, &[("fast", &["secret:1b", "llama3.2:3b", "phi4"])]);
-        plan.policy = Policy { topology: true, ..only(&["phi4"]) };
+        plan.policy = only(&["phi4"]);
+        plan.policy.topology = true;
     })
     .await;
     let request = rig.keyed("POST", "/api/chat").header("x-fortress-explain", "1").body(chat("fast"));
