@@ -31,7 +31,7 @@ use crate::{
     supervisor::Supervisor,
     systemd::{self, Handed},
     tasks::{control_socket::ControlSocket, memory},
-    tls::TlsDoor,
+    tls::{TlsDoor, files::TlsFiles},
 };
 pub use files::check_data_dir;
 use files::{DataDirLock, make_data_dir};
@@ -100,6 +100,7 @@ impl Application {
     /// Binds the port, takes the data folder, opens the store, loads everything, starts the background tasks. Database and
     /// hashing run on `admin`; `files` is how many may be open.
     pub async fn build(config: Config, handed: Handed, files: u64, admin: Handle) -> Result<Self, StartError> {
+        let tls = config.tls.clone().map(TlsFiles::watched).transpose().map_err(StartError::other)?;
         let ports = Ports::open(&config, handed)?;
         let addresses = ports.addresses()?;
         make_data_dir(&config.data_dir)?;
@@ -152,10 +153,10 @@ impl Application {
                 return Err(StartError::Other(format!("cannot open {}: {error}: {}", socket.display(), files::REMEDY)));
             }
         }
-        if let Some(files) = config.tls.clone() {
-            control.take_tls_files(files.read()).map_err(StartError::Other)?;
+        if let Some(watch) = tls {
+            control.take_tls_files(watch.read()).map_err(StartError::Other)?;
             let control = control.clone();
-            supervisor.spawn("TLS files", |stop| files.watch(control, stop));
+            supervisor.spawn("TLS files", |stop| watch.run(control, stop));
         }
         if let Some(limit) = config.max_memory_mb {
             memory::resident()

@@ -11,7 +11,7 @@ use std::{
 
 use control::Control;
 use rustix::fs::OFlags;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
@@ -44,27 +44,44 @@ impl TlsFiles {
         })
     }
 
-    /// Reads the files again whenever they change, until `stop`.
-    pub async fn watch(self, control: Control, stop: CancellationToken) {
-        let mut hang_up = match signal(SignalKind::hangup()) {
-            Ok(hang_up) => hang_up,
-            Err(error) => {
-                tracing::error!(%error, "cannot listen for SIGHUP");
-                return;
-            }
-        };
-        let mut known = self.stamps();
+    /// From now on SIGHUP is ours and every change counts, also before [`Watch::run`] is under way. Needs a runtime.
+    pub fn watched(self) -> io::Result<Watch> {
+        Ok(Watch { known: self.stamps(), files: self, hang_up: signal(SignalKind::hangup())? })
+    }
+}
+
+/// The pair's files with all that tells when to read them. SIGHUP is taken before anything is announced: to a process
+/// that has not taken it, it is the end.
+pub struct Watch {
+    files: TlsFiles,
+    known: [Stamp; 2],
+    hang_up: Signal,
+}
+
+impl Watch {
+    /// The pair as it is now.
+    pub fn read(&self) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>), String> {
+        self.files.read()
+    }
+
+    /// Waits until the files are to be read again.
+    async fn next(&mut self) {
         loop {
             let asked = tokio::select! {
-                () = stop.cancelled() => return,
-                Some(()) = hang_up.recv() => true,
+                Some(()) = self.hang_up.recv() => true,
                 () = tokio::time::sleep(LOOK) => false,
             };
-            let found = self.stamps();
-            if !asked && found == known {
-                continue;
+            let found = self.files.stamps();
+            if asked || found != self.known {
+                self.known = found;
+                return;
             }
-            known = found;
+        }
+    }
+
+    /// Reads the files again whenever they change, until `stop`.
+    pub async fn run(mut self, control: Control, stop: CancellationToken) {
+        while stop.run_until_cancelled(self.next()).await.is_some() {
             match control.take_tls_files(self.read()) {
                 Ok(()) => tracing::info!("the TLS certificate was read again and is in force"),
                 Err(fault) => {
@@ -99,6 +116,20 @@ mod tests {
     use std::{process::Command, sync::mpsc, thread};
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_signal_that_comes_before_anybody_watches_ends_nothing_and_is_not_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = TlsFiles { certificate: folder.path().join("cert.pem"), key: folder.path().join("key.pem") };
+        let mut watch = files.watched().unwrap();
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::HUP).unwrap();
+        watch.next().await;
+        assert!(watch.known.iter().all(Option::is_none));
+        // A change between the first reading and the first look counts too.
+        fs::write(folder.path().join("key.pem"), "new").unwrap();
+        watch.next().await;
+        assert!(watch.known[1].is_some());
+    }
 
     #[test]
     fn only_regular_files_are_read_and_no_more_of_them_than_a_pair_has() {
