@@ -9,6 +9,7 @@ pub mod banner;
 pub mod breakers;
 pub mod chart;
 pub mod code_block;
+pub mod conflicts;
 pub mod contents;
 pub mod copy_button;
 pub mod disclosure;

@@ -91,3 +91,43 @@ for (const javaScriptEnabled of [true, false]) {
     });
   });
 }
+
+test("what another administrator saved meanwhile is shown, and a choice asked for, before it can be saved over", async ({ page, context, start, problems }) => {
+  problems.allow(/Failed to load resource/);
+  const fortress = await start(ENVIRONMENT);
+  await open(page, fortress.url, "Network", "/admin/network");
+  const other = await context.newPage();
+  await open(other, fortress.url, "Network", "/admin/network");
+  const field = (on: Page, label: string) => on.getByLabel(label, { exact: true });
+  const form = (on: Page) => on.locator("form").filter({ has: on.getByRole("button", { name: "Save network settings" }) });
+  const save = (on: Page) => on.getByRole("button", { name: "Save network settings" }).click();
+  await field(other, "Denied for the API").fill("192.0.2.7");
+  await field(other, "Allowed for the admin pages").fill("127.0.0.0/8");
+  await madeAnew(other, form(other), () => save(other));
+
+  await field(page, "Denied for the API").fill("198.51.100.9");
+  await field(page, "Allowed for the admin pages").fill("127.0.0.1");
+  await field(page, "Denied for the admin pages").fill("203.0.113.1");
+  await madeAnew(page, form(page), () => save(page));
+  const choices = page.getByRole("alert").filter({ hasText: "Somebody else changed this" });
+  await expect(choices.getByRole("listitem"), "what nobody else touched is not asked about").toHaveCount(2);
+  await expect(choices).toContainText("192.0.2.7");
+  await expect(field(page, "Denied for the API"), "what was typed stays").toHaveValue("198.51.100.9");
+  await expect(field(page, "Denied for the admin pages")).toHaveValue("203.0.113.1");
+
+  const sent: string[] = [];
+  page.on("request", (request) => void (request.method() === "POST" && sent.push(request.url())));
+  await save(page);
+  await expect(choices, "one is led to the choice").toBeFocused();
+  await choices.getByRole("button", { name: "Take what is stored: Allowed for the admin pages" }).click();
+  await expect(field(page, "Allowed for the admin pages")).toHaveValue("127.0.0.0/8");
+  await expect(field(page, "Allowed for the admin pages")).toBeFocused();
+  await choices.getByRole("button", { name: "Keep mine: Denied for the API" }).click();
+  await expect(choices).toBeHidden();
+  expect(sent.filter((url) => url.includes("/network/")), "nothing was sent without a choice").toEqual([]);
+  await madeAnew(page, form(page), () => save(page));
+  await other.reload();
+  await expect(field(other, "Denied for the API")).toHaveValue("198.51.100.9");
+  await expect(field(other, "Allowed for the admin pages")).toHaveValue("127.0.0.0/8");
+  await expect(field(other, "Denied for the admin pages")).toHaveValue("203.0.113.1");
+});

@@ -15,9 +15,26 @@ pub const UNIT: &str = "data-setting";
 #[derive(Default)]
 pub struct Drafts {
     /// Fields that differ from what was stored when they were drawn.
-    typed: Vec<(String, String)>,
+    typed: Vec<Draft>,
     /// A selector of what had the focus.
     focus: Option<String>,
+}
+
+struct Draft {
+    name: String,
+    typed: String,
+    /// What its field showed before.
+    stored: String,
+}
+
+/// A field into which somebody typed while something else was stored in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    pub name: String,
+    /// What its label says.
+    pub label: String,
+    /// What is stored by now, for people.
+    pub stored: String,
 }
 
 impl Drafts {
@@ -28,23 +45,39 @@ impl Drafts {
             let (now, stored) = field.state();
             let is_saved = saved.iter().any(|(name, sent)| *name == field.name && *sent == now);
             if now != stored && !is_saved {
-                typed.push((field.name, now));
+                typed.push(Draft { name: field.name, typed: now, stored });
             }
         }
         Self { typed, focus: focus_in(root) }
     }
 
-    /// Puts it into the form that has come in place of that one.
-    pub fn put(&self, root: &Element) {
+    /// Puts it into the form that has come in place of that one. Answers what it covers that was stored since it was typed,
+    /// or that was among the conflicts `before`.
+    pub fn put(&self, root: &Element, before: &[Conflict]) -> Vec<Conflict> {
+        let mut conflicts = Vec::new();
         for field in fields(root) {
-            if let Some((_, typed)) = self.typed.iter().find(|(name, _)| *name == field.name) {
-                field.put(typed);
+            let Some(draft) = self.typed.iter().find(|draft| draft.name == field.name) else { continue };
+            let (_, stored) = field.state();
+            let is_covered = stored != draft.stored || before.iter().any(|conflict| conflict.name == field.name);
+            if is_covered && stored != draft.typed {
+                let (label, stored) = (field.label(), field.shown(&stored));
+                conflicts.push(Conflict { name: field.name.clone(), label, stored });
             }
+            field.put(&draft.typed);
         }
         let found = self.focus.as_ref().and_then(|focus| root.query_selector(focus).ok().flatten());
         if let Some(found) = found {
             focus_soon(move || found.clone().dyn_into::<HtmlElement>().ok());
         }
+        conflicts
+    }
+}
+
+/// Takes back what was typed into the field `name` of the first form in `root`.
+pub fn undo_field(root: &Element, name: &str) {
+    for field in fields(root).into_iter().filter(|field| field.name == name) {
+        let (_, stored) = field.state();
+        field.put(&stored);
     }
 }
 
@@ -116,6 +149,30 @@ impl Field {
                 (lines("value"), chosen.and_then(|option| option.get_attribute("value")).unwrap_or_default())
             }
             _ => (lines("value"), lines("defaultValue")),
+        }
+    }
+
+    fn label(&self) -> String {
+        let labels = Reflect::get(&self.element, &"labels".into()).ok();
+        let first = labels.and_then(|labels| Reflect::get_u32(&labels, 0).ok()?.dyn_into::<Element>().ok());
+        first
+            .and_then(|label| label.text_content())
+            .filter(|text| !text.trim().is_empty())
+            .unwrap_or_else(|| self.name.clone())
+    }
+
+    /// A value of this field as it shows it.
+    fn shown(&self, value: &str) -> String {
+        let option = || {
+            let options = Reflect::get(&self.element, &"options".into()).ok()?;
+            let mut all = Array::from(&options).into_iter().filter_map(|option| option.dyn_into::<Element>().ok());
+            all.find(|option| option.get_attribute("value").as_deref() == Some(value))?.text_content()
+        };
+        match (self.kind.as_str(), value) {
+            ("checkbox", "") => "off".to_owned(),
+            ("select-one", _) => option().unwrap_or_else(|| value.to_owned()),
+            (_, "") => "nothing".to_owned(),
+            _ => value.to_owned(),
         }
     }
 

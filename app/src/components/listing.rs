@@ -4,6 +4,7 @@ use leptos::{html, prelude::*};
 
 use super::{
     action::AnyAction,
+    conflicts::{ConflictList, Conflicts},
     drafts::{Drafts, held},
     fault::LoadFault,
     page::Empty,
@@ -42,7 +43,8 @@ where
 
 /// A form over what is stored. It is made anew with every reading, so that a password that was typed is not sent again
 /// with the next save; a save with faults reads nothing and leaves it, and what was typed, as it is. Where the form's `save`
-/// is given, what was typed since is put into the new form, and a reading that fails leaves the old one.
+/// is given, what was typed since is put into the new form, and a reading that fails leaves the old one. Where it covers what
+/// somebody else has stored meanwhile, that is shown and a choice asked for before the form is sent.
 #[component]
 pub fn FormAnew<T>(
     stored: Reading<T>,
@@ -54,6 +56,7 @@ where
     T: Clone + Send + Sync + 'static,
 {
     let root = NodeRef::<html::Div>::new();
+    let conflicts = Conflicts::new(root);
     let last = StoredValue::new(None::<(u32, T)>);
     let typed = StoredValue::new(Drafts::default());
     let sent = StoredValue::new(Vec::new());
@@ -92,14 +95,15 @@ where
         // Once the new form is there.
         Effect::new(move |_| {
             if let Some(root) = root.get_untracked() {
-                typed.with_value(|typed| typed.put(&root));
+                conflicts.set(typed.with_value(|typed| typed.put(&root, &conflicts.before())));
             }
         });
     };
     view! {
         <Transition fallback=Loading>
             {fault}
-            <div node_ref=root>
+            <ConflictList conflicts />
+            <div node_ref=root on:submit:capture=move |event| conflicts.hold(&event)>
                 <For each=shown key=|(count, _)| *count let((_, stored))>
                     {again()}
                     {form(stored)}

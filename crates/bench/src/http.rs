@@ -24,6 +24,8 @@ pub enum Fault {
     Closed,
     #[error("bytes after the answer's end")]
     Surplus,
+    #[error("signing in gave no session")]
+    NotSignedIn,
     #[error("not done after {0} s")]
     Late(u64),
     #[error("{0} cannot be started: {1}")]

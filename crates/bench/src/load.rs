@@ -17,7 +17,8 @@ use serde_json::json;
 use tokio::time::{sleep, timeout};
 
 use crate::{answers, http::Fault, keep, lifeline, say};
-use client::{Check, Client};
+use client::Check;
+pub use client::Client;
 
 /// How much later than planned a run may end.
 const GRACE: Duration = Duration::from_secs(20);

@@ -9,6 +9,7 @@ mod keep;
 mod lifeline;
 mod load;
 mod mock;
+mod pages;
 
 use std::{io::Write, process::ExitCode};
 
@@ -31,6 +32,8 @@ enum Tool {
     },
     /// Ask, check every answer, and print what came
     Load(load::Load),
+    /// Ask for the admin pages that standard input names, and print how long each took
+    Pages(pages::Pages),
     /// Answer as Ollama servers do at these addresses, and fail as standard input says
     ChaosBackend(chaos::backend::Backend),
     /// Ask as many clients do while backends fail, and hold every answer against what it must be
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
             match arguments.tool {
                 Tool::Mock { ports } => mock::run(ports).await,
                 Tool::Load(load) => load::run(load).await,
+                Tool::Pages(pages) => pages::run(pages).await,
                 Tool::ChaosBackend(backend) => chaos::backend::run(backend).await,
                 Tool::ChaosLoad(load) => chaos::load::run(load).await,
                 Tool::Keep(keep) => keep::run(keep).await,

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: our binary with everything on beside nginx, HAProxy and Envoy, in one run, interleaved. CPU time
 //! is the figure to steer by; wall figures are noisy. The loads and the mock backend are processes of `crates/bench`.
 
+mod pages;
 pub(crate) mod peers;
 mod plan;
 mod proc;
@@ -42,7 +43,10 @@ pub struct Options {
     /// Under a minute and a half: fewer and shorter rounds
     #[arg(long)]
     quick: bool,
-    /// Write the table into docs/performance.md
+    /// Only how long the server needs for each admin page; nothing is written
+    #[arg(long, conflicts_with = "write")]
+    pages: bool,
+    /// Write the tables into docs/performance.md
     #[arg(long)]
     write: bool,
     /// How our binary is built; the targets are about `dist`
@@ -80,9 +84,8 @@ pub fn bench(options: &Options) -> Result<()> {
     let open_files = proc::open_files()?;
     let held = held(open_files);
     let most = held.last().copied().unwrap_or_default();
-    let plan = if options.quick { Plan::quick(held) } else { Plan::full(held) };
     let folder = Folder::new("bench")?;
-    let mut mock = Mock::start(&tool, NAMES.len() + 1)?;
+    let apart = folder.0.join("pages");
     let scene = Scene {
         folder: &folder.0,
         streams: most.max(HELD[0]),
@@ -90,9 +93,16 @@ pub fn bench(options: &Options) -> Result<()> {
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         is_root: peers::is_root(),
     };
+    let pages = || step("admin pages", || pages::measure(&tool, &Scene { folder: &apart, ..scene }, binary.clone()));
+    if options.pages {
+        println!("{}", pages()?);
+        return Ok(());
+    }
+    let plan = if options.quick { Plan::quick(held) } else { Plan::full(held) };
+    let mut mock = Mock::start(&tool, NAMES.len() + 1)?;
     let mut found = step("what is measured", || {
         let mut found = peers::all(&scene, [mock.address()?, mock.address()?, mock.address()?])?;
-        found.push(Ok(peers::fortress::peer(&scene, binary, mock.address()?)?));
+        found.push(Ok(peers::fortress::peer(&scene, binary.clone(), mock.address()?)?));
         Ok(found)
     })?;
     let mut columns: Vec<Column> = found.iter().map(column).collect();
@@ -101,6 +111,7 @@ pub fn bench(options: &Options) -> Result<()> {
     let others =
         Bench { tool: &tool, folder: &folder.0, mock: &mock, direct, plan: &plan }.measure(&peers, &mut columns);
 
+    let pages = pages()?;
     let table = table::table(&columns, &plan.figures());
     let mut notes = notes(&columns, most);
     notes.extend(folder.warnings());
@@ -111,6 +122,7 @@ pub fn bench(options: &Options) -> Result<()> {
         loads: plan.words(),
         others,
         notes,
+        pages,
     };
     let section = report::section(&facts, &table)?;
     println!("{section}");

@@ -34,6 +34,11 @@ impl Client {
 
     /// Sends `request` and gives the body of a 200 to `data` as it comes, to its end. Any other status is a fault.
     pub async fn ask(&mut self, request: &[u8], mut data: impl FnMut(&[u8])) -> Result<(), Fault> {
+        self.exchange(request, &mut data).await.map(drop)
+    }
+
+    /// The same, and gives the head of the answer.
+    pub async fn exchange(&mut self, request: &[u8], data: &mut impl FnMut(&[u8])) -> Result<Vec<u8>, Fault> {
         self.stream.write_all(request).await?;
         let mut filled = 0;
         let (status, body, size) = loop {
@@ -42,6 +47,7 @@ impl Client {
                 break head;
             }
         };
+        let head = self.buffer[..size].to_vec();
         let (mut complaint, mut rest) = (Vec::new(), Rest::new(&body));
         let mut take = |bytes: &[u8]| if status == 200 { data(bytes) } else { complaint.extend_from_slice(bytes) };
         let mut from = size;
@@ -57,7 +63,7 @@ impl Client {
         if status != 200 {
             return Err(Fault::Status { status, body: String::from_utf8_lossy(&complaint).into_owned() });
         }
-        Ok(())
+        Ok(head)
     }
 
     /// Reads behind the first `filled` bytes.

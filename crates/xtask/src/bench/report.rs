@@ -27,6 +27,8 @@ pub struct Facts {
     /// The share of the machine that was busy before each round, when nothing of ours was.
     pub others: Vec<f64>,
     pub notes: Vec<String>,
+    /// The table of the admin pages.
+    pub pages: String,
 }
 
 /// The whole section.
@@ -53,6 +55,8 @@ pub fn section(facts: &Facts, table: &str) -> Result<String> {
         text.push('\n');
         notes.iter().for_each(|note| text.push_str(&format!("- {note}\n")));
     }
+    text.push('\n');
+    text.push_str(&facts.pages);
     Ok(text)
 }
 

@@ -29,11 +29,7 @@ pub fn peer(scene: &Scene, program: PathBuf, backend: SocketAddr) -> Result<Peer
         environment: environment.map(|(name, value)| (name.to_owned(), value)).into(),
         folder,
     };
-    let ask = |arguments: &[&str]| {
-        let mut command = command(&launch.program);
-        command.current_dir(&launch.folder).env_clear().args(arguments);
-        output(command.envs(launch.environment.iter().map(|(name, value)| (name, value))))
-    };
+    let ask = |arguments: &[&str]| tell(&launch, arguments);
     ask(&["backend", "add", "--name", "mock", "--url", &format!("http://{backend}")])?;
     ask(&["user", "add", "bench"])?;
     // A limit that counts every request and refuses none.
@@ -41,4 +37,11 @@ pub fn peer(scene: &Scene, program: PathBuf, backend: SocketAddr) -> Result<Peer
         ask(&["key", "create", "--user", "bench", "--name", "bench", "--requests", "1000000000", "--minutes", "5"])?;
     let version = number(&ask(&["--version"])?);
     Ok(Peer { name: "Fortress", version, aim: Aim { to, key: Some(key.trim().to_owned()) }, launch })
+}
+
+/// Runs a command of the program on its own data; gives what it printed.
+pub fn tell(launch: &Launch, arguments: &[&str]) -> Result<String> {
+    let mut command = command(&launch.program);
+    command.current_dir(&launch.folder).env_clear().args(arguments);
+    output(command.envs(launch.environment.iter().map(|(name, value)| (name, value))))
 }
