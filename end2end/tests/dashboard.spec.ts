@@ -97,6 +97,41 @@ test("a backend that goes down needs attention until it answers again, and the w
   await fortress.run("backend", "remove", "shaky");
 });
 
+test("a model is let go from memory by one click, and what came of it is told", async ({ page, fortress, startFake }) => {
+  const fake = await startFake("--models", "warm:1b");
+  const app = new App(page);
+  const dashboard = new DashboardPage(page);
+  await fortress.run("backend", "add", "--name", "warmth", "--url", fake.url);
+  await app.open();
+  await app.mark();
+  await dashboard.expectLive();
+  await expect(dashboard.backend("warmth")).toContainText("Up");
+  const memory = dashboard.backend("warmth").getByRole("list", { name: "In its memory" });
+  await fetch(`${fake.url}/api/generate`, { method: "POST", body: JSON.stringify({ model: "warm:1b" }) });
+  await expect(memory).toContainText("warm:1b", { timeout: 30_000 });
+  await memory.getByRole("button", { name: "Unload warm:1b on warmth" }).click();
+  await expect(page.getByRole("list", { name: "What each backend made of it" })).toHaveText(/warmth: Unloaded/);
+  await expect(memory).toHaveCount(0, { timeout: 30_000 });
+  await app.expectSameDocument();
+  await fortress.run("backend", "remove", "warmth");
+});
+
+test("limits in use are shown while they are, and lead to whose they are", async ({ page, fortress }) => {
+  const app = new App(page);
+  const dashboard = new DashboardPage(page);
+  await fortress.run("user", "add", "limited");
+  const key = (await fortress.run("key", "create", "--user", "limited", "--name", "few", "--requests", "4", "--minutes", "5")).trim();
+  await app.open();
+  await dashboard.expectLive();
+  const row = page.getByRole("region", { name: "Limits in use" }).getByRole("listitem").filter({ hasText: "Key few of limited" });
+  await expect(row).toHaveCount(0);
+  expect(await generate(fortress.url, key)).toBe(200);
+  await expect(row).toContainText("1 of 4 requests in every 5 minutes");
+  await row.getByRole("link").click();
+  await app.expectPage("limited");
+  await fortress.run("user", "remove", "limited");
+});
+
 test("leaving the page destroys its charts and closes its one event stream", async ({ page }) => {
   const streams: string[] = [];
   page.on("request", (request) => request.url().endsWith("/admin/live") && streams.push(request.url()));

@@ -260,6 +260,33 @@ test("a session that ends in the middle of an answer is told, and the conversati
   await playground.expectComplete();
 });
 
+test("a conversation waits while another page is shown, and the browser asks before it goes with the document", async ({ page, fake, key }) => {
+  void key;
+  const app = new App(page);
+  const playground = new Playground(page);
+  await app.open();
+  await app.go("Playground");
+  await playground.ask("kept-marker");
+  await playground.expectComplete();
+  await fake.hold();
+  await playground.ask("running-marker");
+  await fake.waitFor("running-marker");
+  await app.go("Models");
+  await expect.poll(() => running(fake), "an answer nobody looks at any more is given up").toBe(0);
+  await app.go("Playground");
+  await expect(playground.words(0)).toHaveText(ANSWER);
+  await expect(playground.status(1)).toHaveText("Stopped.");
+  await fake.open();
+  await playground.ask("after-marker");
+  await playground.expectComplete(2);
+  expect((await sentTo(fake, "after-marker")).messages[1].content, "what was said goes on").toBe(ANSWER);
+
+  const [dialog] = await Promise.all([page.waitForEvent("dialog"), page.evaluate(() => location.reload())]);
+  expect(dialog.type()).toBe("beforeunload");
+  await dialog.dismiss();
+  await expect(playground.words(2)).toHaveText(ANSWER);
+});
+
 test("a connection that breaks is told, and what came stays", async ({ page, start, startFake, problems }) => {
   problems.allow(/ERR_(CONNECTION_(REFUSED|RESET)|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE)/);
   const fake = await startFake("--chunks", "5");

@@ -4,6 +4,7 @@ mod attention;
 mod charts;
 pub(super) mod feed;
 mod fleet;
+mod limits;
 mod slow;
 #[cfg(test)]
 mod tests;
@@ -12,7 +13,10 @@ mod totals;
 use domain::live::LiveStatus;
 use leptos::{either::EitherOf3, prelude::*};
 
-use self::{attention::NeedsAttention, charts::Charts, feed::Feed, fleet::Fleet, slow::SlowRequests, totals::Totals};
+use self::{
+    attention::NeedsAttention, charts::Charts, feed::Feed, fleet::Fleet, limits::LimitsInUse, slow::SlowRequests,
+    totals::Totals,
+};
 use super::{redis_state::RedisNews, stream::Connection};
 use crate::{
     api::live::get_live,
@@ -51,6 +55,7 @@ fn Dashboard(first: LiveStatus) -> impl IntoView {
             <NeedsAttention status />
             <Totals status />
             <Charts status />
+            <LimitsInUse status />
             <SlowRequests status />
             <Fleet status />
         </div>

@@ -1,4 +1,4 @@
-//! Page: asking models from here, by the way of every request with a key. The conversation is in this page's memory only.
+//! Page: asking models from here, by the way of every request with a key. The conversation is in this tab's memory only.
 
 mod ask;
 mod composer;
@@ -7,6 +7,7 @@ mod embeddings;
 mod file;
 mod geometry;
 mod json;
+mod kept;
 mod markdown;
 mod options;
 mod pane;
@@ -18,7 +19,10 @@ mod wire;
 mod writer;
 
 use domain::{admin::Role, playground::PlaygroundFacts};
-use leptos::{ev::DragEvent, prelude::*};
+use leptos::{
+    ev::{self, DragEvent},
+    prelude::*,
+};
 use leptos_router::hooks::use_query_map;
 
 use self::{composer::Composer, conversation::Chat, embeddings::Embeddings, pane::Pane, setup::Setup};
@@ -40,14 +44,23 @@ const EMBEDS: &str = "embed";
 pub fn PlaygroundPage() -> impl IntoView {
     let asked = use_query_map().with_untracked(|query| query.get("model").unwrap_or_default());
     let chat = Chat::new(asked);
-    on_cleanup(move || chat.stop_all());
+    let who = StoredValue::new(String::new());
+    on_cleanup(move || {
+        chat.stop_all();
+        kept::keep(chat, who.try_get_value().unwrap_or_default());
+    });
+    warn_before_unload(chat);
     let facts = reading(|| (), |()| playground_facts());
     let content = move || match facts.get() {
         None => view! { <Loading/> }.into_any(),
         Some(Err(error)) => view! { <LoadFault fault=error.to_string() retry=move || facts.refetch() /> }.into_any(),
         Some(Ok(facts)) if facts.models.is_empty() => nothing(facts.next),
         Some(Ok(_)) if !may(Role::Operator) => ().into_any(),
-        Some(Ok(facts)) => table(chat, facts),
+        Some(Ok(facts)) => {
+            who.set_value(facts.who.clone());
+            kept::take(chat, &facts.who);
+            table(chat, facts)
+        }
     };
     view! {
         <PageHeader title="Playground" />
@@ -55,6 +68,18 @@ pub fn PlaygroundPage() -> impl IntoView {
         <Transition fallback=Loading>{content}</Transition>
     }
     .into_any()
+}
+
+/// A conversation goes with the document, so the browser asks first.
+fn warn_before_unload(chat: Chat) {
+    Effect::new(move |_| {
+        let asks = window_event_listener(ev::beforeunload, move |event| {
+            if chat.turns.try_with_untracked(|turns| !turns.is_empty()).unwrap_or_default() {
+                event.prevent_default();
+            }
+        });
+        on_cleanup(move || asks.remove());
+    });
 }
 
 /// There is no model, and what to do about it.

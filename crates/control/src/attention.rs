@@ -16,7 +16,7 @@ use domain::{
 use gateway::Drift;
 use store::Room;
 
-pub(crate) use self::limits::{Reached, reached};
+pub(crate) use self::limits::{Limits, Reached, look};
 
 /// So many of one kind are told one by one.
 const ONE_BY_ONE: usize = 5;

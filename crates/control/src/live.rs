@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Actor, Control,
-    attention::{Facts, attention, reached},
+    attention::{Facts, Limits, attention, look},
     by::By,
     clock::Now,
     lock::lock,
@@ -113,10 +113,12 @@ impl Control {
             0 => why,
             count => format!("{why}; revoked keys that would work again after a restart: {count}"),
         });
+        let Limits { reached, in_use } = look(self, &self.state());
+        status.limits = in_use;
         status.attention = attention(&Facts {
             live: &status,
             longest_wait_ms: self.0.gateway.longest_wait(),
-            reached: reached(self, &self.state()),
+            reached,
             drift: self.0.gateway.drift(),
             room: self.0.feed.room(now.instant, || self.0.store.room()),
             certificate_end: self.0.pairs.end(),

@@ -15,7 +15,7 @@ use crate::{Actor, Control, fault, models::words::nothing};
 
 impl Control {
     /// What there is to ask now. Every role may know.
-    pub fn playground(&self, _actor: &Actor) -> PlaygroundFacts {
+    pub fn playground(&self, actor: &Actor) -> PlaygroundFacts {
         let enabled = self.0.gateway.live().backends.into_iter().filter(|backend| backend.enabled);
         let mut any = false;
         let models: BTreeSet<String> = enabled.inspect(|_| any = true).flat_map(|backend| backend.models).collect();
@@ -23,6 +23,7 @@ impl Control {
             next: if models.is_empty() { nothing(any).to_owned() } else { String::new() },
             models: models.into_iter().collect(),
             aliases: self.state().rows.aliases.iter().map(|row| row.name.clone()).collect(),
+            who: actor.view().id.to_string(),
             largest_body: self.0.gateway.snapshot().settings.max_body as u64,
         }
     }

@@ -41,6 +41,9 @@ pub struct LiveStatus {
     /// What needs somebody's attention, what is urgent first; nothing where all is well.
     #[serde(default)]
     pub attention: Vec<Attention>,
+    /// The limits of which most is used, the fullest first; a few.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<LimitInUse>,
     /// On the stream of one user's page: where its keys stand. Everything about the fleet is left out there.
     #[serde(skip_deserializing, skip_serializing_if = "Vec::is_empty")]
     pub standings: Vec<KeyStanding>,
@@ -59,4 +62,19 @@ pub struct Attention {
     pub link: String,
     /// The words of the link.
     pub action: String,
+}
+
+/// What a key, or a user with all its keys, has used of the fullest of its limits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitInUse {
+    /// Of the key or the user.
+    pub id: String,
+    /// `Key laptop of ada`.
+    pub who: String,
+    /// `18 of 20 requests in every 5 minutes`.
+    pub text: String,
+    /// 0 to 100.
+    pub percent: u64,
+    /// Path of the page that shows all of them.
+    pub link: String,
 }

@@ -18,4 +18,6 @@ pub struct PlaygroundFacts {
     pub largest_body: u64,
     /// What to do where there is no model.
     pub next: String,
+    /// Id of the account that asks.
+    pub who: String,
 }

@@ -1,24 +1,36 @@
 //! The backends as they are now.
 
-use domain::{backend::BackendView, live::LiveStatus};
+use domain::{
+    admin::Role,
+    backend::BackendView,
+    live::LiveStatus,
+    models::act::{BOXES, Keep, box_of},
+};
 use leptos::prelude::*;
 use leptos_router::components::A;
 
 use crate::{
+    api::models::SendKeep,
     components::{
+        action::{ActionForm, AnyAction, action},
+        allowed::may,
         backend_facts::{LastFault, ModelNames},
         badge::BackendBadge,
         breakers::Breakers,
+        field::{Hidden, input_name},
         page::Empty,
         rows::Rows,
     },
     format::{number, visible},
+    pages::models::keep::{Told, follow, press},
 };
 
 #[component]
 pub(super) fn Fleet(status: ReadSignal<LiveStatus>) -> impl IntoView {
     let backends = Memo::new(move |_| status.with(|status| status.backends.clone()));
     let is_empty = move || backends.with(Vec::is_empty);
+    let keep = AnyAction::from(action::<SendKeep>());
+    let told = follow(&[keep]);
     view! {
         <section aria-labelledby="fleet">
             <div class="mb-3 flex items-baseline justify-between gap-3">
@@ -28,8 +40,9 @@ pub(super) fn Fleet(status: ReadSignal<LiveStatus>) -> impl IntoView {
             <div class:hidden=move || !is_empty()>
                 <Empty text="No backend yet. Add one under Backends: until then every request is refused." />
             </div>
+            <Told told pending=keep.pending() faults=vec![(keep, &[][..])] />
             <ul role="list" class="grid gap-3 lg:grid-cols-2">
-                <Rows items=backends key=|backend: &BackendView| backend.id.to_string() row=move |backend| view! { <Member backend /> } />
+                <Rows items=backends key=|backend: &BackendView| backend.id.to_string() row=move |backend| view! { <Member backend keep /> } />
             </ul>
         </section>
     }
@@ -37,7 +50,7 @@ pub(super) fn Fleet(status: ReadSignal<LiveStatus>) -> impl IntoView {
 }
 
 #[component]
-fn Member(backend: Signal<BackendView>) -> impl IntoView {
+fn Member(backend: Signal<BackendView>, keep: AnyAction) -> impl IntoView {
     let name = move || backend.with(|backend| backend.name.clone());
     let version =
         move || backend.with(|backend| backend.version.as_deref().map_or_else(|| "unknown".to_owned(), visible));
@@ -75,7 +88,7 @@ fn Member(backend: Signal<BackendView>) -> impl IntoView {
                 <p class="text-sm font-medium" class:hidden=move || !backend.with(|backend| backend.draining)>
                     {move || backend.with(BackendView::drained)}
                 </p>
-                <Warm backend />
+                <Warm backend keep />
                 <ModelNames backend />
                 <Breakers backend />
                 <LastFault backend />
@@ -85,19 +98,42 @@ fn Member(backend: Signal<BackendView>) -> impl IntoView {
     .into_any()
 }
 
-/// What lies in its memory, and for how long.
+/// What lies in its memory, and for how long; a click lets it go.
 #[component]
-fn Warm(backend: Signal<BackendView>) -> impl IntoView {
+fn Warm(backend: Signal<BackendView>, keep: AnyAction) -> impl IntoView {
     let warm = Memo::new(move |_| backend.with(|backend| (backend.warm.clone(), backend.warm_all)));
+    let (id, name) = backend.with_untracked(|backend| (backend.id.clone(), backend.name.clone()));
+    let field = input_name(&format!("{BOXES}{}", box_of(&id)));
+    let unload = move |model: &str| {
+        let of = format!(" {} on {}", visible(model), visible(&name));
+        let (field, model) = (field.clone(), model.to_owned());
+        may(Role::Operator).then(|| {
+            view! {
+                <ActionForm action=keep>
+                    <Hidden name="model" value=model />
+                    <input type="hidden" name=field value="true" />
+                    {press(Keep::Unload, "Unload", &of, keep)}
+                </ActionForm>
+            }
+        })
+    };
     move || {
         warm.with(|(warm, all)| {
             let more = all.saturating_sub(warm.len() as u64);
             let rows = warm.iter().map(|model| {
-                view! { <li class="flex flex-wrap gap-x-2"><span class="font-medium break-all">{visible(&model.name)}</span><span class="text-muted">{model.text.clone()}</span></li> }
+                view! {
+                    <li class="flex items-center justify-between gap-3">
+                        <span class="flex min-w-0 flex-wrap gap-x-2">
+                            <span class="font-medium break-all">{visible(&model.name)}</span>
+                            <span class="text-muted">{model.text.clone()}</span>
+                        </span>
+                        {unload(&model.name)}
+                    </li>
+                }
             });
             (!warm.is_empty()).then(|| {
                 view! {
-                    <ul aria-label="In its memory" class="flex flex-col gap-0.5 text-sm">
+                    <ul aria-label="In its memory" class="flex flex-col gap-1.5 text-sm">
                         {rows.collect_view()}
                         {(more > 0).then(|| view! { <li class="text-muted">{format!("and {} more", number(more))}</li> })}
                     </ul>

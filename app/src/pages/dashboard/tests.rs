@@ -2,7 +2,7 @@
 
 use domain::{
     backend::{BackendView, BreakerState, BreakerView, Pace, WarmModel},
-    live::{Attention, LiveStatus},
+    live::{Attention, LimitInUse, LiveStatus},
     usage::{MinutePoint, SlowRequest},
 };
 use leptos::prelude::*;
@@ -106,4 +106,32 @@ fn what_needs_attention_is_said_above_everything_and_calm_is_one_line() {
     let hidden = |page: &str| page.contains(r#"<p class="text-sm text-muted hidden">"#);
     assert!(hidden(&page), "{page}");
     assert!(!hidden(&dashboard(|_| ())) && dashboard(|_| ()).contains("Nothing needs your attention."));
+}
+
+#[test]
+fn limits_in_use_lead_to_whose_they_are_and_a_warm_model_can_be_let_go() {
+    let page = dashboard(|status| {
+        let id = domain::id::BackendId::new("0123456789ab").unwrap();
+        let warm = WarmModel { name: "qwen3:latest".into(), text: "5.2 GB in VRAM".into() };
+        let backend = BackendView::new(id, "gpu-1".into(), "http://gpu-1".into());
+        status.backends = vec![BackendView { warm: vec![warm], warm_all: 1, ..backend }];
+        status.limits = vec![LimitInUse {
+            id: "k".into(),
+            who: "Key laptop of ada".into(),
+            text: "18 of 20 requests in every 5 minutes".into(),
+            percent: 90,
+            link: "/admin/users/abc".into(),
+        }];
+    });
+    for text in [
+        "Limits in use",
+        r#"href="/admin/users/abc""#,
+        "18 of 20 requests in every 5 minutes",
+        "progress-warning",
+        r#"action="/admin/fn/models/keep""#,
+        r#"value="unload""#,
+        " qwen3:latest on gpu-1",
+    ] {
+        assert!(page.contains(text), "{text} is missing in {page}");
+    }
 }
