@@ -6,6 +6,7 @@ pub mod area;
 pub mod backend_facts;
 pub mod badge;
 pub mod banner;
+pub mod brand;
 pub mod breakers;
 pub mod chart;
 pub mod code_block;

@@ -18,9 +18,8 @@ pub fn visible(text: &str) -> String {
 
 /// The title of a page's document. leptos_meta writes it into the HTML as it is, and names of users are in it; in the
 /// browser it is a string, where an escape would show.
-pub fn document_title(page: &str) -> String {
-    let title =
-        if page.is_empty() { "Ollama Proxy Fortress".to_owned() } else { format!("{page} · Ollama Proxy Fortress") };
+pub fn document_title(page: &str, product: &str) -> String {
+    let title = if page.is_empty() { product.to_owned() } else { format!("{page} · {product}") };
     if cfg!(feature = "ssr") { title.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;") } else { title }
 }
 
@@ -117,8 +116,8 @@ mod tests {
     #[test]
     #[cfg(feature = "ssr")]
     fn a_title_cannot_end_its_element() {
-        assert_eq!(document_title(""), "Ollama Proxy Fortress");
-        assert_eq!(document_title("</title><b>&"), "&lt;/title&gt;&lt;b&gt;&amp; · Ollama Proxy Fortress");
+        assert_eq!(document_title("", "Lab"), "Lab");
+        assert_eq!(document_title("</title><b>&", "<Lab>"), "&lt;/title&gt;&lt;b&gt;&amp; · &lt;Lab&gt;");
     }
 
     #[test]

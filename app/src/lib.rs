@@ -66,8 +66,9 @@ pub fn App() -> impl IntoView {
     answer::provide();
     visit::provide();
     components::reentry::provide();
+    let product = components::brand::look().title;
     view! {
-        <Title formatter=|title: String| format::document_title(&title)/>
+        <Title formatter=move |title: String| format::document_title(&title, &product)/>
         <Router>
             <SessionWatch/>
             <ForgetAnswer/>

@@ -24,7 +24,7 @@ use domain::error::AdminError;
 use leptos::{config::LeptosOptions, prelude::*};
 use leptos_axum::{LeptosRoutes, ResponseOptions};
 
-pub use gate::{SESSION_COOKIE, SESSION_COOKIE_TLS, session_token};
+pub use gate::{SESSION_COOKIE, SESSION_COOKIE_TLS, largest_form, session_token};
 pub use request::Request;
 
 use crate::{App, Assets, error::AppError};

@@ -4,6 +4,7 @@
 use domain::{
     admin::{FactorSetup, RecoveryCodes, Role},
     key::CreatedKey,
+    look::Look,
 };
 use leptos::prelude::*;
 
@@ -46,6 +47,10 @@ pub struct Visit {
     /// The page travels over a network without TLS.
     pub unencrypted: bool,
     pub theme: Theme,
+    /// What the product is called, and its logo.
+    pub look: Look,
+    /// Rules of the style sheet that give the accent; nothing for the product's own.
+    pub accent: Option<String>,
     /// A key that a plain form has just created; shown by this page and then forgotten.
     pub key: Option<CreatedKey>,
     /// A second factor that is being set up in this session, on the page that shows it.

@@ -29,8 +29,13 @@ export class SettingsPage {
 
   /** Forgets what is saved of one setting, and waits until the form shows what counts now. */
   async reset(label: string) {
-    await madeAnew(this.page, this.form, () => this.page.getByRole("button", { name: `Reset ${label} to` }).click());
+    await madeAnew(this.page, this.form, () => this.resetOf(label).click());
     await expect(this.page.getByRole("status").filter({ hasText: "The setting was reset" })).toBeVisible();
+  }
+
+  private resetOf(label: string) {
+    const end = label.replace(/[()]/g, "\\$&");
+    return this.page.getByRole("button", { name: new RegExp(`^Reset to .*: ${end}$`) });
   }
 
   get search() {

@@ -58,7 +58,7 @@ for (const javaScriptEnabled of [true, false]) {
       await expect(settings.field("First byte time-out (seconds)")).toBeVisible();
       await expect(settings.field("Requests")).toBeHidden();
       await expect(page.getByRole("group", { name: "Redis", exact: true })).toBeHidden();
-      await expect(page.getByRole("status").filter({ hasText: /^\d of 27 settings$/ })).toBeVisible();
+      await expect(page.getByRole("status").filter({ hasText: /^\d of 30 settings$/ })).toBeVisible();
       await settings.save({ "Longest wait (seconds)": "31" });
       await open(page, fortress.url);
       await expect(settings.field("Longest wait (seconds)")).toHaveValue("31");

@@ -25,7 +25,7 @@ use tower::ServiceExt;
 
 use crate::{
     accept::places::Places,
-    assets, audit_export, live, log_export, log_live,
+    assets, audit_export, live, log_export, log_live, logo,
     metrics::{Scrape, scrape},
     middleware::{self, guard::Guard},
     playground::{self, Playground},
@@ -67,6 +67,7 @@ impl AdminPlane {
             .route("/admin/audit/export", get(audit_export::export))
             .route("/admin/requests/export", get(log_export::export))
             .route("/admin/usage/export", get(usage_export::export))
+            .route("/admin/logo/{file}", get(logo::logo))
             .with_state(control.clone());
         let playground = Router::new()
             .route("/admin/playground/chat", post(playground::chat))

@@ -15,6 +15,7 @@ mod live;
 mod log_export;
 mod log_live;
 mod logging;
+mod logo;
 mod metrics;
 mod middleware;
 mod playground;

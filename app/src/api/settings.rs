@@ -1,6 +1,9 @@
 //! Settings: read, save, forget one, Redis: try the address, and how it is.
 
-use domain::settings::{RedisState, RedisStatus, ResetSetting, SaveSettings, SettingsView};
+use domain::{
+    look::SaveLogo,
+    settings::{RedisState, RedisStatus, ResetSetting, SaveSettings, SettingsView},
+};
 use leptos::{prelude::*, server_fn::codec::GetUrl};
 
 use super::{Private, Text};
@@ -24,6 +27,19 @@ pub async fn save_settings(input: Private<SaveSettings>) -> Result<SettingsView,
 pub async fn reset_setting(input: ResetSetting) -> Result<SettingsView, AppError> {
     let (control, actor) = crate::ssr::signed_in()?;
     Ok(control.reset_setting(&actor, input).await?)
+}
+
+/// Owners upload an image, and pages show it from the next load on.
+#[server(name = StoreLogo, prefix = "/admin/fn", endpoint = "settings/logo")]
+pub async fn save_logo(input: SaveLogo) -> Result<(), AppError> {
+    let (control, actor) = crate::ssr::signed_in()?;
+    Ok(control.save_logo(&actor, input).await?)
+}
+
+#[server(name = DropLogo, prefix = "/admin/fn", endpoint = "settings/logo-remove")]
+pub async fn remove_logo() -> Result<(), AppError> {
+    let (control, actor) = crate::ssr::signed_in()?;
+    Ok(control.remove_logo(&actor).await?)
 }
 
 /// Tries the Redis that the same form names, with a connection of its own. Saves nothing.

@@ -6,7 +6,7 @@ use leptos::{html, prelude::*};
 use leptos_meta::Title;
 use leptos_router::hooks::use_location;
 
-use super::{banner::PlainTextBanner, focus::focus_soon, theme_toggle::ThemeToggle};
+use super::{banner::PlainTextBanner, brand::Brand, focus::focus_soon, theme_toggle::ThemeToggle};
 
 /// The first page of this document has been drawn, in the browser.
 static ARRIVED: AtomicBool = AtomicBool::new(false);
@@ -86,8 +86,8 @@ pub fn PlainFrame(
         <PlainTextBanner/>
         <main class=format!("mx-auto flex min-h-screen w-full flex-col justify-center gap-6 px-4 py-10 {width}")>
             <Title text=title.clone()/>
-            <div class="flex items-center justify-between">
-                <p class="font-semibold">"Ollama Proxy Fortress"</p>
+            <div class="flex items-center justify-between gap-3">
+                <p class="min-w-0 font-semibold"><Brand/></p>
                 <ThemeToggle/>
             </div>
             <div class="card border border-base-300 bg-base-100 shadow-sm">

@@ -19,6 +19,7 @@ use crate::{
     components::{
         action::{ActionForm, action},
         banner::PlainTextBanner,
+        brand::Brand,
         fault::{FormFault, LoadFault},
         focus::focus_soon,
         icon::{Icon, IconView},
@@ -114,7 +115,7 @@ pub fn Layout() -> impl IntoView {
                     >
                         <IconView icon=Icon::Menu/>
                     </button>
-                    <span class="font-semibold">"Ollama Proxy Fortress"</span>
+                    <span class="min-w-0 grow font-semibold"><Brand/></span>
                     <PaletteButton palette small=true/>
                 </header>
                 <main id="content" node_ref=main tabindex="-1" class="mx-auto w-full max-w-6xl grow px-4 py-6 outline-none lg:px-8 lg:py-8">
@@ -195,7 +196,7 @@ fn Sidebar(drawer: Drawer, palette: Palette, news: RedisNews, session: Session) 
         .collect_view();
     view! {
         <aside class="flex min-h-full w-64 flex-col border-r border-base-300 bg-base-100 p-4">
-            <p class="px-3 py-2 font-semibold">"Ollama Proxy Fortress"</p>
+            <p class="px-3 py-2 font-semibold"><Brand/></p>
             <PaletteButton palette/>
             <nav aria-label="Pages" class="grow"><ul class="menu w-full gap-1 px-0">{links}</ul></nav>
             <button type="button" class="btn btn-ghost btn-sm mb-3 lg:hidden" class:hidden=move || !drawer.alive.get() on:click=move |_| drawer.switch(false)>

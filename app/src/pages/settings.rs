@@ -2,6 +2,7 @@
 
 mod endpoints;
 mod fields;
+mod logo;
 mod redis;
 mod search;
 mod setting;
@@ -20,6 +21,7 @@ use wasm_bindgen::JsCast;
 use self::{
     endpoints::EndpointProtection,
     fields::{DefaultLimit, Line},
+    logo::LogoSetting,
     redis::RedisSetting,
     search::{Nothing, Search, query},
     setting::{Fields, GroupOf, RESET_FORM, Shown, has_found},
@@ -27,9 +29,9 @@ use self::{
 };
 use crate::{
     answer,
-    api::settings::{ForgetSetting, StoreSettings, TestRedis, get_settings},
+    api::settings::{DropLogo, ForgetSetting, StoreLogo, StoreSettings, TestRedis, get_settings},
     components::{
-        action::{ActionForm, FormAction, SubmitButton, action, read_after},
+        action::{ActionForm, FormAction, SubmitButton, action, on_success, read_after, refresh_after},
         allowed::{Locked, NeedsRole, may},
         contents::{Contents, follow_hash},
         fault::{FormFault, StaleForm, field_fault},
@@ -58,6 +60,11 @@ pub fn SettingsPage() -> impl IntoView {
     let refresh = Refresh::new();
     read_after(save, refresh);
     read_after(reset, refresh);
+    let (logo, no_logo) = (action::<StoreLogo>(), action::<DropLogo>());
+    refresh_after(logo, refresh);
+    refresh_after(no_logo, refresh);
+    on_success(logo, move || no_logo.value().set(None));
+    on_success(no_logo, move || logo.value().set(None));
     let settings = reading(move || refresh.count(), |_| get_settings());
     let query = query();
     follow_hash(move || settings.get().is_some(), move || query.set(String::new()));
@@ -82,6 +89,11 @@ pub fn SettingsPage() -> impl IntoView {
                     stored=settings refresh save
                     form=move |settings| view! { <SettingsForm settings query save reset test /> }.into_any()
                 />
+                <Transition>
+                    {move || settings.get().and_then(Result::ok).map(|settings| view! { <LogoSetting logo=settings.logo query store=logo remove=no_logo /> })}
+                </Transition>
+                <Saved save=logo text="Logo saved. Pages show it once they are loaded again." />
+                <Saved save=no_logo text="Logo removed. Pages show none once they are loaded again." />
                 <div class="sticky bottom-0 z-10 mt-4 flex flex-wrap items-center gap-x-4 gap-y-1 border-t border-base-300 bg-base-200 py-3">
                     {may(Role::Owner).then(|| view! { <SubmitButton label="Save settings" pending=save.pending() form=FORM /> })}
                     <Saved save text="Settings saved. They are in force now." class="text-sm" />
@@ -142,6 +154,10 @@ fn SettingsForm(
                 <GroupOf shown id="records"><Fields>
                     {number("usage_days", settings.usage_days.value)}
                     {number("rollup_days", settings.rollup_days.value)}
+                </Fields></GroupOf>
+                <GroupOf shown id="look"><Fields>
+                    <Line shown name="product_title" value=settings.product_title.value inputmode="text" />
+                    <Line shown name="accent" value=settings.accent.value inputmode="text" placeholder="#3366cc" now=settings.accent_words />
                 </Fields></GroupOf>
             </div></Locked>
         </ActionForm>

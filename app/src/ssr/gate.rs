@@ -39,10 +39,17 @@ const OPEN_PAGES: [&str; 3] = ["/admin/login", "/admin/login/code", "/admin/setu
 const COME_BACK: HeaderValue = HeaderValue::from_static("2");
 /// Below it are the server functions.
 const FUNCTIONS: &str = "/admin/fn/";
-/// More than any form has, in bytes.
+/// More than any form has, in bytes, and more than the one that carries an image has.
 const MAX_FORM: usize = 64 * 1024;
+const MAX_IMAGE_FORM: usize = 512 * 1024;
+const IMAGE_FORM: &str = "/admin/fn/settings/logo";
 /// More than any encoded error has, in bytes.
 const MAX_ERROR: usize = 64 * 1024;
+
+/// Most bytes that what is sent to `path` may have.
+pub fn largest_form(path: &str) -> usize {
+    if path == IMAGE_FORM { MAX_IMAGE_FORM } else { MAX_FORM }
+}
 
 /// The session cookie of a request, whichever name it has. Under TLS only the protected one counts.
 pub fn session_token(headers: &HeaderMap, https: bool) -> Option<&str> {
@@ -128,8 +135,9 @@ impl Caller {
 async fn read(request: Request) -> Result<(Request, Option<Form>), Box<Response>> {
     let (parts, body) = request.into_parts();
     // The layers outside have read it whole already.
-    let body = to_bytes(body, MAX_FORM).await.map_err(|_| Box::new(StatusCode::PAYLOAD_TOO_LARGE.into_response()))?;
     let path = parts.uri.path();
+    let body = to_bytes(body, largest_form(path)).await;
+    let body = body.map_err(|_| Box::new(StatusCode::PAYLOAD_TOO_LARGE.into_response()))?;
     input::check(&parts.method, path, &parts.headers, parts.uri.query().unwrap_or_default(), &body)?;
     let is_form = parts.method != Method::GET && accepts_pages(&parts.headers);
     let form = is_form.then(|| Form::new(path, url::form_urlencoded::parse(&body)));

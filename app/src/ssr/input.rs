@@ -15,7 +15,7 @@ use crate::error::AppError;
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Functions without an argument. All others have the one argument `input`.
-const WITHOUT_INPUT: [&str; 23] = [
+const WITHOUT_INPUT: [&str; 24] = [
     "/admin/fn/account/factor-cancel",
     "/admin/fn/account/factor-off",
     "/admin/fn/account/factor-start",
@@ -35,6 +35,7 @@ const WITHOUT_INPUT: [&str; 23] = [
     "/admin/fn/session/current",
     "/admin/fn/session/logout",
     "/admin/fn/settings/get",
+    "/admin/fn/settings/logo-remove",
     "/admin/fn/settings/redis-status",
     "/admin/fn/setup/found",
     "/admin/fn/setup/state",

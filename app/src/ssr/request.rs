@@ -10,6 +10,7 @@ use leptos_router::location::RequestUrl;
 use super::{
     AppState, cookie,
     gate::{SESSION_COOKIE, SESSION_COOKIE_TLS, SETUP_COOKIE, client_of},
+    shell,
 };
 use crate::{
     answer::Answer,
@@ -157,6 +158,8 @@ impl Request {
         Visit {
             unencrypted: !self.client().https && !is_loopback(&self.host()),
             theme: Theme::from_cookie(cookie::read(&self.parts.headers, Theme::COOKIE)),
+            look: control.look(),
+            accent: control.accent().map(|accent| shell::accent_css(&accent)),
             key,
             factor,
             codes,

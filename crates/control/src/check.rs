@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use domain::error::FieldError;
 use url::Url;
 
-use crate::{audit, backends::place, name, password::check_password, redis, settings::origins};
+use crate::{audit, backends::place, look, name, password::check_password, redis, settings::origins};
 
 /// The trimmed name of an administrator, or all that is wrong with name and password, each under the field's name.
 pub(crate) fn account(
@@ -78,6 +78,16 @@ pub fn same_place(left: &str, right: &str) -> bool {
         (Ok(left), Ok(right)) => place::same(&left, &right),
         _ => left == right,
     }
+}
+
+/// `PRODUCT_TITLE`, as it is shown.
+pub fn check_title(text: &str) -> Result<String, String> {
+    look::check_title(text)
+}
+
+/// `ACCENT`: a colour, or `none`.
+pub fn check_accent(text: &str) -> Result<String, String> {
+    look::check_accent(text)
 }
 
 /// `PUBLIC_URL`, in the spelling that browsers send.

@@ -25,6 +25,7 @@ mod keys;
 mod live;
 mod lock;
 mod login;
+mod look;
 mod metrics;
 mod models;
 mod name;
@@ -68,10 +69,12 @@ use tokio_util::sync::CancellationToken;
 
 pub use audit::{CSV_HEAD, EXPORT_PATH as AUDIT_EXPORT_PATH, csv_line, json_line, of_function as audit_words};
 pub use check::{
-    check_admin, check_foreign, check_not_redis, check_public_url, check_redis_ca, check_redis_url, same_place,
+    check_accent, check_admin, check_foreign, check_not_redis, check_public_url, check_redis_ca, check_redis_url,
+    check_title, same_place,
 };
 pub use doors::{Doors, NetworkEnvironment, check_cors_origins, check_hsts_days, check_networks};
 pub use find::Place as FoundPlace;
+pub use look::{Accent, Shade};
 pub use metrics::{MetricsFormat, MetricsToken, ProcessFacts};
 pub use password::check_password;
 pub use secrets::{
@@ -119,6 +122,9 @@ pub struct EnvironmentSettings {
     pub max_body_mb: Option<u32>,
     pub body_memory_mb: Option<u32>,
     pub public_url: Option<String>,
+    /// `PRODUCT_TITLE` and `ACCENT`, as [`check_title`] and [`check_accent`] give them.
+    pub product_title: Option<String>,
+    pub accent: Option<String>,
     /// What the Network page begins with.
     pub network: NetworkEnvironment,
 }
@@ -139,6 +145,8 @@ impl std::fmt::Debug for EnvironmentSettings {
             .field("max_body_mb", &self.max_body_mb)
             .field("body_memory_mb", &self.body_memory_mb)
             .field("public_url", &self.public_url)
+            .field("product_title", &self.product_title)
+            .field("accent", &self.accent)
             .field("network", &self.network)
             .finish()
     }

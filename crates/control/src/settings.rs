@@ -22,7 +22,7 @@ use store::row::Op;
 use url::Url;
 
 use crate::{
-    Actor, Control, EnvironmentSettings,
+    Actor, Control, EnvironmentSettings, look,
     redis::{RedisAddress, authority, is_on},
     secrets::seal::{Place, Sealer},
     state::State,
@@ -148,8 +148,12 @@ pub(crate) fn view(state: &State, environment: &EnvironmentSettings) -> Settings
         class_inference: INFERENCE.view(state),
         class_catalogue: CATALOGUE_CLASS.view(state),
         class_management: MANAGEMENT.view(state),
+        product_title: look::title(state, environment),
+        accent: look::accent(state, environment),
         version: String::new(),
         origins: Vec::new(),
+        accent_words: String::new(),
+        logo: None,
     };
     // Numbers, texts and options always have a JSON form.
     let digest = Sha256::digest(serde_json::to_vec(&view).unwrap_or_default());
@@ -250,13 +254,9 @@ fn plan(
     plan.class(&INFERENCE, &input.class_inference, now.class_inference.value);
     plan.class(&CATALOGUE_CLASS, &input.class_catalogue, now.class_catalogue.value);
     plan.class(&MANAGEMENT, &input.class_management, now.class_management.value);
-    match input.public_url.trim() {
-        "" => plan.clear(PUBLIC_URL),
-        text => match origins::parse(text) {
-            Ok(origins) => plan.keep_or_put(PUBLIC_URL, origins, &now.public_url.value),
-            Err(message) => plan.faults.push(FieldError::new(PUBLIC_URL, message)),
-        },
-    }
+    plan.text(PUBLIC_URL, &input.public_url, &now.public_url.value, origins::parse);
+    plan.text(look::TITLE, &input.product_title, &now.product_title.value, look::check_title);
+    plan.text(look::ACCENT, &input.accent, &now.accent.value, look::check_accent);
     if plan.faults.is_empty() { Ok(plan.ops) } else { Err(AdminError::Invalid { fields: plan.faults }) }
 }
 
@@ -283,6 +283,17 @@ impl Plan<'_> {
     fn keep_or_put(&mut self, name: &str, value: String, in_force: &str) {
         if self.state.setting(name).is_some() || value != in_force {
             self.put(name, value);
+        }
+    }
+
+    /// `check` gives the spelling that is kept, or what is wrong.
+    fn text(&mut self, name: &str, typed: &str, in_force: &str, check: fn(&str) -> Result<String, String>) {
+        match typed.trim() {
+            "" => self.clear(name),
+            text => match check(text) {
+                Ok(text) => self.keep_or_put(name, text, in_force),
+                Err(message) => self.faults.push(FieldError::new(name, message)),
+            },
         }
     }
 
@@ -396,7 +407,12 @@ fn is_dangerous(op: &Op) -> bool {
 impl Control {
     pub fn settings(&self, _actor: &Actor) -> SettingsView {
         let (state, environment) = (self.state(), &self.0.environment);
-        SettingsView { origins: origin::origins(&state, environment), ..view(&state, environment) }
+        SettingsView {
+            origins: origin::origins(&state, environment),
+            accent_words: look::accent_words(&state, environment),
+            logo: look::logo(&state),
+            ..view(&state, environment)
+        }
     }
 
     /// Forgets what was saved of one setting.

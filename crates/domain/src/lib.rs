@@ -17,6 +17,7 @@ pub mod id;
 pub mod key;
 pub mod limit;
 pub mod live;
+pub mod look;
 pub mod model;
 pub mod models;
 pub mod network;

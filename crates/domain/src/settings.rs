@@ -4,7 +4,7 @@ pub mod guide;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{balance::Balance, limit::RateLimit};
+use crate::{balance::Balance, limit::RateLimit, look::Logo};
 
 /// Largest value of [`SettingsView::max_body_mb`].
 pub const MAX_BODY_MB: u32 = 512;
@@ -105,10 +105,17 @@ pub struct SettingsView {
     pub class_inference: Sourced<bool>,
     pub class_catalogue: Sourced<bool>,
     pub class_management: Sourced<bool>,
+    /// What the product is called in the navigation, in the browser and on the sign-in page.
+    pub product_title: Sourced<String>,
+    /// `#rrggbb`; empty or `none` for the product's own colours.
+    pub accent: Sourced<String>,
     /// Stands for everything above: changes when any of it does.
     pub version: String,
     /// Where each of them comes from, for people.
     pub origins: Vec<Origin>,
+    /// How the accent is shown, in words; empty where there is none.
+    pub accent_words: String,
+    pub logo: Option<Logo>,
 }
 
 /// Saves the page. Every field as typed; empty means: back to environment or default. All is validated before anything
@@ -154,6 +161,8 @@ pub struct SaveSettings {
     pub class_inference: String,
     pub class_catalogue: String,
     pub class_management: String,
+    pub product_title: String,
+    pub accent: String,
     /// `SettingsView::version` of what the form showed; a save over settings that changed in between is refused. Empty
     /// saves over whatever is there.
     pub version: String,
@@ -161,7 +170,7 @@ pub struct SaveSettings {
 
 impl SaveSettings {
     /// Every field that people fill in, in the page's order.
-    pub const FIELDS: [&str; 27] = [
+    pub const FIELDS: [&str; 29] = [
         "requests",
         "minutes",
         "balance",
@@ -189,6 +198,8 @@ impl SaveSettings {
         "usage_days",
         "rollup_days",
         "public_url",
+        "product_title",
+        "accent",
     ];
     /// Those that never go back to a page as they were typed.
     pub const UNKEPT: [&str; 2] = ["redis_password", "redis_forget_password"];

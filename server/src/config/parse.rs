@@ -219,7 +219,9 @@ fn environment(raw: &RawConfig, faults: &mut Collector) -> EnvironmentSettings {
         rollup_days: optional("ROLLUP_DAYS", MIN_ROLLUP_DAYS, MAX_ROLLUP_DAYS, faults),
         max_body_mb,
         body_memory_mb,
-        public_url: public_url(raw, faults),
+        public_url: checked(raw, "PUBLIC_URL", control::check_public_url, faults),
+        product_title: checked(raw, "PRODUCT_TITLE", control::check_title, faults),
+        accent: checked(raw, "ACCENT", control::check_accent, faults),
         network: doors::network(raw, faults),
     }
 }
@@ -229,15 +231,14 @@ fn balance(raw: &RawConfig, faults: &mut Collector) -> Option<Balance> {
     text.parse().map_err(|fault| faults.push("BALANCE", format!("{text:?} {fault}"))).ok()
 }
 
-/// A list of origins, each written as browsers write it.
-fn public_url(raw: &RawConfig, faults: &mut Collector) -> Option<String> {
-    match control::check_public_url(raw.given("PUBLIC_URL")?) {
-        Ok(origins) => Some(origins),
-        Err(message) => {
-            faults.push("PUBLIC_URL", message);
-            None
-        }
-    }
+/// A text in the spelling that `check` gives it.
+fn checked(
+    raw: &RawConfig,
+    name: &'static str,
+    check: fn(&str) -> Result<String, String>,
+    faults: &mut Collector,
+) -> Option<String> {
+    check(raw.given(name)?).map_err(|message| faults.push(name, message)).ok()
 }
 
 fn networks(raw: &RawConfig, faults: &mut Collector) -> Vec<IpNet> {

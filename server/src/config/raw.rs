@@ -38,6 +38,8 @@ const NAMES: &[(&str, &str, Shown)] = &[
     ("ADMIN_USER", "", Plain),
     ("ADMIN_PASSWORD", "", Secret),
     ("OLLAMA_SERVERS", "", Urls),
+    ("PRODUCT_TITLE", "Ollama Proxy Fortress", Plain),
+    ("ACCENT", "", Plain),
     ("BALANCE", "warm-first", Plain),
     ("QUEUE_MAX", "1000", Plain),
     ("QUEUE_SECONDS", "60", Plain),
@@ -67,6 +69,7 @@ const NAMES: &[(&str, &str, Shown)] = &[
 /// What is said in place of a value where nothing is given and there is no default to name.
 fn absent(name: &str) -> &'static str {
     match name {
+        "ACCENT" => "(the product's own colours)",
         "PUBLIC_URL" => "(none: the address a page was asked under)",
         "ADMIN_LISTEN" => "(none: under /admin of the one port)",
         "MAX_CONNECTIONS" => "(as many as the limit of open files allows)",
@@ -84,6 +87,8 @@ fn absent(name: &str) -> &'static str {
 /// Names whose values the admin pages can override; `check` opens no database and cannot tell.
 pub const OVERRIDDEN: &[&str] = &[
     "PUBLIC_URL",
+    "PRODUCT_TITLE",
+    "ACCENT",
     "BALANCE",
     "QUEUE_MAX",
     "QUEUE_SECONDS",

@@ -12,8 +12,6 @@ use axum::{
 
 use super::guard::Guard;
 
-/// Largest body, in bytes.
-const MAX: usize = 64 * 1024;
 /// Longest time a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -23,23 +21,31 @@ pub async fn limit(State(guard): State<Guard>, request: Request, next: Next) -> 
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
-    match read(body, PATIENCE).await {
+    let most = app::ssr::largest_form(parts.uri.path());
+    match read(body, most, PATIENCE).await {
         Ok(bytes) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
         Err((status, sentence)) => {
             // What comes too slowly is no refusal of ours.
             if status == StatusCode::PAYLOAD_TOO_LARGE {
-                guard.note_body(&parts, sentence);
+                guard.note_body(&parts, &sentence);
             }
             (status, sentence).into_response()
         }
     }
 }
 
-async fn read(body: Body, patience: Duration) -> Result<Bytes, (StatusCode, &'static str)> {
-    match tokio::time::timeout(patience, to_bytes(body, MAX)).await {
+/// `most` is the largest body, in bytes.
+async fn read(body: Body, most: usize, patience: Duration) -> Result<Bytes, (StatusCode, String)> {
+    match tokio::time::timeout(patience, to_bytes(body, most)).await {
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_)) => Err((StatusCode::PAYLOAD_TOO_LARGE, "a form of the admin pages has at most 64 KiB")),
-        Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "the request did not arrive in time")),
+        Ok(Err(_)) => {
+            let sentence = match most / 1024 {
+                64 => "a form of the admin pages has at most 64 KiB".to_owned(),
+                most => format!("a form that carries an image has at most {most} KiB"),
+            };
+            Err((StatusCode::PAYLOAD_TOO_LARGE, sentence))
+        }
+        Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "the request did not arrive in time".to_owned())),
     }
 }
 
@@ -51,6 +57,8 @@ mod tests {
 
     use super::*;
 
+    const MAX: usize = 64 * 1024;
+
     type Frame = Result<&'static str, Infallible>;
 
     #[tokio::test]
@@ -61,7 +69,7 @@ mod tests {
             Some((Frame::Ok("a"), ()))
         });
         for body in [silent, Body::from_stream(slow)] {
-            let (status, _) = read(body, Duration::from_millis(50)).await.unwrap_err();
+            let (status, _) = read(body, MAX, Duration::from_millis(50)).await.unwrap_err();
             assert_eq!(status, StatusCode::REQUEST_TIMEOUT);
         }
     }
@@ -69,7 +77,7 @@ mod tests {
     #[tokio::test]
     async fn a_form_that_comes_in_pieces_is_read_whole_up_to_its_bound() {
         let pieces = |count| Body::from_stream(stream::iter((0..count).map(|_| Frame::Ok("ab"))));
-        assert_eq!(read(pieces(MAX / 2), PATIENCE).await.unwrap().len(), MAX);
-        assert_eq!(read(pieces(MAX / 2 + 1), PATIENCE).await.unwrap_err().0, StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(read(pieces(MAX / 2), MAX, PATIENCE).await.unwrap().len(), MAX);
+        assert_eq!(read(pieces(MAX / 2 + 1), MAX, PATIENCE).await.unwrap_err().0, StatusCode::PAYLOAD_TOO_LARGE);
     }
 }

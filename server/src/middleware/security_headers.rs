@@ -33,10 +33,15 @@ fn is_trustworthy(request: &Request) -> bool {
     https || host.is_some_and(|host| is_loopback(host.host()))
 }
 
+/// Marks an answer that browsers may keep for ever, because its address names its content.
+#[derive(Clone, Copy)]
+pub struct Lasting;
+
 /// The layer.
 pub async fn add(request: Request, next: Next) -> Response {
     let trustworthy = is_trustworthy(&request);
     let mut response = next.run(request).await;
+    let lasting = response.extensions().get::<Lasting>().is_some();
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
@@ -44,7 +49,8 @@ pub async fn add(request: Request, next: Next) -> Response {
     if trustworthy {
         headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
     }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let kept = if lasting { "public, max-age=31536000, immutable" } else { "no-store" };
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(kept));
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(BARE_POLICY));
     headers.remove(header::SERVER);
     response

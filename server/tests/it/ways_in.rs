@@ -24,7 +24,7 @@ const OPEN: [(&str, &str, u16); 4] = [
 pub type Closed = (&'static str, &'static str, Role, &'static [(&'static str, &'static str)]);
 
 /// Server functions that need a session.
-pub const CLOSED: [Closed; 83] = [
+pub const CLOSED: [Closed; 85] = [
     ("GET", "account/get", Viewer, &[]),
     ("POST", "account/password", Viewer, &[("current", "a wrong guess"), ("password", "another fine phrase")]),
     ("POST", "account/session-end", Viewer, &[("id", "0123456789abcdef")]),
@@ -101,6 +101,8 @@ pub const CLOSED: [Closed; 83] = [
     ("POST", "session/logout", Viewer, &[]),
     ("GET", "settings/get", Viewer, &[]),
     ("GET", "settings/redis-status", Viewer, &[]),
+    ("POST", "settings/logo", Owner, &[("logo", "")]),
+    ("POST", "settings/logo-remove", Owner, &[]),
     ("POST", "settings/save", Owner, &[("version", "old")]),
     ("POST", "settings/reset", Owner, &[("name", "nobody")]),
     ("POST", "settings/redis", Owner, &[("redis_host", "")]),
@@ -148,9 +150,10 @@ pub const CLOSED_PAGES: [&str; 21] = [
     "/admin/users/{id}",
 ];
 /// Addresses of the admin plane that are neither page nor server function. `/metrics` also opens to a token.
-pub const OTHER: [&str; 11] = [
+pub const OTHER: [&str; 12] = [
     "/admin/audit/export",
     "/admin/live",
+    "/admin/logo/{file}",
     "/admin/playground/chat",
     "/admin/playground/embed",
     "/admin/pulls/live",

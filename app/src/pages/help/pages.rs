@@ -169,6 +169,10 @@ pub fn Settings() -> impl IntoView {
                 "Of two administrators who save at the same time the second is told, and sees the other\u{2019}s values beside what was typed.",
             ),
             (
+                "Look",
+                "The title and the logo are on every page and on the sign-in page. An accent counts in the light and the dark theme; it is made darker or lighter where it could not be read, and the field says to what. Pages that are open show all of it once they are loaded again.",
+            ),
+            (
                 "Back to the beginning",
                 "On the gateway\u{2019}s machine ollama-fortress settings reset all forgets everything that was saved.",
             ),

@@ -20,12 +20,15 @@ pub(super) fn Line(
     #[prop(into)] value: String,
     #[prop(default = "numeric")] inputmode: &'static str,
     #[prop(optional)] placeholder: &'static str,
+    /// What is true of it just now.
+    #[prop(optional, into)]
+    now: String,
 ) -> impl IntoView {
     view! {
         <Unit name><Place shown name>
             <Field
                 label=guide(name).label name value={typed(name, &value)} inputmode placeholder
-                hint={shown.hint(name, "")} fault={shown.fault(name)}
+                hint={shown.hint(name, &now)} fault={shown.fault(name)}
             />
         </Place></Unit>
     }

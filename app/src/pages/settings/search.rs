@@ -4,6 +4,8 @@ use domain::settings::guide::{MAX_QUERY, SETTINGS};
 use leptos::{ev::SubmitEvent, prelude::*};
 use leptos_router::{components::A, hooks::use_query_map};
 
+use super::logo;
+
 const HERE: &str = "/admin/settings";
 const NAME: &str = "q";
 
@@ -16,9 +18,11 @@ pub(super) fn query() -> RwSignal<String> {
 #[component]
 pub(super) fn Search(query: RwSignal<String>) -> impl IntoView {
     let found = move || {
-        let found = query.with(|query| SETTINGS.iter().filter(|setting| setting.matches(query)).count());
+        let found = query.with(|query| {
+            SETTINGS.iter().filter(|setting| setting.matches(query)).count() + usize::from(logo::is_found(query))
+        });
         let narrowed = query.with(|query| !query.trim().is_empty());
-        narrowed.then(|| format!("{found} of {} settings", SETTINGS.len()))
+        narrowed.then(|| format!("{found} of {} settings", SETTINGS.len() + 1))
     };
     view! {
         <form method="get" action=HERE role="search" class="mb-6 flex flex-wrap items-center gap-3" on:submit=|event: SubmitEvent| event.prevent_default()>
@@ -37,7 +41,8 @@ pub(super) fn Search(query: RwSignal<String>) -> impl IntoView {
 /// In place of the settings where none is found.
 #[component]
 pub(super) fn Nothing(query: RwSignal<String>) -> impl IntoView {
-    let nothing = move || query.with(|query| !SETTINGS.iter().any(|setting| setting.matches(query)));
+    let nothing =
+        move || query.with(|query| !SETTINGS.iter().any(|setting| setting.matches(query)) && !logo::is_found(query));
     view! {
         <p class="rounded-box border border-dashed border-base-300 p-8 text-center text-muted" class:hidden=move || !nothing()>
             "No setting is called so or speaks of it. "

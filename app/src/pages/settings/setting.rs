@@ -81,7 +81,8 @@ pub(super) fn Place(shown: Shown, name: &'static str, children: Children) -> imp
 fn Reset(name: &'static str, value: String) -> impl IntoView {
     // What was typed and not saved goes, too: nothing but the reset's own value is wanted here.
     let forget = |event: MouseEvent| undo(&event_target::<HtmlButtonElement>(&event));
-    let label = format!("Reset {} to {value}", guide(name).label);
+    // What is seen comes first, for those who say what they see.
+    let label = format!("Reset to {value}: {}", guide(name).label);
     view! {
         <button
             type="submit" form=RESET_FORM name=input_name("name") value=name aria-label=label

@@ -58,6 +58,8 @@ pub(crate) const CALLS: &[(&str, &str)] = &[
     ("session/confirm", "password given again"),
     ("session/login", SIGNED_IN),
     ("session/logout", "signed out"),
+    ("settings/logo", "logo saved"),
+    ("settings/logo-remove", "logo removed"),
     ("settings/redis", "Redis tried"),
     ("settings/reset", "setting reset"),
     ("settings/save", "settings saved"),

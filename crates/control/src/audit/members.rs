@@ -12,6 +12,7 @@ use store::row::{AdminRow, AliasRow, BackendRow, KeyRow, SessionRow, TotpRow, Us
 use url::Url;
 
 use crate::{
+    look,
     settings::{LIMIT, NO_LIMIT},
     tls, upgrade,
 };
@@ -215,6 +216,7 @@ enum Kind {
     Limit,
     Address,
     Certificate,
+    Logo,
     Secret,
 }
 
@@ -247,6 +249,9 @@ const SETTINGS: &[(&str, &str, Kind)] = &[
     ("network.admin_denied_ips", "addresses denied to the admin pages", Kind::Lines),
     ("network.cors_origins", "web origins", Kind::Lines),
     ("network.backend_networks", "networks of backends", Kind::Lines),
+    (look::TITLE, "product title", Kind::Text),
+    (look::ACCENT, "accent", Kind::Text),
+    (look::LOGO, "logo", Kind::Logo),
     (tls::CERTIFICATE, "TLS certificate", Kind::Certificate),
     (tls::KEY, "TLS key", Kind::Secret),
 ];
@@ -277,6 +282,7 @@ pub(super) fn setting(name: &str, text: &str) -> Vec<Member> {
         }
         Kind::Address => address(text),
         Kind::Certificate => tls::told(text).map_or_else(hidden, Plain),
+        Kind::Logo => look::told(text).map_or_else(hidden, Plain),
         Kind::Secret => hidden(),
     };
     vec![member("value", value)]

@@ -13,7 +13,7 @@ use super::{
     PATIENCE, PUBLIC_URL, RECORDS, REDIS_CA, REDIS_PASSWORD, REDIS_URL, REPLICAS, ROLLUPS, STALL, WAITING,
     check_version, view,
 };
-use crate::{EnvironmentSettings, state::State};
+use crate::{EnvironmentSettings, look, state::State};
 
 /// What is reset at once.
 struct Unit {
@@ -35,7 +35,7 @@ const fn unit(name: &'static str, saved_as: &'static [&'static str], value: fn(&
     Unit { name, saved_as, value }
 }
 
-const UNITS: [Unit; 19] = [
+const UNITS: [Unit; 21] = [
     unit("requests", &[LIMIT], |view| told(&view.default_limit, |value| limit(*value))),
     unit("balance", &[BALANCE], |view| told(&view.balance, |balance| strategy(*balance).to_owned())),
     unit("queue_max", &[WAITING.name], |view| told(&view.queue_max, u32::to_string)),
@@ -55,6 +55,8 @@ const UNITS: [Unit; 19] = [
     unit("usage_days", &[RECORDS.name], |view| told(&view.usage_days, u32::to_string)),
     unit("rollup_days", &[ROLLUPS.name], |view| told(&view.rollup_days, u32::to_string)),
     unit("public_url", &[PUBLIC_URL], |view| told(&view.public_url, |url| or(url, "any address"))),
+    unit("product_title", &[look::TITLE], |view| told(&view.product_title, String::clone)),
+    unit("accent", &[look::ACCENT], |view| told(&view.accent, |accent| or(accent, "the product\u{2019}s own colours"))),
 ];
 
 fn told<T>(value: &Sourced<T>, words: impl Fn(&T) -> String) -> Told {

@@ -11,6 +11,7 @@ use domain::{
     audit::{AuditEntry, AuditOutcome, ReadAudit},
     backend::{BackendRef, EditBackend, ProbeAddress, SetBackendDraining, SetBackendEnabled},
     key::{KeyStatus, RotateKey, SetKeyLimit, SetKeyStatus},
+    look::SaveLogo,
     models::act::{Boxes, CopyModel, DeleteModel, Keep, KeepModel, box_of},
     network::SaveNetwork,
     pull::{KeepCopies, PullRef, StartPull},
@@ -192,6 +193,8 @@ async fn do_everything(bench: &Bench) {
     let pair = crate::tls::tests_pair("b.lan");
     control.save_pair(root, SavePair { certificate: pair.0, private_key: pair.1 }).await.unwrap();
     control.remove_pair(root).await.unwrap();
+    control.save_logo(root, SaveLogo { logo: crate::look::tests_logo() }).await.unwrap();
+    control.remove_logo(root).await.unwrap();
     control.execute(Command::SettingsReset { all: true }).await.ok().unwrap();
     // Administrators.
     let input = AddAdmin { name: "second".into(), password: OTHER.into(), role: Role::Viewer };

@@ -27,7 +27,7 @@ const fn setting(name: &'static str, group: &'static str, label: &'static str, h
 }
 
 /// In the page's order.
-pub const GROUPS: [Group; 7] = [
+pub const GROUPS: [Group; 8] = [
     group("default-limit", "Default limit"),
     group("choosing", "Choosing a backend"),
     group("redis", "Redis"),
@@ -35,10 +35,11 @@ pub const GROUPS: [Group; 7] = [
     group("protection", "Endpoint protection"),
     group("bodies", "Requests and addresses"),
     group("records", "Usage"),
+    group("look", "Look"),
 ];
 
 /// In the page's order.
-pub const SETTINGS: [Setting; 27] = [
+pub const SETTINGS: [Setting; 29] = [
     setting("requests", "default-limit", "Requests", "For keys without a limit of their own. 0: no limit."),
     setting(
         "minutes",
@@ -140,6 +141,18 @@ pub const SETTINGS: [Setting; 27] = [
         "bodies",
         "Public URL",
         "Origins these pages may be used from, separated by commas. Empty: whatever address the browser uses.",
+    ),
+    setting(
+        "product_title",
+        "look",
+        "Product title",
+        "What these pages are called, in any script, at most 60 characters. Pages that are open show it once they are loaded again.",
+    ),
+    setting(
+        "accent",
+        "look",
+        "Accent colour",
+        "For buttons, marks and charts of the light and the dark theme, like #3366cc. Made darker or lighter where it could not be read. To go without although the environment names one, type none.",
     ),
 ];
 
