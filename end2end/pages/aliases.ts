@@ -52,3 +52,33 @@ export class AliasesPage {
     await expect(this.row(name)).toHaveCount(0);
   }
 }
+
+/** The section of the model auto. */
+export class AutoSection {
+  readonly section: Locator;
+
+  constructor(private page: Page) {
+    this.section = page.getByRole("region", { name: "The model auto" });
+  }
+
+  get on() {
+    return this.section.getByLabel("Clients may ask for auto");
+  }
+
+  model(row: number) {
+    return this.section.getByLabel(`Model of row ${row}`);
+  }
+
+  place(row: number) {
+    return this.section.getByLabel(`Place of row ${row}`);
+  }
+
+  /** The box of what the model of a row is for. */
+  purpose(row: number, word: string) {
+    return this.section.getByRole("listitem", { name: `Row ${row}`, exact: true }).getByLabel(word, { exact: true });
+  }
+
+  async save() {
+    await answered(this.page, () => this.section.getByRole("button", { name: "Save auto" }).click());
+  }
+}

@@ -1,7 +1,7 @@
 // Aliases: added, changed and removed, what they lead to at this moment, and requests that follow at once.
 
 import { MODELS, expect, test } from "../fixtures.ts";
-import { AliasesPage } from "../pages/aliases.ts";
+import { AliasesPage, AutoSection } from "../pages/aliases.ts";
 import { App } from "../pages/app.ts";
 
 /** Asks for a model, which may be one that only embeds; the status, and the model that answered where it is another. */
@@ -108,5 +108,98 @@ test.describe("without JavaScript", () => {
     await aliases.save("plain");
     await expect(aliases.model("plain", 1)).toContainText("mine");
     await aliases.remove("plain");
+  });
+});
+
+/** What a request for auto gets: the status, the model, and why. */
+async function pick(url: string, key: string, path: string, body: object) {
+  const answer = await fetch(url + path, {
+    method: "POST",
+    headers: { authorization: `Bearer ${key}` },
+    body: JSON.stringify({ model: "auto", stream: false, ...body }),
+  });
+  await answer.text();
+  return [answer.status, answer.headers.get("x-fortress-model"), answer.headers.get("x-fortress-auto")];
+}
+
+/** As it is before anybody decides anything of it. */
+async function forgotten(fortress: { run: (...args: string[]) => Promise<string> }) {
+  await fortress.run("auto", "models");
+  await fortress.run("auto", "off");
+}
+
+test("auto is switched on, given models with what they are for, and picks by that", async ({ page, fortress, key, problems }) => {
+  problems.allow(/status of 400/);
+  await forgotten(fortress);
+  await new App(page).open("/admin/aliases");
+  const auto = new AutoSection(page);
+  await expect(auto.on).not.toBeChecked();
+  await auto.on.check();
+  await auto.save();
+  await expect(auto.section.getByRole("status").filter({ hasText: "Saved." })).toBeVisible();
+  await expect(auto.section.getByText("Now, for a plain question")).toBeVisible();
+  const [model, embed] = MODELS;
+  const general = "of the models that are for general use";
+  expect(await pick(fortress.url, key, "/api/chat", { messages: [{ role: "user", content: "why" }] })).toEqual([200, model, expect.stringContaining(general)]);
+  expect(await pick(fortress.url, key, "/api/embed", { input: "why" })).toEqual([200, embed, expect.stringContaining("make embeddings")]);
+
+  // The order is that of the places.
+  await auto.model(1).fill(embed);
+  await auto.place(1).fill("2");
+  await auto.model(2).fill(model);
+  await auto.place(2).fill("1");
+  await auto.purpose(2, "code").check();
+  await auto.purpose(2, "general").uncheck();
+  await auto.save();
+  await expect(auto.model(1)).toHaveValue(model);
+  await expect(auto.place(2)).toHaveValue("2");
+  await expect(auto.purpose(1, "code")).toBeChecked();
+  await expect(auto.purpose(1, "general")).not.toBeChecked();
+  await expect(auto.model(3), "rows for more").toHaveValue("");
+  const code = "code in the last message, first of the models that are for code";
+  expect(await pick(fortress.url, key, "/v1/completions", { prompt: "a python script" })).toEqual([200, model, code]);
+  expect(await fortress.run("auto", "show")).toMatch(new RegExp(`auto is on, and picks from the models below[^]*${model} +code +text +on `));
+
+  // What cannot be is said, and what was typed stays.
+  await auto.model(3).fill("two words");
+  await auto.save();
+  await expect(auto.section.getByRole("alert")).toContainText('"two words" must be one model, without a star');
+  await expect(auto.model(3)).toHaveValue("two words");
+  await auto.model(3).fill("");
+  await auto.model(2).fill("");
+  await auto.on.uncheck();
+  await auto.save();
+  await expect(auto.section.getByText("Now, for a plain question")).toHaveCount(0);
+  await expect(auto.model(2)).toHaveValue("");
+  expect(await pick(fortress.url, key, "/api/generate", { prompt: "why" })).toEqual([404, null, null]);
+  await forgotten(fortress);
+});
+
+test.describe("auto without JavaScript", () => {
+  test.use({ javaScriptEnabled: false });
+
+  test("is switched on, changed and refused, with what was typed", async ({ page, fortress, key }) => {
+    await forgotten(fortress);
+    const auto = new AutoSection(page);
+    await page.goto("/admin/aliases");
+    await auto.on.check();
+    await auto.model(1).fill("nobody-has-it");
+    await auto.model(2).fill(MODELS[0]);
+    await auto.purpose(2, "images").check();
+    await auto.save();
+    await expect(auto.on).toBeChecked();
+    await expect(auto.purpose(2, "images")).toBeChecked();
+    await expect(auto.section.getByText("No backend has it.")).toBeVisible();
+    const see = "image in the request, first of the models that see images";
+    expect(await pick(fortress.url, key, "/api/generate", { prompt: "what", images: ["aGk="] })).toEqual([200, MODELS[0], see]);
+    await auto.on.uncheck();
+    await auto.model(1).fill("x y");
+    await auto.purpose(1, "tools").check();
+    await auto.save();
+    await expect(auto.section.getByRole("alert")).toContainText('"x y" must be one model');
+    await expect(auto.model(1), "what was typed stays").toHaveValue("x y");
+    await expect(auto.purpose(1, "tools")).toBeChecked();
+    await expect(auto.on).not.toBeChecked();
+    await forgotten(fortress);
   });
 });

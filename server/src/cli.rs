@@ -5,6 +5,7 @@
 mod alias;
 mod arguments;
 mod audit;
+mod auto;
 mod backend;
 mod backup;
 mod fleet;

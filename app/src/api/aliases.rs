@@ -1,6 +1,9 @@
-//! Aliases: list, add, change, remove.
+//! Aliases: list, add, change, remove; and the model `auto`.
 
-use domain::alias::{AliasRef, AliasView, SaveAlias};
+use domain::{
+    alias::{AliasRef, AliasView, SaveAlias},
+    auto::{AutoView, SaveAuto},
+};
 use leptos::{prelude::*, server_fn::codec::GetUrl};
 
 use super::Text;
@@ -28,4 +31,16 @@ pub async fn edit_alias(input: SaveAlias) -> Result<AliasView, AppError> {
 pub async fn remove_alias(input: AliasRef) -> Result<(), AppError> {
     let (control, actor) = crate::ssr::signed_in()?;
     Ok(control.remove_alias(&actor, input).await?)
+}
+
+#[server(prefix = "/admin/fn", endpoint = "aliases/auto", input = GetUrl, output = Text)]
+pub async fn get_auto() -> Result<AutoView, AppError> {
+    let (control, actor) = crate::ssr::signed_in()?;
+    Ok(control.auto(&actor))
+}
+
+#[server(name = ChangeAuto, prefix = "/admin/fn", endpoint = "aliases/auto-save")]
+pub async fn save_auto(input: SaveAuto) -> Result<AutoView, AppError> {
+    let (control, actor) = crate::ssr::signed_in()?;
+    Ok(control.save_auto(&actor, input).await?)
 }

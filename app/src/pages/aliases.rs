@@ -1,12 +1,13 @@
-//! Page: the aliases, names that stand for models.
+//! Page: the aliases, names that stand for models, and the model `auto`.
 
+mod auto;
 mod card;
 mod forms;
 
 use domain::{admin::Role, alias::AliasView};
 use leptos::{ev::SubmitEvent, prelude::*};
 
-use self::{card::AliasCard, forms::AddAliasForm};
+use self::{auto::AutoSection, card::AliasCard, forms::AddAliasForm};
 use crate::{
     api::aliases::list_aliases,
     components::{
@@ -44,6 +45,7 @@ pub fn AliasesPage() -> impl IntoView {
                 </ul>
             </Listing>
             {may(Role::Operator).then(|| view! { <AddAliasForm refresh /> })}
+            <AutoSection refresh />
         </div>
     }
 }

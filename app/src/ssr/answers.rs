@@ -14,6 +14,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use domain::{
+    auto::SaveAuto,
     backend::Timeouts,
     error::AdminError,
     network::SaveNetwork,
@@ -93,10 +94,12 @@ fn is_kept(field: &str) -> bool {
         &Timeouts::FIELDS,
         &StartPull::FIELDS,
         &KeepCopies::FIELDS,
+        &SaveAuto::FIELDS,
     ];
     let unkept = [&SaveSettings::UNKEPT[..], &SaveNetwork::UNKEPT];
     let within = |lists: &[&[&str]]| lists.iter().any(|list| list.contains(&field));
-    let boxes = [StartUpgrade::BOXES, SetUsersEnabled::BOXES].iter().any(|boxes| field.starts_with(boxes));
+    let boxes = [StartUpgrade::BOXES, SetUsersEnabled::BOXES].iter().chain(&SaveAuto::ROWS);
+    let boxes = boxes.into_iter().any(|boxes| field.starts_with(boxes));
     KEPT.contains(&field) || boxes || within(&large) && !within(&unkept)
 }
 

@@ -15,13 +15,14 @@ use crate::error::AppError;
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Functions without an argument. All others have the one argument `input`.
-const WITHOUT_INPUT: [&str; 24] = [
+const WITHOUT_INPUT: [&str; 25] = [
     "/admin/fn/account/factor-cancel",
     "/admin/fn/account/factor-off",
     "/admin/fn/account/factor-start",
     "/admin/fn/account/get",
     "/admin/fn/account/sessions-end",
     "/admin/fn/administrators/list",
+    "/admin/fn/aliases/auto",
     "/admin/fn/aliases/list",
     "/admin/fn/backends/list",
     "/admin/fn/help/facts",

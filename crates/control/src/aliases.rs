@@ -8,7 +8,7 @@ use domain::{
 };
 use store::row::{AliasRow, Op};
 
-use crate::{Actor, Control, Inner, by::By, clock::Now, fault, state::State};
+use crate::{Actor, Control, Inner, auto, by::By, clock::Now, fault, state::State};
 
 impl Control {
     /// By name, with what each leads to now.
@@ -89,6 +89,7 @@ impl Control {
                 if known.is_some_and(|known| known.targets == row.targets && known.note == row.note) {
                     return Ok((Vec::new(), known.cloned().unwrap_or(row)));
                 }
+                auto::check_alias(state, &row.name, &row.targets)?;
                 check_together(state, &row)?;
                 Ok((vec![Op::PutAlias(row.clone())], row))
             })
@@ -147,15 +148,19 @@ fn changed(name: &str) -> AdminError {
     ))
 }
 
-/// Every alias with the models it leads to.
+/// Every alias with the models it leads to, and `auto` where it is on.
 pub(crate) fn flat(state: &State) -> gateway::snapshot::Aliases {
     let all: Aliases = state.rows.aliases.iter().map(|row| (row.name.clone(), row.targets.clone())).collect();
     let names = state.rows.aliases.iter().map(|row| row.name.clone());
-    names
+    let flat: gateway::snapshot::Aliases = names
         .map(|name| {
             let mut models = all.models(&name);
             models.truncate(MAX_MODELS);
             (name, models)
         })
-        .collect()
+        .collect();
+    match auto::flat(state, &all) {
+        Some(models) => flat.with_auto(models),
+        None => flat,
+    }
 }

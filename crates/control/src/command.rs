@@ -7,6 +7,7 @@ use domain::{
     admin::{AddAdmin, AdminRef, AdminView, Role, SetAdminEnabled, SetAdminPassword, SetAdminRole},
     alias::{AliasRef, AliasView},
     audit::{AuditPage, ReadAudit},
+    auto::AutoView,
     backend::{
         AddBackend, BackendRef, BackendView, EditBackend, SetBackendDraining, Share, ShareEdit, Timeouts, TimeoutsEdit,
     },
@@ -64,6 +65,12 @@ pub enum Command {
     },
     AliasRemove {
         name: String,
+    },
+    AutoShow,
+    /// What is not told stays as it is. A model is `NAME`, or `NAME=code,tools` with what it is for.
+    AutoSet {
+        on: Option<bool>,
+        models: Option<Vec<String>>,
     },
     /// Stores it without reaching it.
     BackendAdd {
@@ -253,6 +260,7 @@ pub enum Reply {
     Done,
     Admins(Vec<AdminView>),
     Aliases(Vec<AliasView>),
+    Auto(Box<AutoView>),
     Backends(Vec<BackendView>),
     Users(Vec<UserView>),
     Keys(Vec<KeyView>),
@@ -302,8 +310,7 @@ impl Control {
             }
             Command::AdminRemove { name } => {
                 let id = self.administrator_called(&name)?;
-                self.remove_administrator(actor, AdminRef { id }).await?;
-                Ok(Reply::Done)
+                self.remove_administrator(actor, AdminRef { id }).await.map(|()| Reply::Done)
             }
             Command::AdminResetTotp { name } => {
                 let id = self.administrator_called(&name)?;
@@ -314,9 +321,10 @@ impl Control {
                 Ok(Reply::Aliases(vec![self.set_alias(actor, &name, &targets, note).await?]))
             }
             Command::AliasRemove { name } => {
-                self.remove_alias(actor, AliasRef { name, version: String::new() }).await?;
-                Ok(Reply::Done)
+                self.remove_alias(actor, AliasRef::named(name)).await.map(|()| Reply::Done)
             }
+            Command::AutoShow => Ok(Reply::Auto(Box::new(self.auto(actor)))),
+            Command::AutoSet { on, models } => Ok(Reply::Auto(Box::new(self.set_auto(actor, on, models).await?))),
             Command::BackendAdd { name, url, token, share, timeouts } => {
                 let [parallel, weight, priority] = share.apply(Share::default());
                 let [connect_timeout_s, first_byte_timeout_s, stall_timeout_s] = timeouts.apply(Timeouts::default());

@@ -97,6 +97,9 @@ impl Control {
         for row in &state.rows.aliases {
             aliases.look("Alias", &row.name, "", || "/admin/aliases".to_owned());
         }
+        if crate::auto::is_on(&state) {
+            aliases.look("Alias", domain::auto::NAME, "", || "/admin/aliases".to_owned());
+        }
         all.extend(aliases.best());
         let holdings = self.0.gateway.holdings();
         let mut names: Vec<&str> = holdings.iter().flat_map(|one| one.models().map(|model| model.shown())).collect();

@@ -9,6 +9,7 @@ mod aliases;
 mod attempts;
 mod attention;
 mod audit;
+mod auto;
 mod backends;
 pub mod backup;
 mod by;

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use domain::{
+    auto::NAME,
     error::AdminError,
     id::{KeyId, UserId},
     playground::PlaygroundFacts,
@@ -11,19 +12,22 @@ use domain::{
 use gateway::Insider;
 use store::row::AdminRow;
 
-use crate::{Actor, Control, fault, models::words::nothing};
+use crate::{Actor, Control, auto, fault, models::words::nothing};
 
 impl Control {
     /// What there is to ask now. Every role may know.
     pub fn playground(&self, actor: &Actor) -> PlaygroundFacts {
         let enabled = self.0.gateway.live().backends.into_iter().filter(|backend| backend.enabled);
+        let state = self.state();
+        let mut names: BTreeSet<String> = state.rows.aliases.iter().map(|row| row.name.clone()).collect();
+        names.extend(auto::is_on(&state).then(|| NAME.to_owned()));
         let mut any = false;
         let models: BTreeSet<String> = enabled.inspect(|_| any = true).flat_map(|backend| backend.models).collect();
         PlaygroundFacts {
             next: if models.is_empty() { nothing(any).to_owned() } else { String::new() },
             models: models.into_iter().collect(),
-            aliases: self.state().rows.aliases.iter().map(|row| row.name.clone()).collect(),
             who: actor.view().id.to_string(),
+            aliases: names.into_iter().collect(),
             largest_body: self.0.gateway.snapshot().settings.max_body as u64,
         }
     }

@@ -6,6 +6,7 @@ pub mod address;
 pub mod admin;
 pub mod alias;
 pub mod audit;
+pub mod auto;
 pub mod backend;
 pub mod balance;
 pub mod dashboard;

@@ -30,6 +30,7 @@ const WHY: HeaderName = HeaderName::from_static("x-fortress-why");
 const QUEUE_MS: HeaderName = HeaderName::from_static("x-fortress-queue-ms");
 const WARM: HeaderName = HeaderName::from_static("x-fortress-warm");
 const MODEL: HeaderName = HeaderName::from_static("x-fortress-model");
+const AUTO: HeaderName = HeaderName::from_static("x-fortress-auto");
 const BACKEND: HeaderName = HeaderName::from_static("x-fortress-backend");
 
 /// How a request went on its way to a backend.
@@ -38,6 +39,8 @@ pub(crate) struct Met {
     pub(crate) warm: bool,
     /// What answered, where that was asked for by another name.
     pub(crate) model: Option<String>,
+    /// Why that model, where the gateway picked it.
+    pub(crate) auto: Option<String>,
     /// For keys that may know.
     pub(crate) backend: Option<String>,
     pub(crate) why: Option<String>,
@@ -49,7 +52,7 @@ impl Met {
         let queued = self.queue_ms > 0;
         headers.insert(QUEUE_MS, if queued { self.queue_ms.into() } else { HeaderValue::from_static("0") });
         headers.insert(WARM, HeaderValue::from_static(if self.warm { "true" } else { "false" }));
-        for (name, text) in [(MODEL, self.model), (BACKEND, self.backend), (WHY, self.why)] {
+        for (name, text) in [(MODEL, self.model), (AUTO, self.auto), (BACKEND, self.backend), (WHY, self.why)] {
             if let Some(value) = text.and_then(|text| HeaderValue::try_from(text).ok()) {
                 headers.insert(name, value);
             }

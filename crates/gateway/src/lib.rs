@@ -247,6 +247,12 @@ impl Gateway {
         alias.map(|alias| resolve::targets(alias, &view, self.0.now())).unwrap_or_default()
     }
 
+    /// How it stands now with the first `most` models that `auto` may pick, and how many more there are.
+    pub fn auto_targets(&self, most: usize) -> (Vec<domain::auto::AutoTarget>, usize) {
+        let view = self.0.fleet.view();
+        resolve::all_targets(&view.snapshot.settings.aliases, &view, self.0.now(), most)
+    }
+
     /// Some backend has a model of this name, whatever else the name means.
     pub fn has_model(&self, name: &str) -> bool {
         resolve::resolve(&self.0.fleet.view(), name).is_ok()

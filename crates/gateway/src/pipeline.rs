@@ -238,7 +238,8 @@ impl Exchange<'_> {
     fn local(&self, route: &Route<'_>, rules: &Rules) -> Result<Response<Body>, Error> {
         let view = &self.view;
         // A key sees the models that it may use, and what it may not use does not exist for it.
-        let part = rules.restricts_models().then_some(|model: &str| rules.admits_model(model));
+        let aliases = &view.snapshot.settings.aliases;
+        let part = rules.restricts_models().then_some(|model: &str| aliases.admit(rules, model));
         let body = match route.endpoint {
             Endpoint::Version => listing::version(view),
             Endpoint::Tags => listing::tags(view, part),
@@ -246,8 +247,8 @@ impl Exchange<'_> {
             Endpoint::OpenAiModels => listing::openai_models(view, part),
             Endpoint::OpenAiModel => {
                 let model = route.model.as_deref().unwrap_or_default();
-                let found = match view.snapshot.settings.aliases.find(model) {
-                    Some(alias) => listing::openai_alias(view, alias, model, |model| rules.admits_model(model)),
+                let found = match aliases.find(model) {
+                    Some(alias) => listing::openai_alias(view, alias, model, |model| aliases.admit(rules, model)),
                     None => listing::openai_model(view, model).filter(|_| rules.admits_model(model)),
                 };
                 found.ok_or_else(|| request::unknown(route.endpoint, model))?

@@ -6,11 +6,12 @@ mod coding;
 pub(crate) mod json;
 mod model;
 mod multipart;
+mod wanted;
 
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use domain::{endpoint::Endpoint, id::KeyId};
+use domain::{auto::Wanted, endpoint::Endpoint, id::KeyId};
 use futures_util::FutureExt;
 use http::HeaderMap;
 use http_body::Body;
@@ -156,6 +157,12 @@ pub(crate) async fn read(endpoint: Endpoint, headers: &HeaderMap, body: &Bytes) 
     }
     let (headers, body) = (headers.clone(), body.clone());
     aside(body.len(), move || model::read(endpoint, &headers, &body)).await
+}
+
+/// What a request that leaves the choice of its model to the gateway asks of one. Its body was [`read`] before.
+pub(crate) async fn wanted(endpoint: Endpoint, body: &Bytes) -> Result<Wanted, Error> {
+    let (length, body) = (body.len(), body.clone());
+    aside(length, move || wanted::read(endpoint, &body)).await
 }
 
 /// The body of a request that is to be answered by `model`, and what it takes of the budget.

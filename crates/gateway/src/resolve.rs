@@ -1,6 +1,7 @@
 //! From the model a client asks for to the backends that have it: exact spelling first, then Ollama's canonical name.
 //! No I/O; the tables are built with the catalogue.
 
+mod auto;
 mod candidates;
 mod chain;
 
@@ -9,13 +10,17 @@ use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
-use domain::model::{ModelName, ModelNameError, Source as NameSource};
+use domain::{
+    auto::Abilities,
+    model::{ModelName, ModelNameError, Source as NameSource},
+};
 
 use crate::{
     backend::{View, catalogue::Source, rows::Row},
     balance::{Member, Turn},
 };
 
+pub(crate) use auto::{Picked, all_targets};
 pub(crate) use candidates::{Candidates, Choice, Kind, Tried};
 pub(crate) use chain::{Chain, targets};
 
@@ -32,11 +37,16 @@ pub(crate) enum ResolveError {
     /// No backend is configured, or none has ever given its list.
     #[error("no backend is available")]
     NoBackend,
+    /// `auto` found no model that can do this.
+    #[error("no model can {0}")]
+    Wanting(&'static str),
 }
 
 struct Route {
     display: String,
     members: Vec<Member>,
+    /// What any of them says that the model can do.
+    can: Abilities,
     turn: Arc<Turn>,
     /// The route that took the place of this one when the catalogue was built anew, or this one itself.
     latest: Arc<Mutex<Weak<Route>>>,
@@ -44,10 +54,10 @@ struct Route {
 
 impl Route {
     /// In the place of `old`, which those who wait may still hold.
-    fn new(display: String, members: Vec<Member>, old: Option<&Arc<Self>>) -> Arc<Self> {
+    fn new(display: String, members: Vec<Member>, can: Abilities, old: Option<&Arc<Self>>) -> Arc<Self> {
         let turn = old.map(|old| Arc::clone(&old.turn)).unwrap_or_default();
         let latest = old.map(|old| Arc::clone(&old.latest)).unwrap_or_default();
-        let route = Arc::new(Self { display, members, turn, latest });
+        let route = Arc::new(Self { display, members, can, turn, latest });
         *route.latest.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&route);
         route
     }
@@ -67,6 +77,8 @@ pub(crate) struct Routes {
     remote: HashSet<String>,
     /// At least one backend has ever given a list.
     answered: bool,
+    /// What each model is found by, sorted.
+    all: Vec<String>,
 }
 
 /// Finds the backends for `model` as the client wrote it.
@@ -112,8 +124,10 @@ impl Routes {
             }
         }
         for (name, sources) in &named {
-            let route = Route::new(name.display().to_owned(), members(sources), old.canonical.get(name.as_str()));
             let display = name.display();
+            let before = old.canonical.get(name.as_str());
+            let route = Route::new(display.to_owned(), members(sources), abilities(sources), before);
+            routes.all.push(display.to_owned());
             for spelling in [Some(display), display.strip_suffix(":latest")].into_iter().flatten() {
                 routes.exact.insert(spelling.to_owned(), Arc::clone(&route));
             }
@@ -137,8 +151,12 @@ impl Routes {
                 display = name.display().to_owned();
                 others.iter().for_each(|other| push(&mut sources, *other));
             }
-            routes.exact.insert(id.to_owned(), Route::new(display, members(&sources), before));
+            routes.all.push(id.to_owned());
+            let route = Route::new(display, members(&sources), abilities(&sources), before);
+            routes.exact.insert(id.to_owned(), route);
         }
+        routes.all.sort_unstable();
+        routes.all.dedup();
         routes
     }
 }
@@ -147,6 +165,13 @@ fn push<'a>(sources: &mut Vec<(&'a Source, &'a Row)>, source: (&'a Source, &'a R
     if !sources.iter().any(|(other, _)| Arc::ptr_eq(&other.backend, &source.0.backend)) {
         sources.push(source);
     }
+}
+
+fn abilities(sources: &[(&Source, &Row)]) -> Abilities {
+    let told = |(_, row): &(&Source, &Row)| {
+        Abilities::told(row.about.capabilities.iter().map(AsRef::as_ref), &row.about.family)
+    };
+    sources.iter().map(told).fold(Abilities::default(), Abilities::or)
 }
 
 fn members(sources: &[(&Source, &Row)]) -> Vec<Member> {

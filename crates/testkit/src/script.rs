@@ -17,6 +17,9 @@ pub struct Model {
     pub modified_at: String,
     /// Answers `embed` and nothing else, as an embedding model does.
     pub embedding: bool,
+    /// What newer servers list of it; nothing is listed where it is empty.
+    #[serde(default)]
+    pub capabilities: Vec<String>,
 }
 
 impl Model {
@@ -29,12 +32,18 @@ impl Model {
             size: 1_000_000_000 + hash % 1_000_000_000,
             modified_at: "2026-05-04T17:37:44.706015396-07:00".to_owned(),
             embedding: name.contains("embed"),
+            capabilities: Vec::new(),
             name,
         }
     }
 
     pub fn digest(mut self, digest: &str) -> Self {
         self.digest = digest.to_owned();
+        self
+    }
+
+    pub fn can(mut self, capabilities: &[&str]) -> Self {
+        self.capabilities = capabilities.iter().map(|word| (*word).to_owned()).collect();
         self
     }
 

@@ -7,8 +7,8 @@ use control::command::Command;
 use domain::{admin::Role, remarks::RemarksEdit};
 
 use super::{
-    Failure, alias::Alias, audit::Audit, backend::Backend, backup::BackupArguments, fleet::Fleet, model::Model,
-    password, policy::PolicyOptions, restore::RestoreArguments, secrets::Secrets,
+    Failure, alias::Alias, audit::Audit, auto::Auto, backend::Backend, backup::BackupArguments, fleet::Fleet,
+    model::Model, password, policy::PolicyOptions, restore::RestoreArguments, secrets::Secrets,
 };
 
 /// Longest secret taken from standard input.
@@ -54,6 +54,9 @@ pub enum Ask {
     /// Aliases: names that stand for models.
     #[command(subcommand)]
     Alias(Alias),
+    /// The model auto: a name whose model is picked for each request.
+    #[command(subcommand)]
+    Auto(Auto),
     /// Backends: the Ollama servers behind the gateway.
     #[command(subcommand)]
     Backend(Backend),
@@ -333,6 +336,7 @@ impl Ask {
                 Command::AdminResetPassword { name, password }
             }
             Self::Alias(alias) => alias.into(),
+            Self::Auto(auto) => auto.into(),
             Self::Backend(backend) => backend.into_command()?,
             Self::Model(model) => model.into_command(),
             Self::User(User::Add { name, policy }) => Command::UserAdd { name, policy: policy.into() },
@@ -446,6 +450,10 @@ mod tests {
         assert_eq!(alias["targets"], serde_json::json!(["llama3.2:3b", "phi4"]));
         assert_eq!((&alias["command"], &alias["note"]), (&"alias_set".into(), &"quick".into()));
         assert_eq!(command("f alias remove fast")["name"], "fast");
+        assert_eq!(command("f auto on"), serde_json::json!({"command": "auto_set", "on": true, "models": null}));
+        let models = command("f auto models llama3.2 qwen2.5-coder=code,tools");
+        assert_eq!(models["models"], serde_json::json!(["llama3.2", "qwen2.5-coder=code,tools"]));
+        assert_eq!(command("f auto models")["models"], serde_json::json!([]));
         assert_eq!(command("f user policy ada --clear")["clear"], true);
         assert_eq!(command("f key rotate op_x")["overlap"], "24h");
         let rotate = command("f key rotate op_x --overlap none --expires 90d");

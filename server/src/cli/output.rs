@@ -10,6 +10,7 @@ use control::command::Reply;
 use domain::{
     admin::AdminView,
     alias::{AliasView, TargetState},
+    auto::{AutoTarget, AutoView},
     backend::{BackendState, BackendView},
     key::{CreatedKey, KeyStatus, KeyView},
     limit::RateLimit,
@@ -35,6 +36,12 @@ pub fn print(reply: Reply, json: bool) -> io::Result<()> {
             admin,
         ),
         Reply::Aliases(rows) => list(&mut out, &rows, json, &["NAME", "MODELS", "NOW", "NOTE"], alias),
+        Reply::Auto(view) if json => array(&mut out, &[view]),
+        Reply::Auto(view) => {
+            let from = if view.models.is_empty() { "all models of the fleet" } else { "the models below" };
+            writeln!(out, "auto is {}, and picks from {from}", if view.on { "on" } else { "off" })?;
+            list(&mut out, &auto_rows(&view), json, &["MODEL", "FOR", "CAN", "NOW"], Clone::clone)
+        }
         Reply::Backends(rows) => {
             let head = ["NAME", "ID", "URL", "STATE", "AT ONCE", "WEIGHT", "PRIORITY", "TOKEN", "MODELS"];
             list(&mut out, &rows, json, &head, backend)
@@ -165,6 +172,26 @@ fn alias(row: &AliasView) -> Vec<String> {
     let now = next.map_or_else(|| "nothing".to_owned(), |next| clean(&format!("{} {}", next.model, next.why)));
     let note = if row.note.is_empty() { "-".to_owned() } else { clean(&row.note) };
     vec![row.name.clone(), row.targets.join(", "), now, note]
+}
+
+/// The models of `auto` in the order of a plain question; while it is off, as they were saved.
+fn auto_rows(view: &AutoView) -> Vec<Vec<String>> {
+    let purposes = |model: &str| {
+        let saved = view.models.iter().find(|saved| saved.model == model);
+        saved.map_or_else(|| "-".to_owned(), |saved| saved.purposes.words())
+    };
+    if view.targets.is_empty() {
+        let none = || "-".to_owned();
+        return view.models.iter().map(|row| vec![clean(&row.model), row.purposes.words(), none(), none()]).collect();
+    }
+    let can = |target: &AutoTarget| if target.can.is_empty() { "-".to_owned() } else { target.can.clone() };
+    let row =
+        |target: &AutoTarget| vec![clean(&target.model), purposes(&target.model), can(target), clean(&target.why)];
+    let mut rows: Vec<Vec<String>> = view.targets.iter().map(row).collect();
+    if view.more > 0 {
+        rows.push(vec![format!("and {} more", view.more), String::new(), String::new(), String::new()]);
+    }
+    rows
 }
 
 fn backend(row: &BackendView) -> Vec<String> {

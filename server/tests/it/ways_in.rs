@@ -24,7 +24,7 @@ const OPEN: [(&str, &str, u16); 4] = [
 pub type Closed = (&'static str, &'static str, Role, &'static [(&'static str, &'static str)]);
 
 /// Server functions that need a session.
-pub const CLOSED: [Closed; 85] = [
+pub const CLOSED: [Closed; 87] = [
     ("GET", "account/get", Viewer, &[]),
     ("POST", "account/password", Viewer, &[("current", "a wrong guess"), ("password", "another fine phrase")]),
     ("POST", "account/session-end", Viewer, &[("id", "0123456789abcdef")]),
@@ -42,8 +42,10 @@ pub const CLOSED: [Closed; 85] = [
     ("POST", "administrators/remove", Owner, &[("id", "0123456789ab")]),
     ("POST", "administrators/session-end", Owner, &[("id", "0123456789abcdef")]),
     ("POST", "administrators/sessions-end", Owner, &[("id", "0123456789ab")]),
+    ("GET", "aliases/auto", Viewer, &[]),
     ("GET", "aliases/list", Viewer, &[]),
     ("POST", "aliases/add", Operator, &[("name", ""), ("targets", "")]),
+    ("POST", "aliases/auto-save", Operator, &[("on", "false"), ("version", "")]),
     ("POST", "aliases/edit", Operator, &[("name", "nobody"), ("targets", "a"), ("version", "1-1")]),
     ("POST", "aliases/remove", Operator, &[("name", "nobody")]),
     ("GET", "audit/list", Viewer, &[]),

@@ -74,21 +74,25 @@ fn by_way_of(alias: &AliasView) -> Option<String> {
 
 fn target((number, target): (usize, &TargetView)) -> AnyView {
     let TargetView { model, state, why } = target;
+    view! {
+        <li class="flex flex-wrap items-center gap-x-3 gap-y-1">
+            <span class="w-5 text-right text-sm text-muted tabular-nums" aria-hidden="true">{(number + 1).to_string()}</span>
+            <code class="min-w-0 text-sm break-all">{visible(model)}</code>
+            {state_badge(*state)}
+            <span class="min-w-0 text-sm break-words text-muted">{sentence(&visible(why))}</span>
+        </li>
+    }
+    .into_any()
+}
+
+pub(super) fn state_badge(state: TargetState) -> AnyView {
     let look = match state {
         TargetState::Next => ("In use", "status status-success"),
         TargetState::Standby => ("Standby", "status status-info"),
         TargetState::Out => ("Out", "status status-error"),
         TargetState::Missing => ("Missing", "status status-warning"),
     };
-    view! {
-        <li class="flex flex-wrap items-center gap-x-3 gap-y-1">
-            <span class="w-5 text-right text-sm text-muted tabular-nums" aria-hidden="true">{(number + 1).to_string()}</span>
-            <code class="min-w-0 text-sm break-all">{visible(model)}</code>
-            <Badge look />
-            <span class="min-w-0 text-sm break-words text-muted">{sentence(&visible(why))}</span>
-        </li>
-    }
-    .into_any()
+    view! { <Badge look /> }.into_any()
 }
 
 #[component]

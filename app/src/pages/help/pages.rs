@@ -106,6 +106,10 @@ pub fn AliasNames() -> impl IntoView {
                 "The name of a model",
                 "An alias may have it, and hides the model then: so a model can be replaced without telling anybody.",
             ),
+            (
+                "The model auto",
+                "Switched on below the aliases, it gets each request a model that its key may use: one that makes embeddings, sees images or uses tools where the request needs that; one for code where the user's last message has a code fence or a word like code, function, python or sql (the README has all of them); then by your order. The header x-fortress-auto and the request log say why. It hides a model of its name.",
+            ),
         ],
     )
 }

@@ -27,6 +27,7 @@ pub(crate) const CALLS: &[(&str, &str)] = &[
     ("administrators/session-end", "session ended"),
     ("administrators/sessions-end", "sessions ended"),
     ("aliases/add", "alias added"),
+    ("aliases/auto-save", "auto changed"),
     ("aliases/edit", "alias changed"),
     ("aliases/remove", "alias removed"),
     ("backends/add", "backend added"),
@@ -106,6 +107,7 @@ pub(crate) fn of_command(command: &Command) -> Option<&'static str> {
         Command::AdminResetTotp { .. } => "second factor turned off for somebody",
         Command::AliasSet { .. } => "alias changed",
         Command::AliasRemove { .. } => "alias removed",
+        Command::AutoSet { .. } => "auto changed",
         Command::BackendAdd { .. } => "backend added",
         Command::BackendEdit { .. } => "backend changed",
         Command::BackendSetDraining { .. } => "backend drained or taken back",
@@ -136,6 +138,7 @@ pub(crate) fn of_command(command: &Command) -> Option<&'static str> {
         Command::ModelKeep { .. } => "model kept available",
         Command::AdminList
         | Command::AliasList
+        | Command::AutoShow
         | Command::BackendList
         | Command::UserList
         | Command::KeyList { .. }

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 
 use domain::{
     audit::{AuditChange, AuditField},
+    auto::NAME,
     id::{AdminId, UserId},
 };
 use store::row::{AdminRow, Op, UserRow};
 
 use super::members::{self, Member, Value};
-use crate::{pulls, state::State, upgrade};
+use crate::{auto, pulls, state::State, upgrade};
 
 /// Changes in one row of the log; of more it says how many. Only removing a user with thousands of keys has as many.
 const MOST: usize = 1_000;
@@ -105,6 +106,10 @@ impl<'s> Told<'s> {
             }
             Op::PutSetting(name, text) if name == pulls::wish::SETTING => {
                 listed("models", "kept available", pulls::wish::told(self.state.setting(name), text))
+            }
+            Op::PutSetting(name, text) if name == auto::SETTING => {
+                let before = self.state.setting(name).map(members::auto);
+                compare("alias", &NAME, NAME, before, Some(members::auto(text)))
             }
             Op::PutSetting(name, _) | Op::DeleteSetting(name) if name.starts_with(MARK) => None,
             Op::PutSetting(name, text) => {

@@ -3,6 +3,7 @@
 //! nobody listed counts as secret.
 
 use domain::{
+    auto::{Auto, AutoModel},
     key::KEY_PREFIX,
     limit::RateLimit,
     policy::{Policy, format_utc},
@@ -12,7 +13,7 @@ use store::row::{AdminRow, AliasRow, BackendRow, KeyRow, SessionRow, TotpRow, Us
 use url::Url;
 
 use crate::{
-    look,
+    auto, look,
     settings::{LIMIT, NO_LIMIT},
     tls, upgrade,
 };
@@ -173,6 +174,14 @@ fn remarks(row: &Remarks) -> [Member; 2] {
 pub(super) fn alias(row: &AliasRow) -> Vec<Member> {
     let AliasRow { name: _, targets, note, changes: _, created_at: _ } = row;
     vec![member("models", list(&targets.join("\n"))), member("note", list(note))]
+}
+
+pub(super) fn auto(text: &str) -> Vec<Member> {
+    let Auto { on, models } = auto::parse(text);
+    let models = models.iter().map(|AutoModel { model, purposes }| format!("{model} for {}", purposes.words()));
+    let models: Vec<String> = models.collect();
+    let models = if models.is_empty() { Nothing } else { Plain(models.join("; ")) };
+    vec![member("switched on", yes_no(on)), member("models", models)]
 }
 
 fn policy(row: &Policy) -> Vec<Member> {

@@ -17,6 +17,8 @@ fn all() -> Vec<Command> {
         Command::AliasList,
         Command::AliasSet { name: text(), targets: vec![text()], note: None },
         Command::AliasRemove { name: text() },
+        Command::AutoShow,
+        Command::AutoSet { on: Some(true), models: Some(vec![text()]) },
         Command::BackendAdd {
             name: text(),
             url: text(),

@@ -4,6 +4,8 @@
 use domain::key::{KEY_PREFIX, KeyStatus};
 use store::row::State;
 
+use crate::auto::{SETTING, parse};
+
 pub(super) fn between(present: &State, restored: &State) -> Vec<String> {
     let mut told = Vec::new();
     admins(present, restored, &mut told);
@@ -11,6 +13,7 @@ pub(super) fn between(present: &State, restored: &State) -> Vec<String> {
     keys(present, restored, &mut told);
     backends(present, restored, &mut told);
     aliases(present, restored, &mut told);
+    auto(present, restored, &mut told);
     let marks = |state: &State| {
         let saved = state.settings.iter().filter(|(name, _)| !name.starts_with("mark."));
         saved.cloned().collect::<Vec<_>>()
@@ -102,6 +105,16 @@ fn backends(present: &State, restored: &State, told: &mut Vec<String>) {
     }
     for row in present.backends.iter().filter(|row| restored.backends.iter().all(|known| known.id != row.id)) {
         told.push(format!("the backend {} was added after the backup and is gone", row.name));
+    }
+}
+
+fn auto(present: &State, restored: &State, told: &mut Vec<String>) {
+    let stored = |state: &State| state.settings.iter().find(|(name, _)| name == SETTING).map(|(_, text)| parse(text));
+    let (before, after) = (stored(present).unwrap_or_default(), stored(restored).unwrap_or_default());
+    if before.on != after.on {
+        told.push(format!("the model auto is switched {} again", if after.on { "on" } else { "off" }));
+    } else if before != after {
+        told.push("the model auto has the models of the backup again".into());
     }
 }
 

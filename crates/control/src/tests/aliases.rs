@@ -1,6 +1,10 @@
 //! Aliases: what is saved, refused and told, and how they reach the gateway.
 
-use domain::alias::{AliasRef, AliasView, SaveAlias, TargetState};
+use domain::{
+    alias::{AliasRef, AliasView, SaveAlias, TargetState},
+    auto::{AutoView, SaveAuto},
+    find::Find,
+};
 use store::row::{AliasRow, Op};
 use testkit::FakeOllama;
 
@@ -130,4 +134,114 @@ async fn the_command_line_makes_changes_lists_and_removes() {
     assert_eq!(listed, bench.control.aliases(&actor));
     run(Command::AliasRemove { name: "FAST".into() }).await.unwrap();
     assert!(run(Command::AliasRemove { name: "fast".into() }).await.is_err());
+}
+
+fn auto(rows: &[(&str, &str)], on: bool, version: &str) -> SaveAuto {
+    let mut input = SaveAuto { on, version: version.into(), ..SaveAuto::default() };
+    for (number, (model, purposes)) in rows.iter().enumerate() {
+        let row = format!("r{number}");
+        input.models.insert(row.clone(), (*model).to_owned());
+        input.purposes.insert(row, purposes.split(' ').map(|word| (word.to_owned(), true)).collect());
+    }
+    input
+}
+
+#[tokio::test]
+async fn auto_is_off_at_first_and_in_the_gateway_when_its_save_is_answered() {
+    let fake = FakeOllama::builder().models(["llama3.2:3b", "phi4", "auto"]).start().await;
+    let bench = bench().await;
+    let actor = bench.admin().await;
+    let control = &bench.control;
+    control.add_backend(&actor, add("gpu", &fake.base(), "")).await.unwrap();
+    control.add_alias(&actor, save("fast", "phi4\nllama3.2:3b")).await.unwrap();
+    let off = control.auto(&actor);
+    assert!(!off.on && off.models.is_empty() && off.targets.is_empty() && off.shadows);
+    assert_eq!(off.names, ["fast", "auto:latest", "llama3.2:3b", "phi4:latest"]);
+    assert!(!control.playground(&actor).aliases.contains(&"auto".to_owned()));
+
+    let on = control.save_auto(&actor, auto(&[("fast", "code general"), ("phi4", "images")], true, &off.version)).await;
+    let on = on.unwrap();
+    let states: Vec<_> = on.targets.iter().map(|target| (target.model.as_str(), target.state)).collect();
+    assert_eq!(states, [("phi4", TargetState::Next), ("llama3.2:3b", TargetState::Standby)], "each once, by the alias");
+    assert!(control.playground(&actor).aliases.contains(&"auto".to_owned()));
+    let found = control.find_anything(&actor, &Find { text: "auto".into() }, &[]);
+    assert!(found.iter().any(|found| found.kind == "Alias" && found.title == "auto"), "{found:?}");
+
+    // Of two who change it the second is told.
+    let stale = control.save_auto(&actor, auto(&[], true, &off.version)).await;
+    assert!(matches!(stale, Err(AdminError::Conflict { .. })), "{stale:?}");
+    let all = control.save_auto(&actor, auto(&[], true, &on.version)).await.unwrap();
+    assert_eq!(all.targets.len(), 2, "all of the fleet but the one it hides");
+    assert_ne!(all.version, on.version);
+    let off = control.save_auto(&actor, auto(&[], false, "")).await.unwrap();
+    assert!(!off.on && off.targets.is_empty());
+    assert!(bench.gateway.alias_targets("auto").is_empty());
+}
+
+#[tokio::test]
+async fn auto_and_an_alias_of_its_name_are_never_there_at_once() {
+    let bench = bench().await;
+    let actor = bench.admin().await;
+    let control = &bench.control;
+    let fault = |done: Result<AutoView, AdminError>| done.err().unwrap().field("on").unwrap().to_owned();
+    let theirs = control.add_alias(&actor, save("auto", "a")).await.unwrap();
+    assert_eq!(
+        fault(control.save_auto(&actor, auto(&[], true, "")).await),
+        "there is an alias auto: remove that one first"
+    );
+    control.save_auto(&actor, auto(&[("a", "general")], false, "")).await.unwrap();
+    control.remove_alias(&actor, AliasRef { name: "auto".into(), version: theirs.version }).await.unwrap();
+    let leads = control.add_alias(&actor, save("fast", "a, AUTO:latest")).await.unwrap();
+    assert!(fault(control.save_auto(&actor, auto(&[], true, "")).await).starts_with("the alias fast leads to auto"));
+    control.edit_alias(&actor, again(&leads, "a")).await.unwrap();
+    control.save_auto(&actor, auto(&[], true, "")).await.unwrap();
+
+    let refused = control.add_alias(&actor, save("library/AUTO", "a")).await.err().unwrap();
+    assert!(refused.field("name").is_some_and(|text| text.contains("picks a model for each request")), "{refused}");
+    let refused = control.add_alias(&actor, save("other", "auto")).await.err().unwrap();
+    assert!(refused.field("targets").is_some_and(|text| text.contains("nothing can lead to it")), "{refused}");
+    control.save_auto(&actor, auto(&[], false, "")).await.unwrap();
+    control.add_alias(&actor, save("auto", "a")).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_command_line_switches_auto_and_says_what_models_are_for() {
+    let bench = bench().await;
+    let run = async |on: Option<bool>, models: Option<&[&str]>| {
+        let models = models.map(|models| models.iter().map(|text| (*text).to_owned()).collect());
+        match bench.control.execute(Command::AutoSet { on, models }).await {
+            Ok(Reply::Auto(view)) => Ok(view),
+            Ok(_) => panic!("another answer"),
+            Err(error) => Err(error),
+        }
+    };
+    let told = |view: &AutoView| {
+        view.models.iter().map(|row| format!("{}: {}", row.model, row.purposes.words())).collect::<Vec<_>>()
+    };
+    let twelve: Vec<String> = (0..12).map(|number| format!("m{number}")).collect();
+    let twelve: Vec<&str> = twelve.iter().map(String::as_str).collect();
+    let view = run(None, Some(&twelve)).await.unwrap();
+    assert_eq!(
+        view.models.iter().map(|row| row.model.as_str()).collect::<Vec<_>>(),
+        twelve,
+        "in the order they were given"
+    );
+    let view = run(None, Some(&["llama3.2", "qwen2.5-coder=code, tools"])).await.unwrap();
+    assert!(!view.on, "what is not told stays");
+    let view = run(Some(true), None).await.unwrap();
+    assert_eq!(
+        (view.on, told(&view)),
+        (true, vec!["llama3.2: general".to_owned(), "qwen2.5-coder: code, tools".into()])
+    );
+    let Ok(Reply::Auto(shown)) = bench.control.execute(Command::AutoShow).await else { panic!() };
+    assert_eq!(shown, view);
+    for (models, fault) in [
+        (&["a=poetry"][..], "\"poetry\" is nothing that a model is for"),
+        (&["=code"], "\"=code\" names no model"),
+        (&["a="], "say what a is for"),
+        (&["auto"], "auto cannot pick itself"),
+    ] {
+        let refused = run(None, Some(models)).await.err().unwrap();
+        assert!(refused.field("models").is_some_and(|text| text.starts_with(fault)), "{refused}");
+    }
 }

@@ -9,6 +9,7 @@ use domain::{
     },
     alias::{AliasRef, SaveAlias},
     audit::{AuditEntry, AuditOutcome, ReadAudit},
+    auto::SaveAuto,
     backend::{BackendRef, EditBackend, ProbeAddress, SetBackendDraining, SetBackendEnabled},
     key::{KeyStatus, RotateKey, SetKeyLimit, SetKeyStatus},
     look::SaveLogo,
@@ -173,6 +174,9 @@ async fn do_everything(bench: &Bench) {
     let fast = control.add_alias(root, alias("a", "")).await.unwrap();
     control.edit_alias(root, alias("b", &fast.version)).await.unwrap();
     control.remove_alias(root, AliasRef { name: "fast".into(), version: String::new() }).await.unwrap();
+    let models = [("r0".to_owned(), "phi4".to_owned())].into();
+    let purposes = [("r0".to_owned(), [("code".to_owned(), true)].into())].into();
+    control.save_auto(root, SaveAuto { on: true, models, purposes, ..SaveAuto::default() }).await.unwrap();
     // Settings and doors.
     let settings = SaveSettings {
         requests: "60".into(),
@@ -280,6 +284,8 @@ async fn everything_that_can_be_done_has_its_row_with_what_was_before_and_after(
     assert_told(&log, "alias added", &["alias fast: models: - -> a"]);
     assert_told(&log, "alias changed", &["alias fast: models: a -> b"]);
     assert_told(&log, "alias removed", &["alias fast: models: b -> -"]);
+    let auto = ["alias auto: switched on: - -> yes", "alias auto: models: - -> phi4 for code"];
+    assert_told(&log, "auto changed", &auto);
     assert_told(&log, "backend added", &["backend gpu: token: - -> (set)"]);
     assert_told(
         &log,

@@ -32,6 +32,13 @@ pub struct AliasRef {
     pub version: String,
 }
 
+impl AliasRef {
+    /// Whatever that is by now.
+    pub fn named(name: String) -> Self {
+        Self { name, version: String::new() }
+    }
+}
+
 /// The checked fields of a form.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Checked {

@@ -55,7 +55,13 @@ impl List {
             numbers.add(number, &row.name);
         }
         let listed = aliases.iter().filter_map(|alias| {
-            let models: Vec<usize> = alias.models.iter().filter_map(|model| numbers.find(model)).collect();
+            let models: Vec<usize> = match &alias.auto {
+                // It may lead to each of the models that are reached by their own names.
+                Some(purposes) if purposes.is_empty() => {
+                    (0..rows.len()).filter(|row| aliases.find(&rows[*row].name).is_none()).collect()
+                }
+                _ => alias.models.iter().filter_map(|model| numbers.find(model)).collect(),
+            };
             (!models.is_empty()).then(|| Shown::Alias { display: alias.display.clone(), models })
         });
         let listed: Vec<Shown> = listed.collect();

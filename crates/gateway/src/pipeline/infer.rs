@@ -1,10 +1,11 @@
 //! The part of the pipeline that needs a backend: read the body, resolve its model, forward, and hand the answer over to
 //! its body.
 
-use std::{pin::pin, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use domain::{
+    auto::Wanted,
     endpoint::{Dialect, Endpoint},
     id::KeyId,
     model::ModelNameError,
@@ -20,16 +21,17 @@ use super::{
 use crate::{
     Body,
     account::{Account, Tee},
+    alias::Alias,
     auth::Principal,
     backend::BackendResponse,
     error::Error,
     forward::{self, Complaint, Dispatch, Outgoing},
     headers::{self, Met, ToBackend},
     limit::Permit,
-    policy::{Estimate, Reservation, Slots},
+    policy::{Estimate, Reservation, Rules, Slots},
     queue,
     request::{self, Buffered, Facts, Share},
-    resolve::{self, Candidates, Chain, Choice, ResolveError},
+    resolve::{self, Candidates, Chain, Choice, Picked, ResolveError},
     signal::Watch,
     stream::{Forwarded, Shape},
     wire::Framing,
@@ -78,7 +80,20 @@ impl Exchange<'_> {
             received = self.receive(&principal.key().id, endpoint, body, account) => received?,
             error = caller.until_ended(&mut watch) => return Err(error),
         };
-        let (mut candidates, chain) = self.candidates(principal, endpoint, &facts, account)?;
+        let alias = self.view.snapshot.settings.aliases.find(&facts.model);
+        let wanted = match alias.filter(|alias| alias.auto.is_some()) {
+            None => Wanted::default(),
+            // In a box: no other request should carry the room it takes.
+            Some(_) => match Box::pin(request::wanted(endpoint, &bytes)).await {
+                Ok(wanted) => wanted,
+                Err(error) => {
+                    account.unresolved(&facts.model);
+                    return Err(error);
+                }
+            },
+        };
+        let (mut candidates, chain) = self.candidates(principal, endpoint, &facts, (alias, wanted), account)?;
+        let reason: Option<Box<str>> = chain.as_ref().and_then(|chain| chain.reason().map(Into::into));
         let together = candidates.wants_affinity() || chain.is_some();
         let together = together.then(|| facts.affinity(&self.parts.headers, &principal.key().id, &bytes));
         together.into_iter().for_each(|hash| candidates.together(hash));
@@ -138,7 +153,8 @@ impl Exchange<'_> {
         } else {
             Answer::Passing(response)
         };
-        let met = self.met(principal, &candidates, &choice, account);
+        let mut met = self.met(principal, &candidates, &choice, account);
+        met.auto = reason.map(Into::into);
         let owner = Running::new(caller, Held::Choice(choice), permit, slots);
         Ok(Ready { response, owner, watch, endpoint, prompt_bytes: facts.prompt_bytes, met, stall })
     }
@@ -159,6 +175,7 @@ impl Exchange<'_> {
             warm: choice.warm,
             backend: sees.then(|| choice.backend.name().to_owned()),
             model: account.via_told().map(|_| candidates.model().to_owned()),
+            auto: None,
             why: (sees && asked()).then(|| candidates.explain(account.via_told(), choice, self.inner.now())),
         }
     }
@@ -218,17 +235,18 @@ impl Exchange<'_> {
         principal: &Principal,
         endpoint: Endpoint,
         facts: &Facts,
+        (alias, wanted): (Option<&Arc<Alias>>, Wanted),
         account: &mut Account,
     ) -> Result<(Candidates, Option<Box<Chain>>), Error> {
         let (rules, native) = (&principal.key().rules, endpoint.dialect() == Dialect::Ollama);
-        let alias = self.view.snapshot.settings.aliases.find(&facts.model);
-        let mut chain = alias.map(|alias| Box::new(Chain::new(alias, rules, native)));
-        let found = match &mut chain {
-            Some(chain) => chain.first(&self.view, rules, self.inner.now()),
-            None => resolve::resolve(&self.view, &facts.model),
+        let found = match alias {
+            None => resolve::resolve(&self.view, &facts.model).map(|candidates| (candidates, None)),
+            Some(alias) => {
+                self.chain(alias, rules, native, wanted).map(|(candidates, chain)| (candidates, Some(chain)))
+            }
         };
         match found {
-            Ok(mut candidates) => {
+            Ok((mut candidates, chain)) => {
                 account.model(candidates.model());
                 if let Some(chain) = &chain {
                     account.via(chain.via());
@@ -246,6 +264,24 @@ impl Exchange<'_> {
                 Err(unresolved(error, endpoint, &facts.model))
             }
         }
+    }
+}
+
+impl Exchange<'_> {
+    fn chain(
+        &self,
+        alias: &Arc<Alias>,
+        rules: &Rules,
+        native: bool,
+        wanted: Wanted,
+    ) -> Result<(Candidates, Box<Chain>), ResolveError> {
+        let now = self.inner.now();
+        let mut chain = Box::new(match alias.auto {
+            None => Chain::new(alias, rules, native),
+            Some(_) => Chain::of(alias, Picked::of(alias, &self.view, rules, wanted, now)?, native),
+        });
+        let candidates = chain.first(&self.view, rules, now)?;
+        Ok((candidates, chain))
     }
 }
 
@@ -292,6 +328,9 @@ fn unresolved(error: ResolveError, endpoint: Endpoint, model: &str) -> Error {
         ResolveError::Invalid(ModelNameError::Empty) => Error::MissingModel,
         ResolveError::Invalid(error) => Error::BadRequest(error.to_string()),
         ResolveError::NoBackend => Error::NoBackend,
+        ResolveError::Wanting(what) => {
+            Error::UnknownModel(format!("model 'auto' found no model for this key that can {what}"))
+        }
     }
 }
 

@@ -122,6 +122,13 @@ impl Rules {
         rules.models.iter().all(|patterns| patterns.iter().any(|pattern| pattern.admits(&normal)))
     }
 
+    /// Whether a model may be used because each list has its very name, and not only a pattern that matches it.
+    pub(crate) fn names_model(&self, model: &str) -> bool {
+        let Some(rules) = self.0.as_ref().filter(|rules| !rules.models.is_empty()) else { return true };
+        let normal = normal_name(model);
+        rules.models.iter().all(|patterns| patterns.iter().any(|pattern| pattern.as_str() == normal))
+    }
+
     pub(crate) fn ceilings(&self) -> Ceilings {
         self.0.as_ref().map_or_else(Ceilings::default, |rules| rules.ceilings)
     }

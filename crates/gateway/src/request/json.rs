@@ -61,6 +61,14 @@ pub(crate) fn scan<'a>(text: &'a [u8], member: &mut dyn FnMut(&'a [u8], &'a [u8]
     }
 }
 
+/// Hands out the raw elements of an array that is a part of a document that was walked before; of anything else nothing.
+pub(crate) fn elements<'a>(array: &'a [u8], element: &mut dyn FnMut(&'a [u8])) {
+    if Kind::of(array) == Kind::Array {
+        // What it ends at is a fault that the walk over the whole has found.
+        _ = Scanner { text: array, at: 0 }.array(1, Some(element));
+    }
+}
+
 /// The text between the quotes of a JSON string, decoded as Go does: what is no Unicode becomes U+FFFD.
 pub(crate) fn unescape(raw: &[u8]) -> Cow<'_, str> {
     if memchr::memchr(b'\\', raw).is_none() {
@@ -112,6 +120,7 @@ struct Scanner<'a> {
 
 type Step = Result<(), String>;
 type Member<'m, 'a> = &'m mut dyn FnMut(&'a [u8], &'a [u8]);
+type Element<'m, 'a> = &'m mut dyn FnMut(&'a [u8]);
 
 impl<'a> Scanner<'a> {
     fn peek(&self) -> Option<u8> {
@@ -134,7 +143,7 @@ impl<'a> Scanner<'a> {
     fn value(&mut self, depth: usize) -> Step {
         match self.next()? {
             b'{' => self.object(depth + 1, None),
-            b'[' => self.array(depth + 1),
+            b'[' => self.array(depth + 1, None),
             b'"' => self.string().map(|_| ()),
             b'-' | b'0'..=b'9' => self.number(),
             b't' => self.literal(b"true"),
@@ -177,14 +186,19 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn array(&mut self, depth: usize) -> Step {
+    fn array(&mut self, depth: usize, mut element: Option<Element<'_, 'a>>) -> Step {
         self.enter(depth)?;
         if self.next()? == b']' {
             self.at += 1;
             return Ok(());
         }
         loop {
+            self.space();
+            let start = self.at;
             self.value(depth)?;
+            if let Some(element) = &mut element {
+                element(&self.text[start..self.at]);
+            }
             match self.next()? {
                 b',' => self.at += 1,
                 b']' => {
@@ -410,6 +424,19 @@ mod tests {
                 ("model".to_owned(), "[\"c\"]".to_owned()),
             ]
         );
+    }
+
+    #[test]
+    fn elements_of_an_array_are_handed_out_raw_and_of_nothing_else() {
+        let elements = |text: &'static str| {
+            let mut found = Vec::new();
+            elements(text.as_bytes(), &mut |element| found.push(String::from_utf8_lossy(element).into_owned()));
+            found
+        };
+        assert_eq!(elements(r#"[ 1 ,{"a":[2]}, "x]" ,[]]"#), ["1", r#"{"a":[2]}"#, r#""x]""#, "[]"]);
+        for text in ["[]", "[ ]", r#"{"a":[1]}"#, r#""[1]""#, "null", ""] {
+            assert!(elements(text).is_empty(), "{text}");
+        }
     }
 
     #[test]

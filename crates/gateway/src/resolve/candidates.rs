@@ -172,7 +172,7 @@ impl Candidates {
     /// Of members as a test wants them.
     #[cfg(test)]
     pub(crate) fn of(members: Vec<crate::balance::Member>, balance: Balance) -> Self {
-        Self::new(Route::new("a".into(), members, None), balance)
+        Self::new(Route::new("a".into(), members, domain::auto::Abilities::default(), None), balance)
     }
 
     /// The next one in turn, without a wait.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail loudly")]
 
 mod aliases;
+mod auto;
 mod balance;
 mod budgets;
 mod catalogue;

@@ -21,8 +21,12 @@ pub(super) fn tags(script: &Script) -> Reply {
         .iter()
         .map(|model| {
             let name = quote(&model.name);
+            let capabilities = match model.capabilities.as_slice() {
+                [] => String::new(),
+                capabilities => format!(r#","capabilities":{}"#, json!(capabilities)),
+            };
             format!(
-                r#"{{"name":{name},"model":{name},"modified_at":"{}","size":{},"digest":"{}","details":{}}}"#,
+                r#"{{"name":{name},"model":{name},"modified_at":"{}","size":{},"digest":"{}","details":{}{capabilities}}}"#,
                 model.modified_at,
                 model.size,
                 model.digest,
