@@ -91,7 +91,7 @@ fn row(text: &str) -> Result<(String, Vec<String>), AdminError> {
 
 fn words(purposes: Purposes) -> Vec<String> {
     let ticked = Purposes::WORDS.into_iter().zip(purposes.boxes());
-    ticked.filter_map(|(word, is)| is.then(|| word.to_owned())).collect()
+    ticked.filter(|(_, is)| *is).map(|(word, _)| word.to_owned()).collect()
 }
 
 /// What is stored. What cannot be read is as good as nothing, and said: `auto` is off then.

@@ -47,7 +47,6 @@ pub enum Command {
     AdminRemove {
         name: String,
     },
-    /// Turns off a second factor that is lost.
     AdminResetTotp {
         name: String,
     },
@@ -56,11 +55,10 @@ pub enum Command {
         password: String,
     },
     AliasList,
-    /// Makes it, or changes the one that is there.
+    /// Makes it, or changes the one that is there, and its note where one is told.
     AliasSet {
         name: String,
         targets: Vec<String>,
-        /// Stays as it is where it is not told.
         note: Option<String>,
     },
     AliasRemove {

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex, OnceLock},
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use domain::{
@@ -23,6 +26,8 @@ pub(super) struct Shared {
     pub progress: Mutex<Progress>,
     /// How it ended; the error is for people.
     pub done: OnceLock<Result<(), String>>,
+    /// Set before `done` where the backend turned out to be down.
+    pub put_off: AtomicBool,
 }
 
 /// A pull that runs. Dropped, it is cut off.
@@ -35,6 +40,11 @@ pub(super) struct Live {
 }
 
 impl Live {
+    /// It failed because its backend is down: it is asked for again once that is back.
+    pub fn is_put_off(&self) -> bool {
+        self.cut.is_none() && self.task.is_finished() && self.shared.put_off.load(Relaxed)
+    }
+
     /// How it ended, where it has.
     pub fn outcome(&self) -> Option<Result<(), String>> {
         if let Some(who) = &self.cut {

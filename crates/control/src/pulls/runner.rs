@@ -1,7 +1,11 @@
 //! Makes the pulls that are stored: begins as many as may run, hears how far they are, writes down how they ended, and
 //! begins what a wish wants. Holds nothing that a restart may not forget.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use domain::{backend::BackendState, error::AdminError, id::BackendId};
 use gateway::Gateway;
@@ -77,6 +81,7 @@ impl Control {
             return self.say_pulls(now).await;
         }
         self.forget_cancelled_pulls(&queue, now);
+        lock(&self.0.pulls.book).live.retain(|_, live| !live.is_put_off());
         if let Some((asked, outcome)) = self.ended_pull(&state, &queue) {
             self.write_pull_end(&asked, &outcome, now).await?;
             return Ok(true);
@@ -158,8 +163,19 @@ impl Control {
         Ok(())
     }
 
-    /// Begins what may run now, in the order in which it was asked for.
+    /// Backends that are down now, as far as is known.
+    pub(super) fn down(&self) -> HashSet<BackendId> {
+        let backends = self.0.gateway.live().backends.into_iter();
+        backends.filter(|backend| backend.state == BackendState::Down).map(|backend| backend.id).collect()
+    }
+
+    /// Begins what may run now, in the order in which it was asked for. What somebody wants on a backend that is down waits until
+    /// that is back; a wish rather looks for another one, and so has to hear that it fails.
     fn begin_pulls(&self, queue: &Queue) {
+        if queue.pulls.is_empty() {
+            return;
+        }
+        let down = self.down();
         let mut book = lock(&self.0.pulls.book);
         for asked in &queue.pulls {
             if book.live.len() >= AT_ONCE {
@@ -167,7 +183,8 @@ impl Control {
             }
             // What was cancelled a moment ago may still be in what was read of the queue.
             let over = book.live.contains_key(&asked.id) || book.ended(&asked.id).is_some();
-            if over || book.is_busy(&asked.backend) {
+            let waits = !asked.kept && down.contains(&asked.backend);
+            if over || waits || book.is_busy(&asked.backend) {
                 continue;
             }
             let shared = Arc::new(Shared::default());
@@ -175,6 +192,9 @@ impl Control {
             let (own, wanted) = (Arc::clone(&shared), asked.clone());
             let task = tokio::spawn(async move {
                 let done = pull(&gateway, &wanted.backend, &wanted.model, &own, Progress::patience).await;
+                if done.is_err() && !wanted.kept {
+                    own.put_off.store(is_away(&gateway, &wanted.backend).await, Relaxed);
+                }
                 // Nobody else sets it.
                 let _ = own.done.set(done);
                 nudge.notify_one();
@@ -184,6 +204,19 @@ impl Control {
             book.live.insert(asked.id.clone(), live);
         }
     }
+}
+
+/// The backend is down: so that neither what just failed there nor what waits behind it ends for that. A look that fails once
+/// is not believed, unless nobody is there at all.
+async fn is_away(gateway: &Gateway, backend: &BackendId) -> bool {
+    let is_down = || gateway.holdings_of(backend).is_some_and(|one| one.state == BackendState::Down);
+    for _ in 0..2 {
+        gateway.refresh(Some(backend.clone())).await;
+        if is_down() {
+            return true;
+        }
+    }
+    false
 }
 
 /// One pull from the question to the catalogue that knows the model. The error is for people.

@@ -173,9 +173,6 @@ async fn whatever_goes_wrong_is_said_and_may_be_tried_again() {
     bench.control.retry_pull(&actor, PullRef { id: last.clone() }).await.unwrap();
     until(async || has(&bench, &id, "qwen3:latest")).await;
     assert_eq!(bench.control.retry_pull(&actor, PullRef { id: last }).await.err().unwrap().status(), 404, "once");
-    one.refuse_connections().await;
-    let pull = begin(&bench, &actor, "other", &id).await;
-    assert_eq!(until_state(&bench, &actor, &pull, PullState::Failed).await.said, "it cannot be reached");
 }
 
 #[tokio::test]
@@ -440,4 +437,35 @@ async fn what_somebody_cancelled_is_not_begun_again_at_once() {
     // Whoever wishes it again wants it now.
     bench.control.keep_copies(&actor, keep("qwen3", 1, &[])).await.unwrap();
     until(async || bench.control.pull_counts().0 == [1, 0]).await;
+}
+
+#[tokio::test]
+async fn what_waits_for_a_backend_that_is_down_stays_in_the_queue_and_goes_on_when_it_is_back() {
+    let one = fake(&["llama3.2"]).await;
+    let bench = bench().await;
+    let actor = bench.admin().await;
+    let id = backend(&bench, &actor, "gpu-1", &one).await;
+    // Nobody knows yet that it is away: the first pull finds out, and fails no more than those behind it.
+    one.refuse_connections().await;
+    let _driver = Driver::of(&bench);
+    let mut ids = Vec::new();
+    for model in ["qwen3:8b", "phi4", "gemma3"] {
+        ids.push(begin(&bench, &actor, model, &id).await);
+    }
+    let why = "the backend is down, and this begins when it is back";
+    until(async || {
+        let pulls = pulls(&bench, &actor);
+        pulls.len() == 3 && pulls.iter().all(|pull| pull.state == PullState::Queued && pull.said == why)
+    })
+    .await;
+    assert_eq!(bench.control.pull_counts().1, [0; 3], "none has ended");
+    // What is cancelled meanwhile does not come back with it.
+    bench.control.cancel_pull(&actor, PullRef { id: ids[1].clone() }).await.unwrap();
+    one.accept_connections().await;
+    bench.gateway.refresh(None).await;
+    until_state(&bench, &actor, &ids[0], PullState::Done).await;
+    until_state(&bench, &actor, &ids[2], PullState::Done).await;
+    assert_eq!(state(&bench, &actor, &ids[1]), Some(PullState::Cancelled));
+    assert_eq!(bench.control.pull_counts().1, [2, 0, 1]);
+    assert!(has(&bench, &id, "qwen3:8b") && !has(&bench, &id, "phi4:latest"));
 }

@@ -1,5 +1,7 @@
 //! Pulls as pages and command line see them.
 
+use std::collections::HashSet;
+
 use domain::{
     backend::{BackendState, BackendView},
     id::BackendId,
@@ -90,9 +92,12 @@ fn with_silence(progress: &Progress, now: Now) -> String {
 }
 
 /// What a pull waits for.
-fn waiting(asked: &Asked, book: &Book, here: bool) -> String {
+fn waiting(asked: &Asked, book: &Book, here: bool, down: &HashSet<BackendId>) -> String {
     if !here {
         return "another gateway pulls it, and shows how far it is".into();
+    }
+    if !asked.kept && down.contains(&asked.backend) {
+        return "the backend is down, and this begins when it is back".into();
     }
     let busy = book.live.values().find(|live| live.asked.backend == asked.backend);
     match busy {
@@ -108,10 +113,11 @@ impl Control {
         let queue = Queue::of(state);
         let here = self.drives_pulls(&queue, now);
         let unwritten = self.0.store.read_only().is_some();
+        let down = if queue.pulls.is_empty() { HashSet::new() } else { self.down() };
         let book = lock(&self.0.pulls.book);
         let open = queue.pulls.iter().map(|asked| match book.live.get(&asked.id) {
-            Some(live) => running(live, now, unwritten),
-            None => bare(asked, PullState::Queued, waiting(asked, &book, here)),
+            Some(live) if !live.is_put_off() => running(live, now, unwritten),
+            _ => bare(asked, PullState::Queued, waiting(asked, &book, here, &down)),
         });
         // Taken out of the queue, and not remembered as ended yet.
         let is_open = |live: &&Live| queue.pulls.iter().any(|asked| asked.id == live.asked.id);

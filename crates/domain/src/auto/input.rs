@@ -61,7 +61,7 @@ impl SaveAuto {
             let entry = AutoModel { model: model.to_owned(), purposes: Purposes::of(Purposes::WORDS.map(ticked)) };
             rows.push(((place, number(row), row), entry));
         }
-        rows.sort_by(|(left, _), (right, _)| left.cmp(right));
+        rows.sort_by_key(|(place, _)| *place);
         let models: Vec<AutoModel> = rows.into_iter().map(|(_, entry)| entry).collect();
         check(&models)?;
         Ok(Checked { on: self.on, models })
