@@ -95,7 +95,7 @@ async function answeredClear(page: Page) {
   await page.getByRole("button", { name: "Clear ended" }).click();
 }
 
-test("a form with faults says all of them, and a backend that goes away fails its pull", async ({ page, start, startFake, problems }) => {
+test("a form with faults says all of them, and a pull waits for a backend that goes away", async ({ page, start, startFake, problems }) => {
   problems.allow(/status of 400/);
   const one = await startFake("--models", "a:1b");
   const fortress = await start(fleet);
@@ -111,8 +111,11 @@ test("a form with faults says all of them, and a backend that goes away fails it
   await one.release(3);
   await expect(pulls.bar("qwen3", "gpu-1")).toHaveAttribute("value", "25");
   await one.stop();
-  await expect(pulls.pull("qwen3", "gpu-1")).toContainText("Failed");
-  await expect(pulls.pull("qwen3", "gpu-1")).toContainText("The connection to it was lost.");
+  await expect(pulls.pull("qwen3", "gpu-1")).toContainText("The backend is down, and this begins when it is back.");
+  const back = await startFake("--models", "a:1b");
+  await back.script({ pull: LINES });
+  await fortress.run("backend", "edit", "gpu-1", "--url", back.url);
+  await expect(pulls.pull("qwen3", "gpu-1"), "it goes on by itself").toContainText("Done", { timeout: 60_000 });
 });
 
 test("whatever a backend answers to a pull, the page says how it stands", async ({ page, start, startFake }) => {

@@ -23,7 +23,7 @@ const MAIN: &str = "__wasm_split";
 /// How wasm-split's files of pages begin.
 const PAGE: &str = "split_";
 /// From this size on, in bytes before compression, something that few pages share is a file of its own.
-const WORTH_A_REQUEST: u64 = 16 * 1024;
+const WORTH_A_REQUEST: u64 = 8 * 1024;
 /// From so many pages on, what they share is in the main part.
 const MANY: usize = 8;
 /// Passes of wasm-opt. Those of `-Oz` make the file smaller and what is sent larger: functions that were alike, as generic
