@@ -6,6 +6,9 @@ import { DashboardPage } from "../pages/dashboard.ts";
 import { slowCall } from "../pages/slow.ts";
 import { LoginPage } from "../pages/login.ts";
 
+// Backends are asked every 30 s, and a look may take its time.
+const ASKED = { timeout: 75_000 };
+
 test("charts are drawn, and they and the numbers follow a request", async ({ page, key, fortress }) => {
   const app = new App(page);
   const dashboard = new DashboardPage(page);
@@ -81,7 +84,7 @@ test("a backend that goes down needs attention until it answers again, and the w
   await expect(shaky).toHaveCount(0);
 
   await first.stop();
-  await expect(shaky).toContainText(/^shaky does not answer: .* Calls for gone:1b get 503\./, { timeout: 30_000 });
+  await expect(shaky).toContainText(/^shaky does not answer: .* Calls for gone:1b get 503\./, ASKED);
   await app.expectSameDocument();
   const stopped = await page.context().newPage();
   await stopped.goto("/admin");
@@ -89,7 +92,7 @@ test("a backend that goes down needs attention until it answers again, and the w
   await stopped.close();
 
   await fortress.run("backend", "edit", "shaky", "--url", (await startFake("--models", "gone:1b")).url);
-  await expect(shaky, "gone by itself").toHaveCount(0, { timeout: 30_000 });
+  await expect(shaky, "gone by itself").toHaveCount(0, ASKED);
   await fortress.run("backend", "drain", "shaky");
   await dashboard.attention(/^shaky is drained/).getByRole("link", { name: "See the backends" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Backends" })).toBeVisible();
@@ -108,10 +111,10 @@ test("a model is let go from memory by one click, and what came of it is told", 
   await expect(dashboard.backend("warmth")).toContainText("Up");
   const memory = dashboard.backend("warmth").getByRole("list", { name: "In its memory" });
   await fetch(`${fake.url}/api/generate`, { method: "POST", body: JSON.stringify({ model: "warm:1b" }) });
-  await expect(memory).toContainText("warm:1b", { timeout: 30_000 });
+  await expect(memory).toContainText("warm:1b", ASKED);
   await memory.getByRole("button", { name: "Unload warm:1b on warmth" }).click();
   await expect(page.getByRole("list", { name: "What each backend made of it" })).toHaveText(/warmth: Unloaded/);
-  await expect(memory).toHaveCount(0, { timeout: 30_000 });
+  await expect(memory).toHaveCount(0, ASKED);
   await app.expectSameDocument();
   await fortress.run("backend", "remove", "warmth");
 });
