@@ -1,7 +1,7 @@
 //! Which models a request for `auto` may be sent to, in which order, and why. The rules are `domain::auto`'s; here they meet
 //! the catalogue and what the key may use.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use domain::{
     alias::TargetState,
@@ -90,7 +90,8 @@ pub(crate) fn all_targets(aliases: &Aliases, view: &View, now: u64, most: usize)
     let field = Field::of(alias, view, now, |_| true);
     let mut order = field.rank(Wanted::default());
     let able = order.len();
-    order.extend((0..field.entries.len()).filter(|at| !order[..able].contains(at)).collect::<Vec<_>>());
+    let ranked: HashSet<usize> = order.iter().copied().collect();
+    order.extend((0..field.entries.len()).filter(|at| !ranked.contains(at)));
     let mut names: Vec<(&str, Option<Entry>)> =
         order.into_iter().map(|at| (field.entries[at].0, Some(field.entries[at].1))).collect();
     let absent = alias.models.iter().filter(|model| field.entries.iter().all(|(known, _)| known != model));
